@@ -1,0 +1,1 @@
+"""The four foundations, in boot order: public works, curator, agentic, experience."""

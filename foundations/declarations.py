@@ -1,0 +1,159 @@
+"""@service, @soa_api and @agent: what a class says of itself. Declaring has no effect elsewhere."""
+
+import functools
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, ParamSpec, TypeVar, cast, overload
+
+from utilities.context import LOCAL_USER, CallContext, UserContext, bound, current_or_none
+from utilities.observability.trace_id_generator import TraceIDGenerator
+
+P = ParamSpec("P")
+R = TypeVar("R")
+C = TypeVar("C", bound=type)
+
+FROM_CONTEXT = frozenset({"trace_id", "user_context"})
+"""Parameters that are filled from the call context and from nowhere else."""
+
+
+class Effect(StrEnum):
+    """What a call leaves behind, which decides what a crash before its checkpoint may do again."""
+
+    PURE = "pure"
+    """Reads only: may be repeated freely."""
+    TRANSACTIONAL = "transactional"
+    """Adds writes that are committed together with the milestone's checkpoint."""
+    KEYED = "keyed"
+    """Idempotent under the call's idempotency key, or by what it does: once in effect."""
+    GUARDED = "guarded"
+    """Not repeatable: after an ambiguous crash the run waits for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceDeclaration:
+    """Says that a class is a service of the city; its class name is its public name."""
+
+    version: str = "1"
+    owner: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiDeclaration:
+    """Says that others may call a method; `public` offers it outside the city too."""
+
+    public: bool = False
+    effect: Effect | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentDeclaration:
+    """Says that a class is an agent: its instructions and the tools (`Service.api`) it may use."""
+
+    instructions: str
+    tools: tuple[str, ...] = ()
+
+
+_SERVICE = "__civitas_service__"
+_AGENT = "__civitas_agent__"
+_API = "__civitas_api__"
+
+
+@overload
+def service(cls: C, /) -> C: ...
+@overload
+def service(*, version: str = "1", owner: str = "") -> Callable[[C], C]: ...
+def service(
+    cls: type | None = None, /, *, version: str = "1", owner: str = ""
+) -> type | Callable[[Any], Any]:
+    """Declare a class as a service. Use bare, or with its contract's version and its owner."""
+
+    def declare(declared: C) -> C:
+        setattr(declared, _SERVICE, ServiceDeclaration(version=version, owner=owner))
+        return declared
+
+    return declare if cls is None else declare(cls)
+
+
+def agent(*, instructions: str, tools: tuple[str, ...] = ()) -> Callable[[C], C]:
+    """Declare a class as an agent (and thereby as a service)."""
+
+    def declare(declared: C) -> C:
+        setattr(declared, _AGENT, AgentDeclaration(instructions=instructions, tools=tools))
+        setattr(declared, _SERVICE, ServiceDeclaration())
+        return declared
+
+    return declare
+
+
+def soa_api(
+    *, public: bool = False, effect: Effect | None = None
+) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R]]]:
+    """Declare an async method as an API that others may call.
+
+    Besides its own parameters the method takes `trace_id=` and `user_context=` from code inside the
+    city: given, they become the call context for the call; not given, the context stays as it is.
+    """
+
+    def declare(method: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+        declaration = ApiDeclaration(public=public, effect=effect)
+        entered = _entered(method) if inspect.iscoroutinefunction(method) else method
+        setattr(entered, _API, declaration)
+        return entered
+
+    return declare
+
+
+def _entered(method: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+    """Wrap `method` so that `trace_id` and `user_context` reach the call context."""
+    signature = inspect.signature(method)
+    own = FROM_CONTEXT & set(signature.parameters)
+
+    @functools.wraps(method)
+    async def enter(*args: Any, **kwargs: Any) -> R:
+        given: dict[str, Any] = {}
+        if own:
+            arguments = signature.bind_partial(
+                *args, **{k: v for k, v in kwargs.items() if k in own or k not in FROM_CONTEXT}
+            ).arguments
+            given = {name: arguments[name] for name in own if name in arguments}
+        given |= {name: kwargs.pop(name) for name in FROM_CONTEXT & set(kwargs)}
+        context = _context(given.get("trace_id"), given.get("user_context"))
+        if context is current_or_none():
+            return await method(*args, **kwargs)
+        with bound(context):
+            return await method(*args, **kwargs)
+
+    return cast("Callable[P, Awaitable[R]]", enter)
+
+
+def _context(trace_id: str | None, user: UserContext | None) -> CallContext:
+    """The current context, changed by what was given; a new one where there is none."""
+    context = current_or_none()
+    if context is None:
+        return CallContext(trace_id or TraceIDGenerator.generate(), user or LOCAL_USER)
+    if trace_id in (None, context.trace_id) and user in (None, context.user):
+        return context
+    return CallContext(trace_id or context.trace_id, user or context.user, context.idempotency_key)
+
+
+def service_of(cls: type) -> ServiceDeclaration | None:
+    """The declaration a class makes itself; a base class's does not count."""
+    return cls.__dict__.get(_SERVICE)
+
+
+def agent_of(cls: type) -> AgentDeclaration | None:
+    """The agent declaration a class makes itself."""
+    return cls.__dict__.get(_AGENT)
+
+
+def apis_of(cls: type) -> dict[str, ApiDeclaration]:
+    """Every declared API of a class by name, in the order of definition, bases first."""
+    found: dict[str, ApiDeclaration] = {}
+    for base in reversed(cls.__mro__):
+        for name, member in base.__dict__.items():
+            declaration = getattr(member, _API, None)
+            if declaration is not None:
+                found[name] = declaration
+    return found

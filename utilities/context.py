@@ -1,0 +1,75 @@
+"""Who calls, on whose behalf, under which trace: bound once at an edge, readable everywhere below."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from utilities.errors import ErrorKind, PlatformError
+
+
+class UserContext(BaseModel):
+    """The tenant a call belongs to, the principal who makes it, and the principal's roles."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tenant: str = Field(min_length=1, max_length=64)
+    principal: str = Field(min_length=1, max_length=128)
+    roles: tuple[str, ...] = ()
+
+
+LOCAL_USER = UserContext(tenant="local", principal="local", roles=("owner",))
+"""The one user of a city without sign-in."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallContext:
+    """What is known of the call in progress. Only edges make one."""
+
+    trace_id: str
+    user: UserContext = LOCAL_USER
+    idempotency_key: str = ""
+
+    @property
+    def tenant(self) -> str:
+        return self.user.tenant
+
+
+class NoCallContext(PlatformError):
+    """Code that needs a call context ran outside of any call."""
+
+    kind = ErrorKind.INTERNAL
+
+
+_current: ContextVar[CallContext | None] = ContextVar("call_context", default=None)
+
+
+def current() -> CallContext:
+    """The context of the call in progress.
+
+    Raises:
+        NoCallContext: no edge has bound one.
+    """
+    context = _current.get()
+    if context is None:
+        raise NoCallContext(
+            "no call is in progress", hint="enter through an edge, or use bound(CallContext(...))"
+        )
+    return context
+
+
+def current_or_none() -> CallContext | None:
+    """The context of the call in progress, or None between calls."""
+    return _current.get()
+
+
+@contextmanager
+def bound(context: CallContext) -> Iterator[CallContext]:
+    """Make `context` the current one inside the block."""
+    token = _current.set(context)
+    try:
+        yield context
+    finally:
+        _current.reset(token)

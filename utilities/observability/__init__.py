@@ -1,0 +1,1 @@
+"""Trace ids, spans and log lines that belong together."""
