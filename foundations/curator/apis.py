@@ -1,0 +1,220 @@
+"""An API as others see it: its contract, read from the method's signature, and a way to call it."""
+
+import dataclasses
+import inspect
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, PydanticUserError, TypeAdapter, ValidationError, create_model
+from pydantic.errors import PydanticSchemaGenerationError
+
+from foundations.declarations import FROM_CONTEXT, ApiDeclaration, Effect
+from utilities.errors import ErrorKind, FieldError, PlatformError
+from utilities.names import snake_case
+
+JsonSchema = dict[str, Any]
+
+READING_VERBS = ("get", "list", "find", "search", "show", "read", "count", "describe", "check")
+_READING = tuple(f"{verb}_" for verb in (*READING_VERBS, "look_up"))
+
+
+class InvalidArguments(PlatformError):
+    """The arguments do not fit the API."""
+
+    kind = ErrorKind.INVALID
+
+
+class UntypedApi(PlatformError):
+    """The signature of an API is no contract."""
+
+    kind = ErrorKind.CONFIGURATION
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of an API: whether it must be given, and the JSON Schema of its values."""
+
+    required: bool
+    schema: JsonSchema
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """What a signature promises, independent of any instance."""
+
+    arguments: type[BaseModel]
+    answer: TypeAdapter[Any]
+    input_schema: JsonSchema
+    output_schema: JsonSchema
+
+    @classmethod
+    def of(cls, method: Any) -> "Contract":
+        """Read the contract of a method.
+
+        Raises:
+            UntypedApi: it is not async, a type is missing or unusable, or it answers with something
+                that is neither a pydantic model nor a dataclass.
+        """
+        if not inspect.iscoroutinefunction(method):
+            raise UntypedApi("is not async", hint="declare it with async def")
+        hints = _hints(method)
+        arguments = _arguments_model(method, hints)
+        answer = _answer_type(hints)
+        try:
+            arguments.model_rebuild()
+            adapter = TypeAdapter(answer)
+            return cls(
+                arguments=arguments,
+                answer=adapter,
+                input_schema=arguments.model_json_schema(mode="validation"),
+                output_schema=adapter.json_schema(mode="serialization"),
+            )
+        except (PydanticUserError, PydanticSchemaGenerationError) as error:
+            raise UntypedApi(
+                f"has a type without a JSON Schema: {str(error).splitlines()[0]}",
+                hint="use pydantic models, dataclasses and plain types in its signature",
+            ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """One API of one service, ready to be called."""
+
+    service: str
+    name: str
+    realm: str
+    declaration: ApiDeclaration
+    contract: Contract
+    description: str
+    method: Any
+
+    @property
+    def public(self) -> bool:
+        return self.declaration.public
+
+    @property
+    def effect(self) -> Effect | None:
+        """What a call leaves behind; None when an API that is not named for reading did not say."""
+        return stated_effect(self.name, self.declaration)
+
+    @property
+    def path(self) -> str:
+        """Where it is served: `/api/{realm}/{service}/{api}`, all in snake_case."""
+        return f"/api/{self.realm}/{snake_case(self.service)}/{self.name}"
+
+    @property
+    def input_schema(self) -> JsonSchema:
+        return self.contract.input_schema
+
+    @property
+    def output_schema(self) -> JsonSchema:
+        return self.contract.output_schema
+
+    @property
+    def parameters(self) -> Mapping[str, Parameter]:
+        required = set(self.input_schema.get("required", ()))
+        return types.MappingProxyType(
+            {
+                name: Parameter(name in required, _self_contained(schema, self.input_schema))
+                for name, schema in self.input_schema.get("properties", {}).items()
+            }
+        )
+
+    @property
+    def output_fields(self) -> Mapping[str, JsonSchema]:
+        """Each field of the answer with its JSON Schema."""
+        root = _resolved(self.output_schema)
+        return types.MappingProxyType(
+            {
+                name: _self_contained(schema, self.output_schema)
+                for name, schema in root.get("properties", {}).items()
+            }
+        )
+
+    async def call(self, arguments: Mapping[str, object]) -> Any:
+        """Validate `arguments`, call the method, and return its answer as it is.
+
+        Raises:
+            InvalidArguments: an argument is missing, unknown, or of the wrong shape.
+        """
+        return await self.method(**self._validated(arguments))
+
+    def dump(self, answer: object) -> dict[str, Any]:
+        """An answer as JSON-able data."""
+        dumped: dict[str, Any] = self.contract.answer.dump_python(answer, mode="json")
+        return dumped
+
+    def _validated(self, arguments: Mapping[str, object]) -> dict[str, Any]:
+        try:
+            model = self.contract.arguments.model_validate(dict(arguments))
+        except ValidationError as error:
+            raise InvalidArguments(
+                f"{self.service}.{self.name} cannot take these arguments",
+                hint=f"POST {self.path} takes {', '.join(self.parameters) or 'no arguments'}",
+                errors=[FieldError(_pointer(f["loc"]), f["msg"]) for f in error.errors()],
+            ) from error
+        return {name: getattr(model, name) for name in model.model_fields_set}
+
+
+def stated_effect(name: str, declaration: ApiDeclaration) -> Effect | None:
+    """The declared effect; `pure` for an API that is named for reading and says nothing."""
+    if declaration.effect is None and name.startswith(_READING):
+        return Effect.PURE
+    return declaration.effect
+
+
+def _hints(method: Any) -> dict[str, Any]:
+    try:
+        return get_type_hints(method, include_extras=True)
+    except NameError as error:
+        raise UntypedApi(f"names the unknown type {error.name!r}", hint="import that type") from error
+
+
+def _arguments_model(method: Any, hints: dict[str, Any]) -> type[BaseModel]:
+    fields: dict[str, Any] = {}
+    for parameter in list(inspect.signature(method).parameters.values())[1:]:
+        if parameter.name in FROM_CONTEXT:
+            continue
+        if parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD):
+            raise UntypedApi(f"takes *{parameter.name}", hint="name and type each parameter")
+        if parameter.name not in hints:
+            raise UntypedApi(
+                f"does not say the type of {parameter.name!r}", hint="annotate every parameter"
+            )
+        required = parameter.default is inspect.Parameter.empty
+        fields[parameter.name] = (hints[parameter.name], ... if required else parameter.default)
+    name = "".join(part.title() for part in method.__name__.split("_")) + "Arguments"
+    return create_model(name, __config__=ConfigDict(extra="forbid", frozen=True), **fields)
+
+
+def _answer_type(hints: dict[str, Any]) -> Any:
+    if "return" not in hints:
+        raise UntypedApi("does not say what it answers", hint="annotate the return type")
+    answer = hints["return"]
+    if isinstance(answer, type) and (
+        issubclass(answer, BaseModel) or dataclasses.is_dataclass(answer)
+    ):
+        return answer
+    raise UntypedApi(
+        f"answers with {answer!r}", hint="answer with one pydantic model or dataclass"
+    )
+
+
+def _resolved(schema: JsonSchema) -> JsonSchema:
+    """The object a top-level `$ref` stands for."""
+    reference = schema.get("$ref", "")
+    if reference.startswith("#/$defs/"):
+        resolved: JsonSchema = schema["$defs"][reference.removeprefix("#/$defs/")]
+        return resolved
+    return schema
+
+
+def _self_contained(schema: JsonSchema, whole: JsonSchema) -> JsonSchema:
+    """A part of a schema that can be used alone: with the definitions it may refer to."""
+    return {**schema, "$defs": whole["$defs"]} if "$defs" in whole else schema
+
+
+def _pointer(location: tuple[int | str, ...]) -> str:
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in location)

@@ -1,0 +1,125 @@
+"""The curator itself: registers services at run time and answers what there is."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from foundations.curator.catalogue import (
+    AgentListing,
+    ApiListing,
+    Catalogue,
+    ServiceListing,
+    ToolListing,
+)
+from foundations.curator.entries import Room
+from foundations.curator.registry import Registry
+from foundations.declarations import ServiceDeclaration, service, soa_api
+
+
+class ServiceMetadata(BaseModel):
+    """What a service registered late says of itself, where its class does not."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    realm: str = ""
+    version: str = "1"
+    owner: str = ""
+
+
+class Registered(BaseModel):
+    """The name and the addresses a late service got."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    realm: str
+    paths: tuple[str, ...]
+
+
+class Services(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    services: tuple[ServiceListing, ...]
+
+
+class Agents(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    agents: tuple[AgentListing, ...]
+
+
+class Tools(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    tools: tuple[ToolListing, ...]
+
+
+class Apis(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    apis: tuple[ApiListing, ...]
+
+
+class Graph(BaseModel):
+    """A diagram as mermaid text."""
+
+    model_config = ConfigDict(frozen=True)
+
+    mermaid: str
+
+
+@service
+class CuratorFoundationService:
+    """Keeps the registry of every service, agent, tool and API of the platform."""
+
+    def __init__(self, *, registry: Registry, catalogue: Catalogue) -> None:
+        self._registry = registry
+        self._catalogue = catalogue
+
+    async def register_service(
+        self, service_instance: Any, service_metadata: ServiceMetadata | None = None
+    ) -> Registered:
+        """Add a finished service to the running city, after the same checks as at boot.
+
+        Raises:
+            RegistrationRefused: it breaks a rule, or its name is taken.
+        """
+        module = type(service_instance).__module__
+        realm = (service_metadata and service_metadata.realm) or _realm_of(module)
+        declaration = service_metadata and ServiceDeclaration(
+            version=service_metadata.version, owner=service_metadata.owner
+        )
+        entry = self._registry.register(service_instance, Room(module, realm), declaration)
+        paths = tuple(api.path for api in entry.apis.values() if api.public)
+        return Registered(name=entry.name, realm=realm, paths=paths)
+
+    @soa_api(public=True)
+    async def list_services(self, pattern: str = "*") -> Services:
+        """The registered services whose names match a pattern such as `*Steward*`."""
+        return Services(services=await self._catalogue.services(pattern))
+
+    @soa_api(public=True)
+    async def list_agents(self) -> Agents:
+        """The declared agents with their tools."""
+        return Agents(agents=self._catalogue.agents())
+
+    @soa_api(public=True)
+    async def list_tools(self) -> Tools:
+        """Every API as a tool for agents, with the JSON Schema of its input."""
+        return Tools(tools=self._catalogue.tools())
+
+    @soa_api(public=True)
+    async def list_apis(self) -> Apis:
+        """Every API with its path, effect and JSON Schemas."""
+        return Apis(apis=self._catalogue.apis())
+
+    @soa_api(public=True)
+    async def get_graph(self) -> Graph:
+        """The services and what each is built from, as a mermaid flowchart."""
+        return Graph(mermaid=self._catalogue.graph())
+
+
+def _realm_of(module: str) -> str:
+    """The realm a module stands in: the second part of `realms.journey.runs`, else the first."""
+    parts = module.split(".")
+    return parts[1] if parts[0] in {"realms", "foundations"} and len(parts) > 1 else parts[0]

@@ -1,0 +1,1 @@
+"""Infrastructure behind protocols, and abstractions over it. The first foundation to open."""

@@ -1,0 +1,42 @@
+"""The port of the store for files: bytes under keys."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Protocol
+
+from utilities.errors import ErrorKind, PlatformError
+
+
+class ObjectNotFound(PlatformError):
+    """No object is stored under this key."""
+
+    kind = ErrorKind.NOT_FOUND
+
+
+class ObjectStore(Protocol):
+    """Keeps bytes under keys such as `client/local/01jd...`; a put is whole or not at all."""
+
+    async def put(self, key: str, data: bytes) -> None: ...
+
+    async def put_file(self, key: str, path: Path) -> None: ...
+
+    async def get(self, key: str) -> bytes:
+        """The bytes under `key`.
+
+        Raises:
+            ObjectNotFound: there are none.
+        """
+        ...
+
+    def stream(self, key: str, *, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        """The bytes from `start` up to, not including, `end`, in chunks of about a megabyte."""
+        ...
+
+    async def delete(self, key: str) -> None:
+        """Remove an object; removing what is not there is no error."""
+        ...
+
+    def local_copy(self, key: str) -> AbstractAsyncContextManager[Path]:
+        """A local path to read the object from while the block lasts. Do not write to it."""
+        ...

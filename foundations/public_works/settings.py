@@ -1,0 +1,113 @@
+"""What can be set from outside, by environment variable or `.env`, with every fault at once."""
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from utilities.errors import ErrorKind, FieldError, PlatformError
+from utilities.suggest import did_you_mean
+
+GIB = 1024**3
+MIB = 1024**2
+
+
+class CloudReadyMode(StrEnum):
+    """Which column of the infrastructure is used; this version has the embedded one."""
+
+    DISABLED = "disabled"
+    ENABLED = "enabled"
+    HYBRID = "hybrid"
+
+
+class FaultySettings(PlatformError):
+    """The settings cannot be used."""
+
+    kind = ErrorKind.CONFIGURATION
+
+
+class Settings(BaseSettings):
+    """Every setting of the city. `CIVITAS_PORT=9000` sets `port`; `CLOUD_READY_MODE` has no prefix."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CIVITAS_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True
+    )
+
+    cloud_ready_mode: CloudReadyMode = Field(
+        default=CloudReadyMode.DISABLED,
+        validation_alias=AliasChoices("CLOUD_READY_MODE", "cloud_ready_mode"),
+    )
+    data_dir: Path = Field(default=Path(".civitas"), description="where the city keeps everything")
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535, description="0 takes a free port")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    trace_export: Literal["none", "file"] = Field(
+        default="none", description="file writes each span as a JSON line to logs/spans.jsonl"
+    )
+    realms: str = Field(
+        default="", description="folders with realms beside the built-in ones, separated by ':'"
+    )
+    max_upload_bytes: int = Field(default=100 * MIB, gt=0)
+    max_body_bytes: int = Field(default=MIB, gt=0, description="of a JSON request")
+    upload_idle_seconds: float = Field(default=20, gt=0)
+    parse_cpu_seconds: int = Field(default=30, gt=0)
+    parse_memory_bytes: int = Field(default=2 * GIB, ge=256 * MIB)
+    parse_wall_seconds: float = Field(default=60, gt=0)
+    drain_seconds: float = Field(default=20, ge=0, description="time a stop gives work in progress")
+    model_api_key: SecretStr | None = Field(
+        default=None, description="read by model clients; shown nowhere"
+    )
+
+    @field_validator("cloud_ready_mode", mode="before")
+    @classmethod
+    def _accept_true_and_false(cls, value: object) -> object:
+        return {"true": "enabled", "false": "disabled"}.get(str(value).lower(), value)
+
+    @field_validator("cloud_ready_mode")
+    @classmethod
+    def _only_what_is_built(cls, value: CloudReadyMode) -> CloudReadyMode:
+        if value is not CloudReadyMode.DISABLED:
+            raise ValueError(
+                f"{value.value} is not built in this version; unset it or set it to disabled"
+            )
+        return value
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Self:
+        """Read environment and `.env`; `overrides` (of the command line) win.
+
+        Raises:
+            FaultySettings: lists every fault, unknown `CIVITAS_` names among them.
+        """
+        faults = list(cls._unknown_names())
+        try:
+            settings = cls(**{key: value for key, value in overrides.items() if value is not None})
+        except ValidationError as error:
+            faults += [_readable(fault) for fault in error.errors(include_input=False)]
+        if faults:
+            listed = "\n".join(f"  {fault.pointer}: {fault.detail}" for fault in faults)
+            raise FaultySettings(
+                f"{len(faults)} fault(s) in the settings:\n{listed}",
+                hint="correct the environment variables or the .env file named above",
+                errors=faults,
+            )
+        return settings
+
+    @classmethod
+    def _unknown_names(cls) -> list[FieldError]:
+        known = {f"CIVITAS_{name.upper()}" for name in cls.model_fields}
+        given = {name for name in os.environ if name.startswith("CIVITAS_")}
+        return [
+            FieldError(name, f"is no setting. {did_you_mean(name, known)}".strip())
+            for name in sorted(given - known)
+        ]
+
+
+def _readable(fault: Any) -> FieldError:
+    """A pydantic fault in the words of the environment; the value itself is never repeated."""
+    name = str(fault["loc"][0]) if fault["loc"] else "settings"
+    shown = name.upper() if name.upper().startswith("CLOUD_READY") else f"CIVITAS_{name.upper()}"
+    return FieldError(shown, fault["msg"].removeprefix("Value error, "))

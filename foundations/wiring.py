@@ -1,0 +1,69 @@
+"""wire(A, B, C): a dependency-injector container made from constructor annotations."""
+
+import inspect
+from collections.abc import Iterator
+from typing import Any, get_type_hints
+
+from dependency_injector import containers, providers
+
+from utilities.names import snake_case
+
+Container = containers.DeclarativeContainer
+Provider = providers.Provider[Any]
+
+
+def wire(*classes: type) -> type[Container]:
+    """A container that builds each class once, from what its constructor asks for by type.
+
+    What is asked for and not listed becomes a dependency of the container, which the curator fills
+    by type. A parameter that has a default is a value, not a dependency. Two listed classes that
+    suit one parameter are left to the curator too, which reports the ambiguity.
+    """
+    made: dict[str, Provider] = {snake_case(cls.__name__): providers.Singleton(cls) for cls in classes}
+    for cls in classes:
+        for parameter, needed in _needs_or_nothing(cls).items():
+            listed = [c for c in classes if isinstance(needed, type) and issubclass(c, needed)]
+            source = made[snake_case(listed[0].__name__)] if len(listed) == 1 else None
+            if source is None:
+                name = f"needs_{snake_case(getattr(needed, '__name__', str(needed)))}"
+                source = made.setdefault(name, providers.Dependency())
+            made[snake_case(cls.__name__)].add_kwargs(**{parameter: source})  # type: ignore[attr-defined]  # Singleton has it
+    return type("Wired", (Container,), made)
+
+
+def constructor_needs(cls: type) -> dict[str, Any]:
+    """What the constructor asks for: parameter name to annotated type, defaults left out.
+
+    Raises:
+        NameError: an annotation names what does not exist.
+        TypeError: a parameter has no annotation.
+    """
+    if cls.__init__ is object.__init__:
+        return {}
+    hints = get_type_hints(cls.__init__)
+    return {
+        parameter.name: _annotated(cls, parameter, hints) for parameter in _asked_for(cls.__init__)
+    }
+
+
+def _needs_or_nothing(cls: type) -> dict[str, Any]:
+    """A faulty constructor is the curator's to report, beside all other faults."""
+    try:
+        return constructor_needs(cls)
+    except (NameError, TypeError):
+        return {}
+
+
+def _asked_for(constructor: Any) -> Iterator[inspect.Parameter]:
+    for parameter in list(inspect.signature(constructor).parameters.values())[1:]:
+        if parameter.default is inspect.Parameter.empty and parameter.kind not in (
+            inspect.Parameter.VAR_POSITIONAL,
+            inspect.Parameter.VAR_KEYWORD,
+        ):
+            yield parameter
+
+
+def _annotated(cls: type, parameter: inspect.Parameter, hints: dict[str, Any]) -> Any:
+    if parameter.name not in hints:
+        raise TypeError(f"{cls.__name__}.__init__ does not say the type of {parameter.name!r}")
+    return hints[parameter.name]

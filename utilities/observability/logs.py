@@ -1,0 +1,89 @@
+"""Log lines: readable on the terminal, JSON in the data folder, each with its trace id."""
+
+import inspect
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from loguru import logger
+
+from utilities.context import current_or_none
+
+if TYPE_CHECKING:
+    from loguru import Record
+
+_TERMINAL = (
+    "<green>{time:HH:mm:ss}</green> <level>{level: <7}</level> "
+    "<dim>{extra[trace_id]}</dim> {extra[shown]}"
+)
+
+
+def configure_logs(*, level: str, file: Path | None, terminal: bool = True) -> None:
+    """Send log lines to stderr and, as one JSON object a line, to `file` (10 MB each, 5 kept).
+
+    Lines of the standard library's loggers (uvicorn, alembic) take the same way.
+    """
+    logger.remove()
+    logger.configure(patcher=_patch)
+    if terminal:
+        logger.add(sys.stderr, level=level, format=_TERMINAL, backtrace=False, diagnose=False)
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        logger.add(
+            file,
+            level="DEBUG" if level == "DEBUG" else "INFO",
+            format="{extra[json]}",
+            rotation="10 MB",
+            retention=5,
+            backtrace=False,
+            diagnose=False,
+        )
+    logging.basicConfig(handlers=[_ToLoguru()], level=logging.WARNING, force=True)
+    logging.getLogger("uvicorn.error").setLevel(level)
+
+
+def close_logs() -> None:
+    """Flush and close every sink."""
+    logger.complete()
+    logger.remove()
+
+
+def _patch(record: "Record") -> None:
+    """Give a line its trace id and two safe renderings; user text can start no new line."""
+    context = current_or_none()
+    extra = record["extra"]
+    facts = dict(extra)
+    trace_id = extra.setdefault("trace_id", context.trace_id if context else "-")
+    shown = " ".join([record["message"], *(f"{key}={value}" for key, value in facts.items())])
+    extra["shown"] = _one_line(shown)
+    line = {
+        "time": record["time"].isoformat(),
+        "level": record["level"].name,
+        "message": record["message"],
+        "logger": record["name"],
+        "trace_id": trace_id,
+        "tenant": context.tenant if context else None,
+        **{key: value for key, value in facts.items() if key != "trace_id"},
+    }
+    if record["exception"] is not None:
+        line["exception"] = repr(record["exception"].value)
+    extra["json"] = json.dumps(line, default=str)
+
+
+def _one_line(text: str) -> str:
+    """Escape control characters, so that neither newline nor ANSI code of a user takes effect."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+class _ToLoguru(logging.Handler):
+    """Passes records of the standard library on."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        depth, frame = 0, inspect.currentframe()
+        while frame and (depth == 0 or frame.f_code.co_filename == logging.__file__):
+            frame, depth = frame.f_back, depth + 1
+        logger.opt(depth=depth, exception=record.exc_info).log(
+            record.levelname, "{}", record.getMessage()
+        )
