@@ -11,9 +11,9 @@ from foundations.curator.catalogue import (
     ServiceListing,
     ToolListing,
 )
-from foundations.curator.entries import Room
 from foundations.curator.registry import Registry
 from foundations.declarations import ServiceDeclaration, service, soa_api
+from foundations.rooms import Room
 
 
 class ServiceMetadata(BaseModel):

@@ -15,6 +15,7 @@ from foundations.declarations import (
     apis_of,
     service_of,
 )
+from foundations.rooms import Room
 from foundations.wiring import Provider
 from utilities.names import snake_case
 
@@ -29,14 +30,6 @@ class Kind(StrEnum):
     AGENT = "agent"
     PART = "part"
     """A collaborator that is injected by type and called by nobody else."""
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """A folder whose container joins the city: its dotted package and the realm it is served under."""
-
-    package: str
-    realm: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,18 @@
 """The registry: every class of the city by type and by name, and what fills its dependencies."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from fnmatch import fnmatchcase
 from typing import Any, TypeVar, cast
 
 from dependency_injector import providers
 
+from foundations.boot import Book
 from foundations.curator.apis import Api
-from foundations.curator.entries import Entry, Kind, Room, describe
+from foundations.curator.entries import Entry, Kind, describe
 from foundations.curator.verification import BootCheck, Fault, FaultKind, RegistrationRefused
 from foundations.declarations import ServiceDeclaration
+from foundations.rooms import Room
 from foundations.wiring import constructor_needs
 from utilities.errors import ErrorKind, PlatformError
 from utilities.names import snake_case
@@ -31,7 +34,7 @@ class RegistrySealed(PlatformError):
     kind = ErrorKind.CONFLICT
 
 
-class Registry:
+class Registry(Book):
     """Filled by the stages while the city boots, read by everything afterwards."""
 
     def __init__(self) -> None:
@@ -39,6 +42,7 @@ class Registry:
         self._names: dict[str, Entry] = {}
         self._snake: dict[tuple[str, str], Entry] = {}
         self._faults: list[Fault] = []
+        self._opened: set[int] = set()
         self._sealed = False
         self.add(self)
 
@@ -89,17 +93,17 @@ class Registry:
         self._enter(entry)
         return entry
 
-    def resolve(self) -> None:
-        """Fill every dependency that is still open by its type."""
+    def prepare(self) -> None:
         for entry in self._singletons():
             for parameter, source in entry.provider.kwargs.items():
                 if isinstance(source, providers.Dependency) and not source.is_defined:
                     self._fill(entry, parameter, source)
-
-    def build(self) -> None:
-        """Build everything once; what cannot be built becomes a fault."""
         for entry in self._singletons():
-            self._built(entry)
+            self._build(entry)
+
+    async def open(self, stack: AsyncExitStack) -> None:
+        for entry in self._singletons():
+            await self._open(entry, stack)
 
     def seal(self) -> None:
         """Close the registry for containers."""
@@ -220,6 +224,17 @@ class Registry:
     def _implementations(self, wanted: type) -> list[Entry]:
         return [entry for entry in self._entries if wanted in entry.cls.__mro__]
 
+    async def _open(self, entry: Entry, stack: AsyncExitStack) -> None:
+        """Enter what an entry was built from, then the entry itself, once."""
+        if id(entry) in self._opened or self._broken_by(entry) is not None:
+            return
+        self._opened.add(id(entry))
+        for other in self.dependencies(entry):
+            await self._open(other, stack)
+        instance = entry.provider()
+        if isinstance(instance, AbstractAsyncContextManager):
+            await stack.enter_async_context(instance)
+
     def _fill(self, entry: Entry, parameter: str, source: Any) -> None:
         wanted = constructor_needs(entry.cls)[parameter]
         found = self._implementations(wanted)
@@ -255,7 +270,7 @@ class Registry:
         kinds = (FaultKind.UNRESOLVED, FaultKind.AMBIGUOUS, FaultKind.UNBUILDABLE)
         return [fault for fault in self._faults if fault.kind in kinds]
 
-    def _built(self, entry: Entry) -> None:
+    def _build(self, entry: Entry) -> None:
         if self._broken_by(entry) is not None:
             return  # the cause has been reported; its consequences would only hide it
         try:

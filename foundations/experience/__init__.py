@@ -1,0 +1,1 @@
+"""What the outside sees: REST, problem details, health, and the one road every request takes."""
