@@ -19,10 +19,12 @@ def wire(*classes: type) -> type[Container]:
     by type. A parameter that has a default is a value, not a dependency. Two listed classes that
     suit one parameter are left to the curator too, which reports the ambiguity.
     """
-    made: dict[str, Provider] = {snake_case(cls.__name__): providers.Singleton(cls) for cls in classes}
+    made: dict[str, Provider] = {
+        snake_case(cls.__name__): providers.Singleton(cls) for cls in classes
+    }
     for cls in classes:
         for parameter, needed in _needs_or_nothing(cls).items():
-            listed = [c for c in classes if isinstance(needed, type) and issubclass(c, needed)]
+            listed = [other for other in classes if needed in other.__mro__]
             source = made[snake_case(listed[0].__name__)] if len(listed) == 1 else None
             if source is None:
                 name = f"needs_{snake_case(getattr(needed, '__name__', str(needed)))}"
@@ -38,11 +40,12 @@ def constructor_needs(cls: type) -> dict[str, Any]:
         NameError: an annotation names what does not exist.
         TypeError: a parameter has no annotation.
     """
-    if cls.__init__ is object.__init__:
+    constructor: Any = inspect.getattr_static(cls, "__init__")
+    if constructor is object.__init__:
         return {}
-    hints = get_type_hints(cls.__init__)
+    hints = get_type_hints(constructor)
     return {
-        parameter.name: _annotated(cls, parameter, hints) for parameter in _asked_for(cls.__init__)
+        parameter.name: _annotated(cls, parameter, hints) for parameter in _asked_for(constructor)
     }
 
 

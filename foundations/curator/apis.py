@@ -7,7 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, PydanticUserError, TypeAdapter, ValidationError, create_model
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    PydanticUserError,
+    TypeAdapter,
+    ValidationError,
+    create_model,
+)
 from pydantic.errors import PydanticSchemaGenerationError
 
 from foundations.declarations import FROM_CONTEXT, ApiDeclaration, Effect
@@ -169,7 +176,9 @@ def _hints(method: Any) -> dict[str, Any]:
     try:
         return get_type_hints(method, include_extras=True)
     except NameError as error:
-        raise UntypedApi(f"names the unknown type {error.name!r}", hint="import that type") from error
+        raise UntypedApi(
+            f"names the unknown type {error.name!r}", hint="import that type"
+        ) from error
 
 
 def _arguments_model(method: Any, hints: dict[str, Any]) -> type[BaseModel]:
@@ -197,9 +206,7 @@ def _answer_type(hints: dict[str, Any]) -> Any:
         issubclass(answer, BaseModel) or dataclasses.is_dataclass(answer)
     ):
         return answer
-    raise UntypedApi(
-        f"answers with {answer!r}", hint="answer with one pydantic model or dataclass"
-    )
+    raise UntypedApi(f"answers with {answer!r}", hint="answer with one pydantic model or dataclass")
 
 
 def _resolved(schema: JsonSchema) -> JsonSchema:

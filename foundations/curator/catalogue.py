@@ -1,4 +1,4 @@
-"""What is registered, as others read it: services, agents, tools, APIs, and the graph between them."""
+"""What is registered, as others read it: services, agents, tools, APIs, and their graph."""
 
 from typing import Any
 

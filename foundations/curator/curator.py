@@ -86,9 +86,9 @@ class CuratorFoundationService:
         """
         module = type(service_instance).__module__
         realm = (service_metadata and service_metadata.realm) or _realm_of(module)
-        declaration = service_metadata and ServiceDeclaration(
-            version=service_metadata.version, owner=service_metadata.owner
-        )
+        declaration = None
+        if service_metadata is not None:
+            declaration = ServiceDeclaration(service_metadata.version, service_metadata.owner)
         entry = self._registry.register(service_instance, Room(module, realm), declaration)
         paths = tuple(api.path for api in entry.apis.values() if api.public)
         return Registered(name=entry.name, realm=realm, paths=paths)

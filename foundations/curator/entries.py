@@ -90,14 +90,17 @@ def _apis(
             faults.append(Fault(FaultKind.UNTYPED, subject, error.detail, error.hint))
             continue
         text = inspect.cleandoc(method.__doc__ or "")
-        yield name, Api(
-            service=cls.__name__,
-            name=name,
-            realm=room.realm,
-            declaration=declaration,
-            contract=contract,
-            description=text,
-            method=_late(provider, name),
+        yield (
+            name,
+            Api(
+                service=cls.__name__,
+                name=name,
+                realm=room.realm,
+                declaration=declaration,
+                contract=contract,
+                description=text,
+                method=_late(provider, name),
+            ),
         )
 
 

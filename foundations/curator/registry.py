@@ -21,7 +21,6 @@ from utilities.suggest import did_you_mean
 T = TypeVar("T")
 
 
-
 class NotRegistered(PlatformError):
     """Nothing of this name is registered."""
 
@@ -95,7 +94,7 @@ class Registry(Book):
 
     def prepare(self) -> None:
         for entry in self._singletons():
-            for parameter, source in entry.provider.kwargs.items():
+            for parameter, source in _sources(entry).items():
                 if isinstance(source, providers.Dependency) and not source.is_defined:
                     self._fill(entry, parameter, source)
         for entry in self._singletons():
@@ -122,8 +121,9 @@ class Registry(Book):
             listed = ", ".join(entry.name for entry in found)
             names = [entry.cls.__name__ for entry in self._entries]
             raise NotRegistered(
-                f"{len(found)} registered classes are a {wanted.__name__}{': ' + listed if listed else ''}",
-                hint=did_you_mean(wanted.__name__, names) or "list its class in a container's wire()",
+                f"{len(found)} registered classes are a {wanted.__name__} {listed}".strip(),
+                hint=did_you_mean(wanted.__name__, names)
+                or "list its class in a container's wire()",
             )
         return cast("T", found[0].provider())
 
@@ -189,18 +189,13 @@ class Registry(Book):
 
     def dependencies(self, entry: Entry) -> list[Entry]:
         """What an entry was built from."""
-        kwargs = getattr(entry.provider, "kwargs", {})
         by_provider = {id(other.provider): other for other in self._entries}
-        sources = (_behind(source) for source in kwargs.values())
+        sources = (_behind(source) for source in _sources(entry).values())
         return [by_provider[id(s)] for s in sources if id(s) in by_provider]
 
     def faults(self) -> list[Fault]:
         """All faults found so far, those of services' own boot checks last."""
-        own = [
-            fault
-            for _, check in self.implementations(BootCheck)
-            for fault in check.verify()
-        ]
+        own = [fault for _, check in self.implementations(BootCheck) for fault in check.verify()]
         return [*self._faults, *own]
 
     def report(self, fault: Fault) -> None:
@@ -267,23 +262,39 @@ class Registry(Book):
         return None
 
     def _blocking(self) -> Iterable[Fault]:
-        kinds = (FaultKind.UNRESOLVED, FaultKind.AMBIGUOUS, FaultKind.UNBUILDABLE)
+        kinds = (
+            FaultKind.UNRESOLVED,
+            FaultKind.AMBIGUOUS,
+            FaultKind.CIRCULAR,
+            FaultKind.UNBUILDABLE,
+        )
         return [fault for fault in self._faults if fault.kind in kinds]
 
     def _build(self, entry: Entry) -> None:
         if self._broken_by(entry) is not None:
             return  # the cause has been reported; its consequences would only hide it
+        if circle := self._circle_through(entry, (entry,)):
+            names = " -> ".join(other.name for other in circle)
+            problem = f"needs itself: {names}"
+            remedy = "break the circle: let one of them look the other up when it is called"
+            self._faults.append(Fault(FaultKind.CIRCULAR, entry.name, problem, remedy))
+            return
         try:
             constructor_needs(entry.cls)
             entry.provider()
-        except RecursionError:
-            problem = "needs itself, by way of its dependencies"
-            remedy = "break the circle: let one of them be told at call time"
-            self._faults.append(Fault(FaultKind.UNBUILDABLE, entry.name, problem, remedy))
         except Exception as error:  # noqa: BLE001 - any constructor may fail in any way; all are reported together
             problem = f"cannot be built: {type(error).__name__}: {error}"
             remedy = "see its constructor; it must neither fail nor do I/O"
             self._faults.append(Fault(FaultKind.UNBUILDABLE, entry.name, problem, remedy))
+
+    def _circle_through(self, entry: Entry, path: tuple[Entry, ...]) -> tuple[Entry, ...]:
+        """The path from an entry back to itself along its dependencies, or an empty one."""
+        for other in self.dependencies(path[-1]):
+            if other is entry:
+                return (*path, entry)
+            if other not in path and (found := self._circle_through(entry, (*path, other))):
+                return found
+        return ()
 
 
 def _undeclared(cls: type) -> Fault:
@@ -294,6 +305,12 @@ def _undeclared(cls: type) -> Fault:
 def _duplicate(entry: Entry, other: Entry) -> Fault:
     problem = f"of {entry.cls.__module__} is registered already, by {other.cls.__module__}"
     return Fault(FaultKind.DUPLICATE, entry.name, problem, "give one of the two another name")
+
+
+def _sources(entry: Entry) -> dict[str, Any]:
+    """What the entry's provider passes to the constructor, by parameter."""
+    sources: dict[str, Any] = getattr(entry.provider, "kwargs", {})
+    return sources
 
 
 def _behind(source: Any) -> Any:

@@ -13,6 +13,7 @@ class FaultKind(StrEnum):
 
     UNRESOLVED = "unresolved dependency"
     AMBIGUOUS = "ambiguous dependency"
+    CIRCULAR = "circular dependency"
     DUPLICATE = "duplicate name"
     BAD_NAME = "bad name"
     UNTYPED = "untyped API"

@@ -30,7 +30,7 @@ class FaultySettings(PlatformError):
 
 
 class Settings(BaseSettings):
-    """Every setting of the city. `CIVITAS_PORT=9000` sets `port`; `CLOUD_READY_MODE` has no prefix."""
+    """Every setting: `CIVITAS_PORT=9000` sets `port`; `CLOUD_READY_MODE` has no prefix."""
 
     model_config = SettingsConfigDict(
         env_prefix="CIVITAS_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True

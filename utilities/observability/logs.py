@@ -4,6 +4,8 @@ import inspect
 import json
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,34 +22,31 @@ _TERMINAL = (
 )
 
 
-def configure_logs(*, level: str, file: Path | None, terminal: bool = True) -> None:
-    """Send log lines to stderr and, as one JSON object a line, to `file` (10 MB each, 5 kept).
-
-    Lines of the standard library's loggers (uvicorn, alembic) take the same way.
-    """
+def configure_logs(*, level: str) -> None:
+    """Send readable log lines to stderr; the standard library's loggers take the same way."""
     logger.remove()
     logger.configure(patcher=_patch)
-    if terminal:
-        logger.add(sys.stderr, level=level, format=_TERMINAL, backtrace=False, diagnose=False)
-    if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        logger.add(
-            file,
-            level="DEBUG" if level == "DEBUG" else "INFO",
-            format="{extra[json]}",
-            rotation="10 MB",
-            retention=5,
-            backtrace=False,
-            diagnose=False,
-        )
+    logger.add(sys.stderr, level=level, format=_TERMINAL, backtrace=False, diagnose=False)
     logging.basicConfig(handlers=[_ToLoguru()], level=logging.WARNING, force=True)
-    logging.getLogger("uvicorn.error").setLevel(level)
 
 
-def close_logs() -> None:
-    """Flush and close every sink."""
-    logger.complete()
-    logger.remove()
+@contextmanager
+def add_log_file(file: Path, *, level: str) -> Iterator[None]:
+    """Write log lines to `file` while the block lasts: a JSON object each, 10 MB a file, 5 kept."""
+    logger.configure(patcher=_patch)
+    sink = logger.add(
+        file,
+        level="DEBUG" if level == "DEBUG" else "INFO",
+        format="{extra[json]}",
+        rotation="10 MB",
+        retention=5,
+        backtrace=False,
+        diagnose=False,
+    )
+    try:
+        yield
+    finally:
+        logger.remove(sink)
 
 
 def _patch(record: "Record") -> None:

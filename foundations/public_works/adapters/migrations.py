@@ -12,15 +12,16 @@ from foundations.public_works.database import SchemaTooNew
 
 
 def migrate(connection: Connection, room: str, folder: Path) -> None:
-    """Bring the tables of `room` to the head of the revisions in `folder`, inside `connection`'s
-    transaction: a step that fails leaves the schema as it was.
+    """Bring the tables of `room` to the head of the revisions in `folder`.
+
+    All in the transaction of `connection`: a step that fails leaves the schema as it was.
 
     Raises:
         SchemaTooNew: the stored revision is none of those in the folder.
     """
     scripts = ScriptDirectory(str(folder), version_locations=[str(folder)])
 
-    def steps(revision: object, context: object) -> list[RevisionStep]:
+    def steps(revision: object, _: object) -> list[RevisionStep]:
         return list(scripts._upgrade_revs("head", revision))  # type: ignore[arg-type]  # noqa: SLF001 - as alembic's own command does
 
     context = MigrationContext.configure(

@@ -1,0 +1,1 @@
+"""Agents, their models and their tools: declared, enrolled and listed like all else."""

@@ -1,0 +1,7 @@
+"""What the agentic foundation is made of."""
+
+from foundations.agentic.agentic import AgenticFoundationService
+from foundations.agentic.toolbox import Toolbox
+from foundations.wiring import wire
+
+container = wire(Toolbox, AgenticFoundationService)

@@ -1,0 +1,20 @@
+"""What public works is made of. The one place that chooses between infrastructures."""
+
+from foundations.public_works.adapters.in_process_dispatch import InProcessDispatch
+from foundations.public_works.adapters.in_process_events import InProcessEvents
+from foundations.public_works.adapters.local_objects import LocalObjectStore
+from foundations.public_works.adapters.span_file import SpanFile
+from foundations.public_works.adapters.sqlite import SqliteDatabase
+from foundations.public_works.data_folder import DataFolder
+from foundations.public_works.public_works import PublicWorksFoundationService
+from foundations.wiring import wire
+
+container = wire(
+    DataFolder,
+    SpanFile,
+    SqliteDatabase,
+    LocalObjectStore,
+    InProcessEvents,
+    InProcessDispatch,
+    PublicWorksFoundationService,
+)

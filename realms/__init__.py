@@ -1,0 +1,1 @@
+"""What users come for. A realm imports another realm only through its `api` module."""

@@ -1,0 +1,1 @@
+"""The platform roles, each seen by others only through its `api` module."""
