@@ -1,4 +1,4 @@
-"""Who calls, on whose behalf, under which trace: bound once at an edge, readable everywhere below."""
+"""Who calls, for whom, under which trace: bound once at an edge, readable everywhere below."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,7 @@
 """The one door through which blocking work leaves the event loop."""
 
 from collections.abc import Callable
-from typing import TypeVar, TypeVarTuple, Unpack
+from typing import TypeVar, TypeVarTuple
 
 from anyio import to_thread
 
@@ -9,6 +9,6 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 
-async def in_thread(work: Callable[[Unpack[Ts]], T], *arguments: Unpack[Ts]) -> T:
+async def in_thread(work: Callable[[*Ts], T], *arguments: *Ts) -> T:
     """Run `work(*arguments)` in a worker thread; the call context goes with it."""
     return await to_thread.run_sync(work, *arguments)

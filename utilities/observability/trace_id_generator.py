@@ -45,7 +45,7 @@ class TraceIDGenerator:
 
 
 def opentelemetry_trace_id(trace_id: str) -> int:
-    """The 128-bit id OpenTelemetry sees: the text itself when it is 32 hex digits, else a digest."""
+    """The 128-bit id OpenTelemetry sees: the text when it is 32 hex digits, else its digest."""
     if _HEX_32.fullmatch(trace_id) and int(trace_id, 16):
         return int(trace_id, 16)
     return int.from_bytes(hashlib.sha256(trace_id.encode()).digest()[:16], "big")

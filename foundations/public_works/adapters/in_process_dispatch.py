@@ -29,7 +29,10 @@ class InProcessDispatch(Dispatch):
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
     ) -> None:
         """Take no more wakes, give the tasks in progress their time, then cancel the rest."""
         self._open = False

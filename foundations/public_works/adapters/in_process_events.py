@@ -36,6 +36,8 @@ class InProcessEvents(Events):
                 del self._listeners[topic]
 
 
-async def _drained(queue: asyncio.Queue[Mapping[str, object]]) -> AsyncIterator[Mapping[str, object]]:
+async def _drained(
+    queue: asyncio.Queue[Mapping[str, object]],
+) -> AsyncIterator[Mapping[str, object]]:
     while True:
         yield await queue.get()
