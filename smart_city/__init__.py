@@ -1,1 +1,1 @@
-"""The platform roles, each seen by others only through its `api` module."""
+"""The platform's roles. Each is seen only through its `api`; `SmartCityGateway` finds them by name."""

@@ -1,0 +1,1 @@
+"""The API gateway: finds the API a request names, has it allowed, and calls it."""

@@ -1,0 +1,54 @@
+"""What the rest of the city may know about the city manager."""
+
+from datetime import datetime
+from typing import Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from foundations.boot import StageStatus
+
+
+class StageState(BaseModel):
+    """One stage of the boot; `seconds` is how long it took to open."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    status: StageStatus
+    seconds: float
+
+
+class BootState(BaseModel):
+    """The boot, in the order of its stages."""
+
+    model_config = ConfigDict(frozen=True)
+
+    ready: bool
+    seconds: float = Field(description="all stages together")
+    stages: tuple[StageState, ...]
+
+
+class CityState(BaseModel):
+    """The city at this moment."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: str
+    mode: str
+    data_folder: str
+    started_at: datetime
+    uptime_seconds: float
+    boot: BootState
+    services: int
+    roles: int
+    agents: int
+    apis: int
+    realms: tuple[str, ...]
+
+
+class CityManager(Protocol):
+    """Knows the state of the city."""
+
+    async def get_city_state(self) -> CityState: ...
+
+    async def get_boot(self) -> BootState: ...

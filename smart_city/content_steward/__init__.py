@@ -1,0 +1,1 @@
+"""The content steward: files. Upload, validation, malware scan, storage, access, basic metadata."""

@@ -1,0 +1,1 @@
+"""The data steward: data. Policy, quality, lineage, and what may enter the semantic layer."""

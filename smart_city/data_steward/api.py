@@ -1,0 +1,167 @@
+"""What the rest of the city may know about the data steward."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from utilities.errors import ErrorKind, PlatformError
+
+
+class DataTrack(StrEnum):
+    """Whose data a policy is for: clients', or the platform's own."""
+
+    CLIENT = "client"
+    PLATFORM = "platform"
+
+
+class Classification(StrEnum):
+    """How careful one has to be with data."""
+
+    INTERNAL = "internal"
+    CONFIDENTIAL = "confidential"
+    RESTRICTED = "restricted"
+
+
+class PolicySubject(BaseModel):
+    """What a policy is asked about: a file on its way in."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file_id: str = Field(min_length=1)
+    name: str
+    media_type: str
+    size: int = Field(ge=0, description="in bytes")
+
+
+class PolicyDecision(BaseModel):
+    """What a policy said. `rules` are those that were looked at; `refused_by` is one of them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file_id: str
+    track: DataTrack
+    allowed: bool
+    classification: Classification
+    rules: tuple[str, ...]
+    refused_by: str = ""
+    reason: str = ""
+    policy_version: str
+    decided_at: datetime
+    trace_id: str
+
+
+class PolicyDecisions(BaseModel):
+    """The decisions about one file."""
+
+    model_config = ConfigDict(frozen=True)
+
+    decisions: tuple[PolicyDecision, ...]
+
+
+class PolicyRule(BaseModel):
+    """One rule of a policy, in words."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    track: DataTrack
+    description: str
+
+
+class Policies(BaseModel):
+    """Every rule there is."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: str
+    rules: tuple[PolicyRule, ...]
+
+
+class QualityReport(BaseModel):
+    """How good the data in a file is. `completeness` is the share of values that are there."""
+
+    model_config = ConfigDict(frozen=True)
+
+    completeness: float = Field(default=1.0, ge=0, le=1)
+    measures: dict[str, float] = Field(
+        default_factory=dict, description="figures by name, such as rows or duplicate_rows"
+    )
+    issues: tuple[str, ...] = Field(default=(), description="sentences, worst first")
+
+
+class Quality(BaseModel):
+    """The newest quality report of a file."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file_id: str
+    report: QualityReport
+    recorded_at: datetime
+    trace_id: str
+
+
+class LineageLink(BaseModel):
+    """One fact of where something comes from, such as content `was_derived_from` a file."""
+
+    model_config = ConfigDict(frozen=True)
+
+    subject: str
+    predicate: str
+    object: str
+    recorded_at: datetime
+    trace_id: str
+
+
+class Lineage(BaseModel):
+    """The links of a file and of everything that was made from it, oldest first."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file_id: str
+    links: tuple[LineageLink, ...]
+
+
+class QualityUnknown(PlatformError):
+    """No quality has been recorded for this file."""
+
+    kind = ErrorKind.NOT_FOUND
+
+
+class DataSteward(Protocol):
+    """Decides what data may come in and how it is treated; keeps its quality and lineage."""
+
+    async def enforce_client_data_policy(self, subject: PolicySubject) -> PolicyDecision:
+        """Judge a client's file; the decision is recorded. Raises when the policy refuses it."""
+        ...
+
+    async def enforce_platform_data_policy(self, subject: PolicySubject) -> PolicyDecision:
+        """Judge a file of the platform's own, by the rules of that track."""
+        ...
+
+    async def enforce_semantic_policy(self, file_id: str) -> PolicyDecision:
+        """The client decision that lets a file's content into the semantic layer; else it raises."""
+        ...
+
+    async def get_policies(self) -> Policies: ...
+
+    async def get_decisions(self, file_id: str) -> PolicyDecisions:
+        """Every recorded decision about a file; none is no error."""
+        ...
+
+    async def record_quality(self, file_id: str, report: QualityReport) -> Quality:
+        """Keep the newest quality report of a file."""
+        ...
+
+    async def get_quality(self, file_id: str) -> Quality:
+        """The newest quality report. Raises QualityUnknown."""
+        ...
+
+    async def record_lineage(self, subject: str, predicate: str, object: str) -> LineageLink:  # noqa: A002 - the third part of a triple is its object
+        """Keep where `subject` comes from; the same link again changes nothing."""
+        ...
+
+    async def get_lineage(self, file_id: str) -> Lineage:
+        """The links of a file and of what was made from it; none is no error."""
+        ...

@@ -1,0 +1,1 @@
+"""The librarian: an index over what is known, searched by words and by meaning."""

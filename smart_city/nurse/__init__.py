@@ -1,0 +1,1 @@
+"""The nurse: the health of every component."""

@@ -1,0 +1,1 @@
+"""The post office: events, published once and delivered until they are acknowledged."""

@@ -1,0 +1,1 @@
+"""The traffic cop: sessions, and who may go on under which."""
