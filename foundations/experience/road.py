@@ -33,6 +33,13 @@ class CityRequest(BaseModel):
     )
 
 
+class InsideRequest(CityRequest):
+    """A request that the city's own code makes at an edge, such as the upload route.
+
+    It may name an API that is not public. Nothing from outside is ever parsed into this class.
+    """
+
+
 class Outcome(BaseModel):
     """The answer to a request. Failures are raised, so `success` is true wherever one is seen."""
 
