@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ParamSpec, TypeVar, cast, overload
@@ -89,14 +89,14 @@ def agent(*, instructions: str, tools: tuple[str, ...] = ()) -> Callable[[C], C]
 
 def soa_api(
     *, public: bool = False, effect: Effect | None = None
-) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R]]]:
+) -> Callable[[Callable[P, Coroutine[Any, Any, R]]], Callable[P, Coroutine[Any, Any, R]]]:
     """Declare an async method as an API that others may call.
 
     Besides its own parameters the method takes `trace_id=` and `user_context=` from code inside the
     city: given, they become the call context for the call; not given, the context stays as it is.
     """
 
-    def declare(method: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+    def declare(method: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[Any, Any, R]]:
         declaration = ApiDeclaration(public=public, effect=effect)
         entered = _entered(method) if inspect.iscoroutinefunction(method) else method
         setattr(entered, _API, declaration)
@@ -105,27 +105,25 @@ def soa_api(
     return declare
 
 
-def _entered(method: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
-    """Wrap `method` so that `trace_id` and `user_context` reach the call context."""
+def _entered(method: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[Any, Any, R]]:
+    """Wrap `method` so that `trace_id` and `user_context` come from the call context, always."""
     signature = inspect.signature(method)
     own = FROM_CONTEXT & set(signature.parameters)
 
     @functools.wraps(method)
     async def enter(*args: Any, **kwargs: Any) -> R:
-        given: dict[str, Any] = {}
-        if own:
-            arguments = signature.bind_partial(
-                *args, **{k: v for k, v in kwargs.items() if k in own or k not in FROM_CONTEXT}
-            ).arguments
-            given = {name: arguments[name] for name in own if name in arguments}
-        given |= {name: kwargs.pop(name) for name in FROM_CONTEXT & set(kwargs)}
+        given = {name: kwargs.pop(name) for name in FROM_CONTEXT & set(kwargs)}
+        if own and len(args) > 1:
+            positional = signature.bind_partial(*args).arguments
+            given |= {name: positional[name] for name in own if name in positional}
+            args = tuple(value for name, value in positional.items() if name not in own)
         context = _context(given.get("trace_id"), given.get("user_context"))
-        if context is current_or_none():
-            return await method(*args, **kwargs)
+        filled = {"trace_id": context.trace_id, "user_context": context.user}
+        kwargs |= {name: filled[name] for name in own}
         with bound(context):
             return await method(*args, **kwargs)
 
-    return cast("Callable[P, Awaitable[R]]", enter)
+    return cast("Callable[P, Coroutine[Any, Any, R]]", enter)
 
 
 def _context(trace_id: str | None, user: UserContext | None) -> CallContext:

@@ -67,10 +67,9 @@ class Contract:
         if not inspect.iscoroutinefunction(method):
             raise UntypedApi("is not async", hint="declare it with async def")
         hints = _hints(method)
-        arguments = _arguments_model(method, hints)
         answer = _answer_type(hints)
         try:
-            arguments.model_rebuild()
+            arguments = _arguments_model(method, hints)
             adapter = TypeAdapter(answer)
             return cls(
                 arguments=arguments,

@@ -5,6 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from dotenv import dotenv_values
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -58,7 +59,7 @@ class Settings(BaseSettings):
     parse_wall_seconds: float = Field(default=60, gt=0)
     drain_seconds: float = Field(default=20, ge=0, description="time a stop gives work in progress")
     model_api_key: SecretStr | None = Field(
-        default=None, description="read by model clients; shown nowhere"
+        default=None, description="for model clients that realms bring; shown nowhere"
     )
 
     @field_validator("cloud_ready_mode", mode="before")
@@ -98,11 +99,13 @@ class Settings(BaseSettings):
 
     @classmethod
     def _unknown_names(cls) -> list[FieldError]:
-        known = {f"CIVITAS_{name.upper()}" for name in cls.model_fields}
-        given = {name for name in os.environ if name.startswith("CIVITAS_")}
+        """Names of ours, in the environment or `.env`, that set nothing."""
+        known = {f"CIVITAS_{name.upper()}" for name in cls.model_fields} | {"CLOUD_READY_MODE"}
+        given = {**dotenv_values(".env"), **os.environ}
         return [
-            FieldError(name, f"is no setting. {did_you_mean(name, known)}".strip())
-            for name in sorted(given - known)
+            FieldError(name, f"is no setting of this version. {did_you_mean(name, known)}".strip())
+            for name in sorted(set(given) - known)
+            if name.startswith(("CIVITAS_", "CLOUD_READY_"))
         ]
 
 

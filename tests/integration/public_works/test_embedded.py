@@ -1,0 +1,400 @@
+"""The embedded infrastructure on a real disk, from the data folder to the file of spans."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, text
+
+from foundations.public_works.adapters.in_process_dispatch import InProcessDispatch
+from foundations.public_works.adapters.in_process_events import InProcessEvents
+from foundations.public_works.adapters.local_objects import LocalObjectStore
+from foundations.public_works.adapters.span_file import SpanFile
+from foundations.public_works.adapters.sqlite import SqliteDatabase
+from foundations.public_works.data_folder import (
+    DataFolder,
+    DataFolderInUse,
+    DataFolderUnusable,
+    holder_of,
+)
+from foundations.public_works.database import DatabaseBusy, DatabaseUnusable, SchemaTooNew
+from foundations.public_works.object_store import ObjectNotFound
+from foundations.public_works.settings import Settings
+from utilities.clock import SystemClock
+from utilities.ids import TimeSortableIds
+from utilities.observability.distributed_tracing import DistributedTracing
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path / "city", drain_seconds=0.2)
+
+
+@pytest.fixture
+async def folder(settings: Settings) -> AsyncIterator[DataFolder]:
+    async with DataFolder(settings=settings, ids=TimeSortableIds()) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def database(folder: DataFolder) -> AsyncIterator[SqliteDatabase]:
+    async with SqliteDatabase(folder=folder) as opened:
+        yield opened
+
+
+# the data folder
+
+
+async def test_second_holder_is_refused_and_told_the_pid(
+    folder: DataFolder, settings: Settings
+) -> None:
+    folder.announce("http://127.0.0.1:1234")
+
+    with pytest.raises(DataFolderInUse, match=f"process {os.getpid()} at http") as caught:
+        await DataFolder(settings=settings, ids=TimeSortableIds()).__aenter__()
+
+    assert (caught.value.pid, caught.value.url) == (os.getpid(), "http://127.0.0.1:1234")
+    held = holder_of(folder.path)
+    assert held is not None
+    assert held.pid == os.getpid()
+
+
+async def test_folder_is_free_again_after_its_holder(settings: Settings) -> None:
+    async with DataFolder(settings=settings, ids=TimeSortableIds()) as folder:
+        folder.spool().write_text("half an upload")
+        (folder.spool()).mkdir()
+    folder.announce("ignored once closed")
+
+    assert holder_of(settings.data_dir) is None
+    assert holder_of(settings.data_dir / "nowhere") is None
+    async with DataFolder(settings=settings, ids=TimeSortableIds()) as again:
+        assert list(again.staging.iterdir()) == []
+
+
+async def test_lock_of_a_killed_process_is_free(settings: Settings) -> None:
+    code = (
+        "import asyncio, os, signal, sys\n"
+        "from foundations.public_works.data_folder import DataFolder\n"
+        "from foundations.public_works.settings import Settings\n"
+        "from utilities.ids import TimeSortableIds\n"
+        "folder = DataFolder(settings=Settings(data_dir=sys.argv[1]), ids=TimeSortableIds())\n"
+        "asyncio.run(folder.__aenter__()); os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, settings.data_dir], check=False)
+
+    assert killed.returncode == -9
+    async with DataFolder(settings=settings, ids=TimeSortableIds()) as folder:
+        assert folder.path.is_dir()
+
+
+async def test_folder_that_cannot_be_made_is_refused_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    settings = Settings(data_dir=tmp_path / "file" / "city")
+
+    with pytest.raises(DataFolderUnusable, match="Not a directory"):
+        await DataFolder(settings=settings, ids=TimeSortableIds()).__aenter__()
+
+
+# the database
+
+
+def add_one(connection: Connection) -> int:
+    value = connection.execute(text("SELECT value FROM counter")).scalar_one()
+    connection.execute(text("UPDATE counter SET value = :value"), {"value": value + 1})
+    return int(value)
+
+
+async def make_counter(database: SqliteDatabase) -> None:
+    def make(connection: Connection) -> None:
+        connection.execute(text("CREATE TABLE counter (value INTEGER)"))
+        connection.execute(text("INSERT INTO counter VALUES (0)"))
+
+    await database.write(make)
+
+
+async def counted(database: SqliteDatabase) -> int:
+    return await database.read(
+        lambda c: int(c.execute(text("SELECT value FROM counter")).scalar_one())
+    )
+
+
+async def test_no_increment_is_lost_when_many_write_at_once(database: SqliteDatabase) -> None:
+    await make_counter(database)
+
+    await asyncio.gather(*(database.write(add_one) for _ in range(200)))
+
+    assert await counted(database) == 200
+
+
+async def test_write_that_raises_leaves_nothing(database: SqliteDatabase) -> None:
+    await make_counter(database)
+
+    def fail(connection: Connection) -> None:
+        add_one(connection)
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        await database.write(fail)
+    assert await counted(database) == 0
+
+
+async def test_cancelled_caller_does_not_tear_a_write(database: SqliteDatabase) -> None:
+    await make_counter(database)
+    task = asyncio.create_task(database.write(add_one))
+    await asyncio.sleep(0)
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await database.write(add_one)
+    assert await counted(database) == 2
+
+
+async def test_commits_are_durable_and_foreign_keys_hold(database: SqliteDatabase) -> None:
+    def pragmas(connection: Connection) -> tuple[str, int, int]:
+        def ask(name: str) -> object:
+            return connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
+
+        return str(ask("journal_mode")), int(str(ask("synchronous"))), int(str(ask("foreign_keys")))
+
+    assert await database.write(pragmas) == ("wal", 2, 1)
+
+
+async def test_lock_of_another_process_is_explained(
+    database: SqliteDatabase, folder: DataFolder
+) -> None:
+    await make_counter(database)
+    code = (
+        "import sys, pysqlite3 as s\n"
+        "c = s.connect(sys.argv[1], isolation_level=None)\n"
+        "c.execute('BEGIN IMMEDIATE'); print('held', flush=True); sys.stdin.readline()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, folder.database],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(DatabaseBusy):
+            await database.write(add_one)
+        other.communicate("\n")
+    assert await database.write(add_one) == 0
+
+
+@pytest.mark.parametrize(
+    "content", [b"this is no database at all" * 100, b"SQLite format 3\0" + b"x" * 4096]
+)
+async def test_broken_database_file_is_refused_at_boot(folder: DataFolder, content: bytes) -> None:
+    folder.database.write_bytes(content)
+
+    with pytest.raises(DatabaseUnusable) as caught:
+        await SqliteDatabase(folder=folder).__aenter__()
+    assert "backup" in caught.value.hint
+
+
+REVISION = """
+import sqlalchemy as sa
+from alembic import op
+revision = "{revision}"
+down_revision = {down}
+branch_labels = None
+depends_on = None
+def upgrade():
+    op.create_table("{table}", sa.Column("id", sa.Integer, primary_key=True))
+    {then}
+"""
+
+
+def revision(folder: Path, number: int, *, then: str = "") -> None:
+    folder.mkdir(exist_ok=True)
+    down = repr(f"{number - 1:04}") if number > 1 else None
+    text = REVISION.format(revision=f"{number:04}", down=down, table=f"thing_{number}", then=then)
+    (folder / f"{number:04}_thing.py").write_text(text)
+
+
+async def tables(database: SqliteDatabase) -> set[str]:
+    query = text("SELECT name FROM sqlite_master WHERE type = 'table'")
+    return set(await database.read(lambda c: list(c.execute(query).scalars())))
+
+
+async def test_each_room_migrates_by_a_history_of_its_own(
+    database: SqliteDatabase, tmp_path: Path
+) -> None:
+    revision(tmp_path / "a", 1)
+    await database.migrate("a", tmp_path / "a")
+    await database.migrate("a", tmp_path / "a")
+    revision(tmp_path / "a", 2)
+    await database.migrate("a", tmp_path / "a")
+
+    assert {"thing_1", "thing_2", "schema_version_a"} <= await tables(database)
+
+
+async def test_migration_that_fails_leaves_the_schema_as_it_was(
+    database: SqliteDatabase, tmp_path: Path
+) -> None:
+    revision(tmp_path / "a", 1, then='raise ValueError("half way")')
+
+    with pytest.raises(ValueError, match="half way"):
+        await database.migrate("a", tmp_path / "a")
+    assert "thing_1" not in await tables(database)
+
+
+async def test_tables_of_a_newer_version_are_refused(
+    database: SqliteDatabase, tmp_path: Path
+) -> None:
+    revision(tmp_path / "a", 1)
+    revision(tmp_path / "a", 2)
+    await database.migrate("a", tmp_path / "a")
+    (tmp_path / "a" / "0002_thing.py").unlink()
+
+    with pytest.raises(SchemaTooNew, match="revision 0002"):
+        await database.migrate("a", tmp_path / "a")
+
+
+# objects
+
+
+@pytest.fixture
+def objects(folder: DataFolder) -> LocalObjectStore:
+    return LocalObjectStore(folder=folder)
+
+
+async def test_object_comes_back_whole_and_in_part(
+    objects: LocalObjectStore, tmp_path: Path
+) -> None:
+    content = os.urandom(3 * 1024 * 1024 + 7)
+    (tmp_path / "source").write_bytes(content)
+    await objects.put_file("a/b", tmp_path / "source")
+
+    assert await objects.get("a/b") == content
+    assert b"".join([chunk async for chunk in objects.stream("a/b")]) == content
+    part = [chunk async for chunk in objects.stream("a/b", start=10, end=2_000_000)]
+    assert b"".join(part) == content[10:2_000_000]
+    async with objects.local_copy("a/b") as path:
+        assert path.read_bytes() == content
+
+
+async def test_missing_object_is_not_found_and_may_be_deleted(objects: LocalObjectStore) -> None:
+    await objects.put("a", b"1")
+    await objects.delete("a")
+    await objects.delete("a")
+
+    with pytest.raises(ObjectNotFound):
+        await objects.get("a")
+    with pytest.raises(ObjectNotFound):
+        async with objects.local_copy("a"):
+            pass
+    with pytest.raises(ObjectNotFound):
+        await anext(objects.stream("a"))
+
+
+# dispatch
+
+
+async def test_wake_calls_the_handler_and_a_second_one_waits_its_turn(settings: Settings) -> None:
+    seen: list[str] = []
+    go, twice = asyncio.Event(), asyncio.Event()
+
+    async def handler(key: str) -> None:
+        seen.append(f"{key} begins")
+        await go.wait()
+        seen.append(f"{key} ends")
+        if len(seen) == 4:
+            twice.set()
+
+    async with InProcessDispatch(settings=settings, clock=SystemClock()) as dispatch:
+        dispatch.handle("runs", handler)
+        dispatch.wake("runs", "r1")
+        await asyncio.sleep(0)
+        dispatch.wake("runs", "r1")
+        dispatch.wake("runs", "r1")
+        go.set()
+        await twice.wait()
+
+    assert seen == ["r1 begins", "r1 ends"] * 2
+
+
+async def test_wake_waits_for_its_time_and_none_comes_after_closing(settings: Settings) -> None:
+    rung = asyncio.Event()
+    seen: list[str] = []
+
+    async def handler(key: str) -> None:
+        seen.append(key)
+        rung.set()
+
+    async with InProcessDispatch(settings=settings, clock=SystemClock()) as dispatch:
+        dispatch.handle("runs", handler)
+        now = datetime.now(UTC)
+        dispatch.wake("runs", "soon", at=now + timedelta(milliseconds=5))
+        dispatch.wake("runs", "never", at=now + timedelta(hours=1))
+        await rung.wait()
+    dispatch.wake("runs", "late")
+
+    assert seen == ["soon"]
+
+
+async def test_failing_handler_stops_no_other_and_closing_cancels_the_late(
+    settings: Settings,
+) -> None:
+    cancelled = asyncio.Event()
+
+    async def handler(key: str) -> None:
+        if key == "bad":
+            raise ValueError(key)
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    async with InProcessDispatch(settings=settings, clock=SystemClock()) as dispatch:
+        dispatch.handle("runs", handler)
+        dispatch.wake("runs", "bad")
+        dispatch.wake("runs", "endless")
+        await asyncio.sleep(0)
+
+    assert cancelled.is_set()
+
+
+# events
+
+
+async def test_event_reaches_who_listens_now_and_the_oldest_are_dropped() -> None:
+    events = InProcessEvents()
+    events.publish("t", {"n": -1})
+
+    async with events.subscribe("t") as listener:
+        for n in range(1001):
+            events.publish("t", {"n": n})
+        events.publish("other", {"n": 0})
+        assert (await anext(listener))["n"] == 1
+
+    events.publish("t", {"n": 0})  # nobody listens; nothing is kept
+    assert not events._listeners
+
+
+# spans
+
+
+async def test_spans_are_written_where_the_settings_ask(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path / "city", trace_export="file")
+    tracing = DistributedTracing()
+    async with (
+        DataFolder(settings=settings, ids=TimeSortableIds()) as folder,
+        SpanFile(settings=settings, folder=folder, tracing=tracing),
+    ):
+        with tracing.span("work", "abc"):
+            pass
+
+    (line,) = (folder.logs / "spans.jsonl").read_text().splitlines()
+    assert json.loads(line)["attributes"]["civitas.trace_id"] == "abc"

@@ -1,0 +1,147 @@
+"""Trace ids, spans and log lines."""
+
+import hashlib
+import json
+import logging
+from pathlib import Path
+
+import pytest
+from loguru import logger
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from utilities.context import CallContext, bound
+from utilities.observability.distributed_tracing import DistributedTracing
+from utilities.observability.logs import add_log_file, configure_logs
+from utilities.observability.trace_id_generator import TraceIDGenerator, opentelemetry_trace_id
+
+HEX = "0af7651916cd43dd8448eb211c80319c"
+PARENT = f"00-{HEX}-b7ad6b7169203331-01"
+
+
+def test_generated_trace_ids_are_32_hex_digits_and_differ() -> None:
+    one, other = TraceIDGenerator.generate(), TraceIDGenerator.generate()
+
+    assert len(one) == 32
+    assert int(one, 16) != int(other, 16)
+
+
+@pytest.mark.parametrize(
+    ("headers", "trace_id", "parent"),
+    [
+        ({"x-trace-id": "abc"}, "abc", 0),
+        ({"traceparent": PARENT}, HEX, 0xB7AD6B7169203331),
+        ({"x-trace-id": "abc", "traceparent": PARENT}, "abc", 0),
+        ({"x-trace-id": HEX, "traceparent": PARENT}, HEX, 0xB7AD6B7169203331),
+    ],
+)
+def test_trace_id_comes_from_the_request(
+    headers: dict[str, str], trace_id: str, parent: int
+) -> None:
+    incoming = TraceIDGenerator.from_request(headers)
+
+    assert (incoming.trace_id, incoming.parent_span_id) == (trace_id, parent)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"x-trace-id": ""},
+        {"x-trace-id": "with\nnewline"},
+        {"x-trace-id": "x" * 129},
+        {"traceparent": "00-00000000000000000000000000000000-b7ad6b7169203331-01"},
+        {"traceparent": f"00-{HEX}-0000000000000000-01"},
+        {"traceparent": f"ff-{HEX}-b7ad6b7169203331-01"},
+        {"traceparent": "nonsense"},
+    ],
+)
+def test_unusable_trace_headers_give_a_new_trace(headers: dict[str, str]) -> None:
+    incoming = TraceIDGenerator.from_request(headers)
+
+    assert incoming.trace_id not in headers.values()
+    assert len(incoming.trace_id) == 32
+    assert incoming.parent_span_id == 0
+
+
+@pytest.fixture
+def exporter() -> InMemorySpanExporter:
+    return InMemorySpanExporter()
+
+
+@pytest.fixture
+def tracing(exporter: InMemorySpanExporter) -> DistributedTracing:
+    tracing = DistributedTracing()
+    tracing.add_processor(SimpleSpanProcessor(exporter))
+    return tracing
+
+
+@pytest.mark.parametrize(
+    ("trace_id", "seen"),
+    [
+        (HEX, int(HEX, 16)),
+        ("abc", int.from_bytes(hashlib.sha256(b"abc").digest()[:16], "big")),
+        ("0" * 32, int.from_bytes(hashlib.sha256(b"0" * 32).digest()[:16], "big")),
+    ],
+)
+def test_span_carries_the_trace_id_as_opentelemetry_can(
+    tracing: DistributedTracing, exporter: InMemorySpanExporter, trace_id: str, seen: int
+) -> None:
+    with tracing.span("work", trace_id, rows=3):
+        pass
+
+    (span,) = exporter.get_finished_spans()
+    assert span.context is not None
+    assert span.context.trace_id == seen == opentelemetry_trace_id(trace_id)
+    assert dict(span.attributes or {}) == {"civitas.trace_id": trace_id, "rows": 3}
+
+
+def test_inner_span_of_the_same_trace_is_a_child_and_of_another_is_not(
+    tracing: DistributedTracing, exporter: InMemorySpanExporter
+) -> None:
+    with tracing.span("outer", "abc", parent_span_id=7):
+        with tracing.span("inner", "abc"):
+            pass
+        with tracing.span("foreign", "xyz"):
+            pass
+
+    inner, foreign, outer = exporter.get_finished_spans()
+    assert inner.parent is not None
+    assert outer.context is not None
+    assert inner.parent.span_id == outer.context.span_id
+    assert outer.parent is not None
+    assert outer.parent.span_id == 7
+    assert foreign.parent is not None
+    assert foreign.parent.span_id != outer.context.span_id
+
+
+def test_log_line_is_one_json_object_with_the_trace_id(tmp_path: Path) -> None:
+    file = tmp_path / "logs" / "civitas.jsonl"
+    with add_log_file(file, level="INFO"), bound(CallContext("abc")):
+        logger.info("file {} read", "a\nb\x1b[31m", rows=3)
+
+    (line,) = map(json.loads, file.read_text().splitlines())
+    assert (line["message"], line["trace_id"], line["rows"]) == ("file a\nb\x1b[31m read", "abc", 3)
+    assert (line["level"], line["tenant"]) == ("INFO", "local")
+
+
+def test_exception_is_named_in_the_log_line(tmp_path: Path) -> None:
+    file = tmp_path / "civitas.jsonl"
+    with add_log_file(file, level="DEBUG"):
+        logger.opt(exception=ValueError("no")).error("it failed")
+
+    assert json.loads(file.read_text().splitlines()[0])["exception"] == "ValueError('no')"
+
+
+def test_terminal_shows_control_characters_escaped_and_standard_loggers_too(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logs(level="INFO")
+    logger.info("one\ntwo\x1b[31m")
+    logging.getLogger("uvicorn.error").warning("braces {} and %s", "text")
+    logger.remove()
+
+    shown = capsys.readouterr().err
+    assert "one\\ntwo\\x1b[31m" in shown
+    assert "braces {} and text" in shown
+    assert len(shown.splitlines()) == 2
