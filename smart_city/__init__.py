@@ -1,1 +1,1 @@
-"""The platform's roles. Each is seen only through its `api`; `SmartCityGateway` finds them by name."""
+"""The platform's roles, each seen only through its `api`; `SmartCityGateway` finds them by name."""

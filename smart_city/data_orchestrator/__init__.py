@@ -1,1 +1,1 @@
-"""The data orchestrator: runs the data mash and tells what the stewards and the librarian did in it."""
+"""The data orchestrator: runs the data mash and tells what each role did in it."""

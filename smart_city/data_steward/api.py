@@ -123,6 +123,24 @@ class Lineage(BaseModel):
     links: tuple[LineageLink, ...]
 
 
+class PolicyRefused(PlatformError):
+    """The data policy does not allow this."""
+
+    kind = ErrorKind.INVALID
+
+
+class KindOfDataRefused(PolicyRefused):
+    """The data policy does not allow this kind of file."""
+
+    kind = ErrorKind.UNSUPPORTED
+
+
+class TooMuchData(PolicyRefused):
+    """The data policy does not allow a file of this size."""
+
+    kind = ErrorKind.TOO_LARGE
+
+
 class QualityUnknown(PlatformError):
     """No quality has been recorded for this file."""
 
@@ -133,7 +151,7 @@ class DataSteward(Protocol):
     """Decides what data may come in and how it is treated; keeps its quality and lineage."""
 
     async def enforce_client_data_policy(self, subject: PolicySubject) -> PolicyDecision:
-        """Judge a client's file; the decision is recorded. Raises when the policy refuses it."""
+        """Judge a client's file; the decision is recorded either way. Raises PolicyRefused."""
         ...
 
     async def enforce_platform_data_policy(self, subject: PolicySubject) -> PolicyDecision:
@@ -141,7 +159,10 @@ class DataSteward(Protocol):
         ...
 
     async def enforce_semantic_policy(self, file_id: str) -> PolicyDecision:
-        """The client decision that lets a file's content into the semantic layer; else it raises."""
+        """The decision that lets a client file's content into the semantic layer.
+
+        Raises PolicyRefused when there is none, so content of the platform's own never gets in.
+        """
         ...
 
     async def get_policies(self) -> Policies: ...

@@ -6,6 +6,8 @@ from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from foundations.public_works.content_metadata import ContentIndex
+from foundations.public_works.semantics import IndexableContent
 from utilities.errors import ErrorKind, PlatformError
 
 
@@ -38,6 +40,16 @@ class SearchResults(BaseModel):
     hits: tuple[SearchHit, ...]
 
 
+class Indexed(BaseModel):
+    """A file's content that can be found from now on."""
+
+    model_config = ConfigDict(frozen=True)
+
+    content_id: str
+    file_id: str
+    passages: int
+
+
 class IndexEntry(BaseModel):
     """What the index holds of a file."""
 
@@ -64,8 +76,15 @@ class UnusableQuery(PlatformError):
     kind = ErrorKind.INVALID
 
 
-class Librarian(Protocol):
+class Librarian(ContentIndex, Protocol):
     """Indexes what is known and finds it again, by words and by meaning."""
+
+    async def index_content(self, content: IndexableContent) -> Indexed:
+        """Put `content` in the place of all the index holds of that file.
+
+        Raises PolicyRefused when the data steward does not let it into the semantic layer.
+        """
+        ...
 
     async def search(self, q: str, limit: int = 10) -> SearchResults:
         """The caller's tenant's passages that fit `q` best. Raises UnusableQuery."""

@@ -1,0 +1,47 @@
+"""Finds the API a request names, has the call allowed, calls it, and shapes its answer."""
+
+from foundations.curator.apis import Api
+from foundations.curator.registry import Registry
+from foundations.declarations import Effect, service, soa_api
+from foundations.experience.road import CityRequest, InsideRequest, Outcome
+from smart_city.api_gateway.api import APIGateway
+from smart_city.security_guard.api import Access, SecurityGuard
+from utilities.context import UserContext, current
+
+
+@service
+class APIGatewayService(APIGateway):
+    """The only place where a request becomes a call."""
+
+    def __init__(self, *, registry: Registry, guard: SecurityGuard) -> None:
+        self._registry = registry
+        self._guard = guard
+
+    @soa_api(effect=Effect.GUARDED)
+    async def route_request(
+        self,
+        request: CityRequest,
+        trace_id: str | None = None,
+        user_context: UserContext | None = None,
+    ) -> Outcome:
+        """Call the API that `request` names.
+
+        Raises:
+            NotRegistered: there is no such service or API; the hint has the nearest name.
+            NotOffered, AccessDenied: the security guard refuses the call.
+            InvalidArguments: the arguments do not fit the API.
+        """
+        api = self._registry.api(request.service, request.api)
+        await self._guard.check_access(_access(api, request))
+        answer = await api.call(request.arguments)
+        return Outcome(trace_id=current().trace_id, result=api.dump(answer))
+
+
+def _access(api: Api, request: CityRequest) -> Access:
+    return Access(
+        service=api.service,
+        api=api.name,
+        public=api.public,
+        effect=api.effect or Effect.GUARDED,
+        inside=isinstance(request, InsideRequest),
+    )
