@@ -1,0 +1,214 @@
+"""One way for commands to ask a city, whether it is in this process or behind a server."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import httpx2
+
+from foundations.curator.catalogue import Catalogue
+from foundations.curator.registry import Registry
+from foundations.experience.lifespan import Serves
+from foundations.experience.road import CityRequest, InsideRequest, RoadSocket
+from foundations.public_works.data_folder import DataFolder, DataFolderInUse, holder_of
+from foundations.public_works.settings import Settings
+from foundations.public_works.threads import in_thread
+from utilities.errors import ErrorKind, FieldError, PlatformError
+from utilities.suggest import did_you_mean
+
+Json = dict[str, Any]
+
+
+class City(Serves, Protocol):
+    """A booted city and what is registered in it."""
+
+    @property
+    def registry(self) -> Registry: ...
+
+
+CityFactory = Callable[[Settings], AbstractAsyncContextManager[City]]
+
+
+class CityUnreachable(PlatformError):
+    """The server that holds the data folder does not answer."""
+
+    kind = ErrorKind.UNAVAILABLE
+
+
+class NoSuchApi(PlatformError):
+    """The city offers no such call."""
+
+    kind = ErrorKind.NOT_FOUND
+
+
+class CityClient(Protocol):
+    """Asks a city: the same calls, the same answers and the same errors wherever it runs."""
+
+    async def call(
+        self, service: str, api: str, arguments: Mapping[str, object], *, trace_id: str = ""
+    ) -> Json:
+        """The result of a public API.
+
+        Raises:
+            PlatformError: what the city raised, by `kind`, `code`, `detail` and `hint`.
+        """
+        ...
+
+    async def upload(self, path: Path, name: str, *, trace_id: str = "") -> Json:
+        """Hand over a file under `name`; the record the content steward keeps of it."""
+        ...
+
+
+class InProcessClient(CityClient):
+    """Asks the city that was booted in this process, by the same road as everyone."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._road = registry.get(RoadSocket)
+        self._catalogue = registry.get(Catalogue)
+        self._folder = registry.get(DataFolder)
+
+    async def call(
+        self, service: str, api: str, arguments: Mapping[str, object], *, trace_id: str = ""
+    ) -> Json:
+        _path_of(service, api, [a.model_dump() for a in self._catalogue.apis(public_only=True)])
+        request = CityRequest(service=service, api=api, arguments=dict(arguments))
+        return (await self._road.route_request(request, trace_id or None)).result
+
+    async def upload(self, path: Path, name: str, *, trace_id: str = "") -> Json:
+        spool = self._folder.spool()
+        try:
+            await in_thread(shutil.copyfile, path, spool)
+            request = InsideRequest(
+                service="ContentStewardService",
+                api="register_upload",
+                arguments={"spool": str(spool), "name": name},
+            )
+            return (await self._road.route_request(request, trace_id or None)).result
+        finally:
+            spool.unlink(missing_ok=True)
+
+
+class HttpClient(CityClient):
+    """Asks a running server. Enter it to connect."""
+
+    def __init__(self, http: httpx2.AsyncClient) -> None:
+        self._http = http
+        self._apis: list[Json] = []
+
+    @classmethod
+    @asynccontextmanager
+    async def connected(cls, url: str) -> AsyncIterator["HttpClient"]:
+        """A client of the server at `url`. Calls may take as long as they take."""
+        patience = httpx2.Timeout(None, connect=5.0)
+        async with httpx2.AsyncClient(base_url=url, timeout=patience, trust_env=False) as http:
+            yield cls(http)
+
+    async def call(
+        self, service: str, api: str, arguments: Mapping[str, object], *, trace_id: str = ""
+    ) -> Json:
+        if not self._apis:
+            self._apis = (await self._send("GET", "/api/curator/apis"))["apis"]
+        path = _path_of(service, api, self._apis)
+        answer = await self._send("POST", path, json=dict(arguments), headers=_traced(trace_id))
+        result: Json = answer["result"]
+        return result
+
+    async def upload(self, path: Path, name: str, *, trace_id: str = "") -> Json:
+        with path.open("rb") as content:
+            files = {"file": (name, content, "application/octet-stream")}
+            return await self._send("POST", "/api/files", files=files, headers=_traced(trace_id))
+
+    async def _send(self, method: str, path: str, **request: Any) -> Json:
+        try:
+            response = await self._http.request(method, path, **request)
+        except httpx2.TransportError as error:
+            raise CityUnreachable(
+                f"the server at {self._http.base_url} does not answer: {type(error).__name__}",
+                hint="see `civitas city status`, or the log in the data folder",
+            ) from error
+        if response.is_error:
+            raise _fault(response)
+        answer: Json = response.json()
+        return answer
+
+
+@asynccontextmanager
+async def connect(
+    factory: CityFactory, settings: Settings, *, patience: float = 5.0
+) -> AsyncIterator[CityClient]:
+    """The city of a data folder: the server that holds it, else one booted here for the block.
+
+    Raises:
+        DataFolderInUse: another process holds the folder and serves nothing for `patience` seconds.
+    """
+    holder = await _settled_holder(settings.data_dir, patience)
+    if holder is None:
+        async with factory(settings) as city:
+            yield InProcessClient(city.registry)
+    elif holder.url:
+        async with HttpClient.connected(holder.url) as client:
+            yield client
+    else:
+        raise holder
+
+
+async def _settled_holder(data_dir: Path, patience: float) -> DataFolderInUse | None:
+    """Who holds the folder, waiting a little for one who is about to serve or to leave."""
+    deadline = asyncio.get_running_loop().time() + patience
+    while True:
+        holder = holder_of(data_dir)
+        if holder is None or holder.url or asyncio.get_running_loop().time() >= deadline:
+            return holder
+        await asyncio.sleep(0.05)
+
+
+def _path_of(service: str, api: str, apis: list[Json]) -> str:
+    for listing in apis:
+        if listing["service"] == service and listing["name"] == api and listing["public"]:
+            path: str = listing["path"]
+            return path
+    names = [f"{listing['service']}.{listing['name']}" for listing in apis if listing["public"]]
+    near = did_you_mean(f"{service}.{api}", names)
+    raise NoSuchApi(f"{service}.{api} is not offered", hint=near or "GET /api/curator/apis")
+
+
+def _traced(trace_id: str) -> dict[str, str]:
+    return {"X-Trace-ID": trace_id} if trace_id else {}
+
+
+class RemoteFault(PlatformError):
+    """The server refused."""
+
+    def __init__(self, problem: Json) -> None:
+        errors = [FieldError(e.get("pointer", ""), e["detail"]) for e in problem.get("errors", [])]
+        detail = problem.get("detail") or problem.get("title") or "no reason was given"
+        super().__init__(detail, hint=problem.get("hint", ""), errors=errors)
+        self._problem = problem
+
+    @property
+    def code(self) -> str:
+        return str(self._problem.get("code", "remote_fault"))
+
+    @property
+    def title(self) -> str:
+        return str(self._problem.get("title", "The server refused."))
+
+
+_BY_KIND = {
+    kind: type("RemoteFault", (RemoteFault,), {"kind": kind, "__doc__": RemoteFault.__doc__})
+    for kind in ErrorKind
+}
+
+
+def _fault(response: httpx2.Response) -> PlatformError:
+    """The error that a problem document (RFC 9457) stands for."""
+    try:
+        problem = response.json()
+        kind = ErrorKind(problem.get("kind", ErrorKind.INTERNAL))
+    except (ValueError, AttributeError):
+        problem, kind = {"detail": f"the server answered {response.status_code}"}, None
+    fault: PlatformError = _BY_KIND[kind or ErrorKind.INTERNAL](problem)
+    return fault

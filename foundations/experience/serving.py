@@ -1,0 +1,157 @@
+"""Serves a city over HTTP until a signal ends it, and lets work in progress finish first."""
+
+import asyncio
+import ipaddress
+import math
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from loguru import logger
+
+from foundations.experience.client import City, CityFactory
+from foundations.public_works.data_folder import DataFolder
+from foundations.public_works.settings import Settings
+from utilities.errors import ErrorKind, PlatformError
+
+
+class HostRefused(PlatformError):
+    """Without sign-in the city serves this machine only."""
+
+    kind = ErrorKind.REFUSED
+
+
+class AddressUnusable(PlatformError):
+    """The address cannot be served."""
+
+    kind = ErrorKind.UNAVAILABLE
+
+
+async def serve(platform: CityFactory, settings: Settings, ready: Callable[[str], None]) -> int:
+    """Boot the city and serve it; `ready` is told the URL as soon as requests are answered.
+
+    SIGTERM and SIGINT stop accepting, give requests and milestones in progress `drain_seconds`, and
+    leave the city in reverse; a second signal waits for nothing. The answer is the exit code.
+
+    Raises:
+        HostRefused: the host is not a loopback address.
+        AddressUnusable: the port is taken, or the address is not of this machine.
+        PlatformError: the city does not boot.
+    """
+    _refuse_others(settings.host)
+    with _bound(settings) as listener, _Stop() as stop:
+        url = _url(listener)
+        try:
+            async with platform(settings) as city:
+                server = _CityServer(_config(city, settings), lambda: _announce(city, url, ready))
+                stop.then(server)
+                await server.serve(sockets=[listener])
+        except asyncio.CancelledError:
+            if stop.signal is None:
+                raise
+    return 128 + signal.SIGINT if stop.signal == signal.SIGINT else 0
+
+
+class _CityServer(uvicorn.Server):
+    """A server that leaves signals to the city and says when it answers."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
+
+class _Stop:
+    """Turns signals into an orderly stop: of the boot while it lasts, then of the server."""
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+        self._server: uvicorn.Server | None = None
+        self._booting = asyncio.current_task()
+
+    def __enter__(self) -> "_Stop":
+        for wanted in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(wanted, self._ask, wanted)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        for wanted in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().remove_signal_handler(wanted)
+
+    def then(self, server: uvicorn.Server) -> None:
+        """From now on stop `server`; the boot is over."""
+        self._server = server
+
+    def _ask(self, wanted: int) -> None:
+        again, self.signal = self.signal is not None, self.signal or wanted
+        if self._server is not None:
+            self._server.should_exit = True
+            self._server.force_exit = again
+        elif self._booting is not None:
+            self._booting.cancel()
+        logger.info("asked to stop by {}", signal.Signals(wanted).name)
+
+
+def _config(city: City, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        city.asgi,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=math.ceil(settings.drain_seconds),
+    )
+
+
+def _announce(city: City, url: str, ready: Callable[[str], None]) -> None:
+    city.registry.get(DataFolder).announce(url)
+    logger.info("serving at {}", url)
+    ready(url)
+
+
+def _refuse_others(host: str) -> None:
+    if host == "localhost" or _loopback(host):
+        return
+    raise HostRefused(
+        f"{host} is not a loopback address, and there is no sign-in yet: all could read everything",
+        hint="serve 127.0.0.1, and put a proxy with sign-in before it to reach it from elsewhere",
+    )
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+@contextmanager
+def _bound(settings: Settings) -> Iterator[socket.socket]:
+    """A socket that holds the port; it takes connections only when the server starts."""
+    host = settings.host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, settings.port))
+        except OSError as error:
+            raise AddressUnusable(
+                f"cannot serve {settings.host} port {settings.port}: {error.strerror}",
+                hint="choose another port with --port (0 takes a free one)",
+            ) from error
+        yield listener
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
