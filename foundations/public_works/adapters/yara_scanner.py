@@ -1,0 +1,61 @@
+"""The malware scanner on yara-x, with the rules in `rules/`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from foundations.public_works import archives
+from foundations.public_works.scanner import Finding, Scanner, ScanReport
+from foundations.public_works.threads import in_thread
+
+_RULES = Path(__file__).parent / "rules"
+_MACROS = ("vbaproject.bin", "vbadata.xml")
+_SECONDS = 60
+
+
+class YaraScanner(Scanner):
+    """Scans files and the entries of archives. The rules are compiled once, when first used."""
+
+    def __init__(self, *, rules: Path = _RULES) -> None:
+        self._folder = rules
+        self._compiled: Any = None
+        self._compiling = Lock()
+
+    async def scan(self, path: Path) -> ScanReport:
+        return await in_thread(self._scan, path)
+
+    def _scan(self, path: Path) -> ScanReport:
+        scanner = self._scanner()
+        found = list(_findings(scanner.scan_file(str(path)), ""))
+        with path.open("rb") as file:
+            is_archive = file.read(4) == archives.ZIP_MAGIC
+        if is_archive:
+            found += self._inside(path, scanner)
+        return ScanReport(findings=tuple(dict.fromkeys(found)))
+
+    def _inside(self, path: Path, scanner: Any) -> Iterator[Finding]:
+        for piece in archives.walk(path):
+            if piece.first and piece.entry.lower().endswith(_MACROS):
+                yield Finding(rule="office_macros", title="macros", where=piece.entry)
+            yield from _findings(scanner.scan(piece.data), piece.entry)
+
+    def _scanner(self) -> Any:
+        """A scanner of its own for each scan: they are not shared between threads."""
+        import yara_x
+
+        with self._compiling:
+            if self._compiled is None:
+                sources = sorted(self._folder.glob("*.yar"))
+                self._compiled = yara_x.compile(
+                    "\n".join(source.read_text(encoding="utf-8") for source in sources)
+                )
+        scanner = yara_x.Scanner(self._compiled)
+        scanner.set_timeout(_SECONDS)
+        return scanner
+
+
+def _findings(results: Any, where: str) -> Iterator[Finding]:
+    for rule in results.matching_rules:
+        title = dict(rule.metadata).get("title", rule.identifier)
+        yield Finding(rule=rule.identifier, title=str(title), where=where)

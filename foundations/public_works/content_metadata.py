@@ -1,0 +1,288 @@
+"""The semantic layer: what is known of each file's content, as vectors and as a graph."""
+
+import hashlib
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from foundations.declarations import Effect, service, soa_api
+from foundations.public_works import semantics
+from foundations.public_works.object_store import ObjectNotFound, ObjectStore
+from foundations.public_works.parsing.models import Edge, Passage
+from foundations.public_works.records import ContentRecords, Hit, StoredRow
+from foundations.public_works.semantics import (
+    IndexableContent,
+    SemanticData,
+    SemanticResult,
+    folder_of,
+)
+from utilities.clock import Clock
+from utilities.context import current
+from utilities.errors import ErrorKind, PlatformError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_PAGE = 200
+_EDGES = 1_000
+
+
+class ContentIndex(Protocol):
+    """Has content found again: plugged in by the floor above that owns search."""
+
+    async def index_content(self, content: IndexableContent) -> BaseModel:
+        """Put `content` in the place of all the index holds of that file."""
+        ...
+
+
+class StoredContent(BaseModel):
+    """The semantic layer holds a file's content."""
+
+    model_config = ConfigDict(frozen=True)
+
+    content_id: str
+    storage_status: str = Field(description="`stored`; what is not stored raises instead")
+    semantic_data: SemanticData
+
+
+class PassageEmbedding(BaseModel):
+    """One passage and its vector."""
+
+    model_config = ConfigDict(frozen=True)
+
+    number: int
+    place: str
+    text: str
+    vector: tuple[float, ...]
+
+
+class SemanticEmbeddings(BaseModel):
+    """A page of a file's passages with their vectors."""
+
+    model_config = ConfigDict(frozen=True)
+
+    content_id: str
+    file_id: str
+    model: str
+    dimensions: int
+    total: int
+    embeddings: tuple[PassageEmbedding, ...]
+
+
+class ContentMetadata(BaseModel):
+    """What the semantic layer holds of a file; `edges` are the first thousand of its graph."""
+
+    model_config = ConfigDict(frozen=True)
+
+    content_id: str
+    file_id: str
+    name: str
+    media_type: str
+    model: str
+    dimensions: int
+    passage_count: int
+    edge_count: int
+    trace_id: str
+    stored_at: datetime
+    edges: tuple[Edge, ...]
+
+
+class ContentUnknown(PlatformError):
+    """The semantic layer holds nothing of this file."""
+
+    kind = ErrorKind.NOT_FOUND
+
+
+class NotParsed(PlatformError):
+    """The file's content has not been parsed."""
+
+    kind = ErrorKind.CONFLICT
+
+
+class WrongFile(PlatformError):
+    """The semantic result belongs to another file."""
+
+    kind = ErrorKind.INVALID
+
+
+class NoIndexPlugged(PlatformError):
+    """No index is plugged into the semantic layer."""
+
+    kind = ErrorKind.UNAVAILABLE
+
+
+@service
+class ContentMetadataAbstraction:
+    """Keeps vectors and graph of what was parsed, and has it indexed."""
+
+    def __init__(self, *, records: ContentRecords, objects: ObjectStore, clock: Clock) -> None:
+        self._records = records
+        self._objects = objects
+        self._clock = clock
+        self._index: ContentIndex | None = None
+
+    def plug_index(self, index: ContentIndex | None) -> None:
+        """Have what is stored from now on indexed by `index`; None unplugs."""
+        self._index = index
+
+    @soa_api(effect=Effect.KEYED)
+    async def store_semantic_embeddings(
+        self, file_id: str, semantic_result: SemanticResult
+    ) -> StoredContent:
+        """Store the passages, vectors and edges of a parsed file, and have them indexed.
+
+        Doing it again replaces all of it, under the same content id: once in effect.
+
+        Raises:
+            WrongFile: `semantic_result` is another file's.
+            NotParsed: its artifacts are not there, or are not those the result speaks of.
+            NoIndexPlugged: nobody would index it; nothing was stored.
+        """
+        if semantic_result.file_id != file_id:
+            raise WrongFile(f"the result is of {semantic_result.file_id!r}, not of {file_id!r}")
+        if self._index is None:
+            raise NoIndexPlugged("content cannot be stored unindexed", hint="start the whole city")
+        tenant = current().tenant
+        passages, vectors, edges = await self._artifacts(tenant, semantic_result)
+        row = self._row(tenant, semantic_result, passages=len(passages), edges=len(edges))
+        await self._records.replace(
+            row,
+            tenant=tenant,
+            passages_with_vectors=list(zip(passages, vectors, strict=True)),
+            graph=edges,
+        )
+        await self._index.index_content(
+            IndexableContent(
+                content_id=row.content_id,
+                file_id=file_id,
+                name=row.name,
+                media_type=row.media_type,
+                summary=semantic_result.summary,
+                key_phrases=semantic_result.key_phrases,
+                passages=tuple(passages),
+            )
+        )
+        return StoredContent(
+            content_id=row.content_id, storage_status="stored", semantic_data=_data(row)
+        )
+
+    @soa_api(public=True)
+    async def get_semantic_embeddings(
+        self, file_id: str, offset: int = 0, limit: int = 50
+    ) -> SemanticEmbeddings:
+        """A page of a file's passages with their vectors, at most 200.
+
+        Raises:
+            ContentUnknown: nothing is stored of it.
+        """
+        import numpy as np
+
+        row = await self._known(file_id)
+        start, end = max(0, offset), max(0, offset) + min(max(limit, 1), _PAGE)
+        found = await self._records.passages_of(current().tenant, file_id, start=start, end=end)
+        return SemanticEmbeddings(
+            content_id=row.content_id,
+            file_id=file_id,
+            model=row.model,
+            dimensions=row.dimensions,
+            total=row.passage_count,
+            embeddings=tuple(
+                PassageEmbedding(
+                    **passage.model_dump(), vector=tuple(np.frombuffer(vector, "<f4").tolist())
+                )
+                for passage, vector in found
+            ),
+        )
+
+    @soa_api(public=True)
+    async def get_content_metadata(self, file_id: str) -> ContentMetadata:
+        """What is stored of a file, and its graph.
+
+        Raises:
+            ContentUnknown: nothing is stored of it.
+        """
+        row = await self._known(file_id)
+        edges = await self._records.edges_of(current().tenant, file_id=file_id, limit=_EDGES)
+        return ContentMetadata(
+            **{name: getattr(row, name) for name in row.__slots__ if name != "artifact"},
+            edges=tuple(edges),
+        )
+
+    async def search_vectors(
+        self, vector: "NDArray[np.float32]", *, model: str, limit: int = 10
+    ) -> list[Hit]:
+        """The caller's tenant's passages nearest to a unit vector of `model`, best first."""
+        return await self._records.nearest(current().tenant, model, vector, limit)
+
+    async def related(self, node: str, *, limit: int = 100) -> list[Edge]:
+        """The edges that begin or end at a node, in all files of the caller's tenant."""
+        return await self._records.edges_of(current().tenant, node=node, limit=limit)
+
+    async def _known(self, file_id: str) -> StoredRow:
+        row = await self._records.find(current().tenant, file_id)
+        if row is None:
+            raise ContentUnknown(
+                f"nothing is known of the content of {file_id!r}", hint="mash the file first"
+            )
+        return row
+
+    async def _artifacts(
+        self, tenant: str, result: SemanticResult
+    ) -> tuple[list[Passage], list[bytes], list[Edge]]:
+        """Passages, a vector for each, and edges, as parsing left them.
+
+        Their keys come from the caller's tenant and the file, never from the result: it may have
+        been handed in from outside.
+        """
+        folder = folder_of(tenant, result.file_id)
+        try:
+            passages = await self._objects.get(f"{folder}/{semantics.PASSAGES}")
+            raw = await self._objects.get(f"{folder}/{semantics.VECTORS}")
+            edges = await self._objects.get(f"{folder}/{semantics.EDGES}")
+        except ObjectNotFound as error:
+            raise NotParsed(
+                f"the content of {result.file_id!r} is not there", hint="parse the file first"
+            ) from error
+        size = result.dimensions * 4
+        read = [Passage.model_validate_json(line) for line in passages.splitlines()]
+        if len(raw) != len(read) * size:
+            raise NotParsed(
+                f"the vectors of {result.file_id!r} are not those of its passages",
+                hint="parse the file again",
+            )
+        vectors = [raw[at : at + size] for at in range(0, len(raw), size)]
+        return read, vectors, [Edge.model_validate_json(line) for line in edges.splitlines()]
+
+    def _row(self, tenant: str, result: SemanticResult, *, passages: int, edges: int) -> StoredRow:
+        return StoredRow(
+            content_id=content_id_of(tenant, result.file_id),
+            file_id=result.file_id,
+            name=result.name,
+            media_type=result.media_type,
+            model=result.model,
+            dimensions=result.dimensions,
+            passage_count=passages,
+            edge_count=edges,
+            artifact=folder_of(tenant, result.file_id),
+            trace_id=current().trace_id,
+            stored_at=self._clock.now(),
+        )
+
+
+def content_id_of(tenant: str, file_id: str) -> str:
+    """The id of a file's content: the same whenever it is stored again."""
+    return "content_" + hashlib.sha256(f"{tenant}\0{file_id}".encode()).hexdigest()[:24]
+
+
+def _data(row: StoredRow) -> SemanticData:
+    return SemanticData(
+        content_id=row.content_id,
+        file_id=row.file_id,
+        model=row.model,
+        dimensions=row.dimensions,
+        passage_count=row.passage_count,
+        edge_count=row.edge_count,
+        artifact=row.artifact,
+    )

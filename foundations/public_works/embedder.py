@@ -1,0 +1,28 @@
+"""The port of the embedder: texts as vectors whose closeness is closeness of meaning."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Embedder(Protocol):
+    """Turns texts into unit vectors."""
+
+    @property
+    def model(self) -> str:
+        """Name and version of the model: vectors of different models do not compare."""
+        ...
+
+    @property
+    def dimensions(self) -> int: ...
+
+    async def warm_up(self) -> None:
+        """Load what the first `embed` would have to load."""
+        ...
+
+    async def embed(self, texts: Sequence[str]) -> "NDArray[np.float32]":
+        """One row for each text, of length 1; a text without any known word is all zeros."""
+        ...

@@ -1,0 +1,43 @@
+"""The port of the parsers: a file in, its tables, text and insights out, away from the server."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from foundations.public_works.parsing.models import (
+    DEFAULT,
+    InsightsResult,
+    ParseOptions,
+    ParseResult,
+)
+
+
+class Parsers(Protocol):
+    """Reads files of strangers under limits of time and memory."""
+
+    async def parse(
+        self, path: Path, output: Path, *, name: str, options: ParseOptions = DEFAULT
+    ) -> ParseResult:
+        """Read the file at `path`, called `name`, and write its artifacts into the folder `output`.
+
+        The artifacts are named in the result: each table as Parquet, and `passages.jsonl`, one
+        `Passage` a line.
+
+        Raises:
+            UnsupportedFile, EmptyFile, Encrypted: see `media_types.detect`.
+            UnreadableFile, NoText, NoData, TooDeep: the content.
+            FieldLimit, ColumnLimit, CellLimit: the size of a table.
+            DecompressionLimit, DamagedArchive, UnsafeMarkup: the archive a document is.
+            ParseTimeout, ParseMemoryExceeded, ParserCrashed: the process that read it was ended.
+        """
+        ...
+
+    async def find_insights(
+        self, parsed: ParseResult, artifacts: Mapping[str, Path]
+    ) -> InsightsResult:
+        """Compute the insights of a parsed file from its artifacts: name to local path.
+
+        Raises:
+            ParseTimeout, ParseMemoryExceeded, ParserCrashed: the process that computed was ended.
+        """
+        ...

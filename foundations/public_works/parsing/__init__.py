@@ -1,0 +1,1 @@
+"""What runs inside the parser's child process: reading files, profiling, and finding insights."""

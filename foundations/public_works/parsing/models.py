@@ -1,0 +1,205 @@
+"""What parsing a file gives: small enough to be journalled; passages and tables are artifacts."""
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Scalar = int | float | str | bool | None
+
+
+class ColumnType(StrEnum):
+    """What the cells of a column are."""
+
+    INTEGER = "integer"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    DATETIME = "datetime"
+    TIME = "time"
+    TEXT = "text"
+    EMPTY = "empty"
+
+
+class ParseOptions(BaseModel):
+    """How to read a file; what is left empty is found out from its content."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    delimiter: str = Field(default="", max_length=1, description="of a CSV file")
+    encoding: str = Field(default="", max_length=40, description="of a text file")
+    header: bool | None = Field(default=None, description="whether the first row names columns")
+    max_rows: int = Field(default=1_000_000, ge=1, le=10_000_000, description="of each table")
+
+
+DEFAULT = ParseOptions()
+
+
+class ValueCount(BaseModel):
+    """A value and how often it stands in a column."""
+
+    model_config = ConfigDict(frozen=True)
+
+    value: str
+    count: int
+
+
+class ColumnProfile(BaseModel):
+    """Facts of one column. Dates are ISO 8601 text; figures a type does not have are None.
+
+    `distinct` counts values, missing ones left out. `std` is the sample standard deviation (n - 1);
+    `q1` and `q3` interpolate linearly (Hyndman and Fan 1996, type 7).
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    type: ColumnType
+    missing: int
+    distinct: int
+    minimum: Scalar = None
+    maximum: Scalar = None
+    mean: float | None = None
+    median: float | None = None
+    std: float | None = None
+    q1: float | None = None
+    q3: float | None = None
+    most_frequent: tuple[ValueCount, ...] = ()
+
+
+class TableProfile(BaseModel):
+    """One table: its columns' facts, some rows as a sample, and the artifact with all of it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    row_count: int
+    column_count: int
+    columns: tuple[ColumnProfile, ...]
+    duplicate_rows: int = 0
+    sample: tuple[tuple[Scalar, ...], ...] = ()
+    artifact: str = Field(description="file name of the table as Parquet among the artifacts")
+    truncated: bool = False
+
+
+class ParseWarning(BaseModel):
+    """Something in the file that was read differently than it stands there.
+
+    `line` is the line of the file (for a worksheet its row), 0 where a line says nothing.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    detail: str
+    line: int = 0
+    count: int = 1
+
+
+class KeyPhrase(BaseModel):
+    """A phrase that characterises a text: how often it occurs, and in which passages."""
+
+    model_config = ConfigDict(frozen=True)
+
+    phrase: str
+    count: int
+    score: float
+    passages: tuple[int, ...] = ()
+
+
+class SummarySentence(BaseModel):
+    """A sentence of the text itself, and the number of the passage it stands in."""
+
+    model_config = ConfigDict(frozen=True)
+
+    sentence: str
+    passage: int
+
+
+class ParseResult(BaseModel):
+    """What is known of a file after parsing it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["table", "text"]
+    name: str
+    media_type: str
+    encoding: str = ""
+    tables: tuple[TableProfile, ...] = ()
+    passage_count: int = 0
+    word_count: int = 0
+    summary: tuple[SummarySentence, ...] = ()
+    key_phrases: tuple[KeyPhrase, ...] = ()
+    metadata: dict[str, Scalar] = Field(default_factory=dict)
+    warnings: tuple[ParseWarning, ...] = ()
+    artifacts: tuple[str, ...] = ()
+
+
+class Passage(BaseModel):
+    """A piece of a file that search can find, and where in the file it stands."""
+
+    model_config = ConfigDict(frozen=True)
+
+    number: int
+    place: str
+    text: str
+
+
+class Edge(BaseModel):
+    """A statement of the graph. Nodes are such as `file:ID` or `phrase:cold snap`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    subject: str
+    predicate: str
+    object: str
+
+
+class InsightKind(StrEnum):
+    """What an insight is about."""
+
+    OVERVIEW = "overview"
+    PROFILE = "profile"
+    MISSING = "missing"
+    OUTLIER = "outlier"
+    CORRELATION = "correlation"
+    DIFFERENCE = "difference"
+    DUPLICATE = "duplicate"
+    CONSTANT = "constant"
+    TREND = "trend"
+    SUMMARY = "summary"
+    KEY_PHRASE = "key_phrase"
+    FIGURE = "figure"
+    NOTHING_UNUSUAL = "nothing_unusual"
+
+
+class Evidence(BaseModel):
+    """Where an insight can be checked. Rows are counted from 1, the header left out."""
+
+    model_config = ConfigDict(frozen=True)
+
+    table: str = ""
+    columns: tuple[str, ...] = ()
+    rows: tuple[int, ...] = ()
+    passages: tuple[int, ...] = ()
+
+
+class Insight(BaseModel):
+    """A computed statement: a sentence, its figures, where to check it, and its strength."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: InsightKind
+    sentence: str
+    figures: dict[str, float | int | str] = Field(default_factory=dict)
+    evidence: Evidence = Evidence()
+    strength: float = Field(ge=0, le=1)
+
+
+class InsightsResult(BaseModel):
+    """The insights of one file, strongest first within what matters; never empty."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file_name: str
+    insights: tuple[Insight, ...]
+    left_out: int = Field(default=0, description="insights found beyond the cap")

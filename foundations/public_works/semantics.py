@@ -1,0 +1,116 @@
+"""What a file means, as the semantic layer keeps it, and where its artifacts lie."""
+
+import re
+from collections.abc import Iterator
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from foundations.public_works.parsing.models import Edge, ParseResult, Passage
+from utilities.errors import ErrorKind, PlatformError
+
+MANIFEST = "manifest.json"
+PASSAGES = "passages.jsonl"
+VECTORS = "vectors.f32"
+EDGES = "edges.jsonl"
+
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+class UnusableFileId(PlatformError):
+    """This is no id of a file."""
+
+    kind = ErrorKind.INVALID
+
+
+class SemanticResult(BaseModel):
+    """The meaning of a parsed file, by reference: its vectors and edges lie in the object store.
+
+    `artifact` is the key below which they lie: passages and edges as JSON lines, vectors as raw
+    little-endian float32, row by row.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    file_id: str
+    name: str = ""
+    media_type: str = ""
+    model: str
+    dimensions: int
+    passage_count: int
+    edge_count: int
+    artifact: str
+    key_phrases: tuple[str, ...] = ()
+    summary: str = ""
+
+
+class SemanticData(BaseModel):
+    """Refers to what the semantic layer keeps of a file; carries neither texts nor vectors."""
+
+    model_config = ConfigDict(frozen=True)
+
+    content_id: str
+    file_id: str
+    model: str
+    dimensions: int
+    passage_count: int
+    edge_count: int
+    artifact: str
+
+
+class Manifest(BaseModel):
+    """What parsing a file gave. Written after all other artifacts: who finds it finds them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    parse_result: ParseResult
+    semantic_result: SemanticResult
+    sha256: str = Field(default="", description="of the file that was parsed")
+
+
+class IndexableContent(BaseModel):
+    """What an index is given of a file, in the place of all it had of it before."""
+
+    model_config = ConfigDict(frozen=True)
+
+    content_id: str
+    file_id: str
+    name: str
+    media_type: str
+    summary: str = ""
+    key_phrases: tuple[str, ...] = ()
+    passages: tuple[Passage, ...] = ()
+
+
+def folder_of(tenant: str, file_id: str) -> str:
+    """The key below which the artifacts of a file lie.
+
+    Raises:
+        UnusableFileId: it cannot be part of a key.
+    """
+    if not _ID.fullmatch(file_id):
+        raise UnusableFileId(f"{file_id[:80]!r} is no id of a file")
+    return f"derived/{tenant}/{file_id}"
+
+
+def edges_of(file_id: str, parsed: ParseResult, passages: list[Passage]) -> Iterator[Edge]:
+    """The graph of one file: file to tables to columns, file to passages, passages to phrases."""
+    file = f"file:{file_id}"
+    for table in parsed.tables:
+        node = f"table:{file_id}/{table.name}"
+        yield Edge(subject=file, predicate="has_table", object=node)
+        for column in table.columns:
+            below = f"column:{file_id}/{table.name}/{column.name}"
+            yield Edge(subject=node, predicate="has_column", object=below)
+            yield Edge(subject=below, predicate="holds", object=f"type:{column.type}")
+    if parsed.kind == "text":
+        for passage in passages:
+            node = f"passage:{file_id}/{passage.number}"
+            yield Edge(subject=file, predicate="has_passage", object=node)
+    for phrase in parsed.key_phrases:
+        for number in phrase.passages:
+            yield Edge(
+                subject=f"passage:{file_id}/{number}",
+                predicate="mentions",
+                object=f"phrase:{phrase.phrase}",
+            )

@@ -1,0 +1,1 @@
+"""Business enablement: turns files into content that is understood, and content into insights."""

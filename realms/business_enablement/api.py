@@ -1,0 +1,56 @@
+"""What the rest of the city may know about business enablement."""
+
+from typing import Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from foundations.public_works.parsing.models import (
+    DEFAULT,
+    InsightsResult,
+    ParseOptions,
+    ParseResult,
+)
+from foundations.public_works.semantics import SemanticData, SemanticResult
+from utilities.context import UserContext
+
+
+class ParsedFile(BaseModel):
+    """A file's content: what it holds, what it means, and the trace it was parsed under."""
+
+    model_config = ConfigDict(frozen=True)
+
+    parse_result: ParseResult
+    semantic_result: SemanticResult
+    trace_id: str
+
+
+class InsightsAnswer(BaseModel):
+    """What is worth knowing of a file."""
+
+    model_config = ConfigDict(frozen=True)
+
+    insights_result: InsightsResult
+
+
+class ContentAnalysis(Protocol):
+    """Turns stored files into tables, text and meaning."""
+
+    async def parse_file(
+        self,
+        file_id: str,
+        parse_options: ParseOptions = DEFAULT,
+        user_context: UserContext | None = None,
+        trace_id: str | None = None,
+    ) -> ParsedFile:
+        """Parse one stored file and embed it; see `Parsers.parse` for what a bad file raises."""
+        ...
+
+
+class Insights(Protocol):
+    """Says what is worth knowing of a file that was parsed."""
+
+    async def analyze_content_for_insights(
+        self, file_id: str, semantic_data: SemanticData
+    ) -> InsightsAnswer:
+        """Compute the insights of a file from its artifacts. Raises NotParsed, WrongFile."""
+        ...

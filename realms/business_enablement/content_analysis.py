@@ -1,0 +1,105 @@
+"""The content pillar: a stored file in, its tables or text, vectors and graph out."""
+
+import asyncio
+from pathlib import Path
+
+from foundations.declarations import Effect, service, soa_api
+from foundations.public_works import semantics
+from foundations.public_works.data_folder import DataFolder
+from foundations.public_works.embedder import Embedder
+from foundations.public_works.object_store import ObjectStore
+from foundations.public_works.parsers import Parsers
+from foundations.public_works.parsing.models import DEFAULT, ParseOptions, ParseResult, Passage
+from foundations.public_works.semantics import Manifest, SemanticResult, edges_of, folder_of
+from foundations.public_works.threads import in_thread
+from foundations.public_works.workspaces import workspace
+from realms.business_enablement.api import ContentAnalysis, ParsedFile
+from smart_city.content_steward.api import ContentSteward, FileRecord
+from utilities.context import UserContext, current
+
+
+@service
+class ContentAnalysisOrchestrator(ContentAnalysis):
+    """Turns stored files into tables, text and meaning."""
+
+    def __init__(
+        self,
+        *,
+        steward: ContentSteward,
+        parsers: Parsers,
+        embedder: Embedder,
+        objects: ObjectStore,
+        folder: DataFolder,
+    ) -> None:
+        self._steward = steward
+        self._parsers = parsers
+        self._embedder = embedder
+        self._objects = objects
+        self._folder = folder
+
+    @soa_api(public=True, effect=Effect.KEYED)
+    async def parse_file(
+        self,
+        file_id: str,
+        parse_options: ParseOptions = DEFAULT,
+        user_context: UserContext | None = None,
+        trace_id: str | None = None,
+    ) -> ParsedFile:
+        """Parse one stored file in a child process with limits, and embed what it says.
+
+        Tables, passages and vectors go to the object store, under keys made from the file's id, so
+        that doing it again overwrites them with the same.
+
+        Raises:
+            FileUnknown, FileNotStored: there is no such file to read.
+            UnsupportedFile, UnreadableFile and their relatives: see `Parsers.parse`; the file stays
+                where it is.
+        """
+        record = await self._steward.get_file(file_id)
+        async with workspace(self._folder) as output:
+            async with self._steward.local_copy(file_id) as path:
+                parsed, _ = await asyncio.gather(
+                    self._parsers.parse(path, output, name=record.name, options=parse_options),
+                    self._embedder.warm_up(),  # takes as long as the child does, beside it
+                )
+            meant = await self._understood(record, parsed, output)
+            await self._stored(record, parsed, meant, output)
+        return ParsedFile(parse_result=parsed, semantic_result=meant, trace_id=current().trace_id)
+
+    async def _understood(
+        self, record: FileRecord, parsed: ParseResult, output: Path
+    ) -> SemanticResult:
+        """Embed the passages and draw the graph, both written into `output`."""
+        passages = await in_thread(_read_passages, output / semantics.PASSAGES)
+        vectors = await self._embedder.embed([passage.text for passage in passages])
+        edges = list(edges_of(record.file_id, parsed, passages))
+        drawn = "".join(edge.model_dump_json() + "\n" for edge in edges)
+        await in_thread((output / semantics.VECTORS).write_bytes, vectors.astype("<f4").tobytes())
+        await in_thread((output / semantics.EDGES).write_bytes, drawn.encode())
+        return SemanticResult(
+            file_id=record.file_id,
+            name=record.name,
+            media_type=parsed.media_type,
+            model=self._embedder.model,
+            dimensions=self._embedder.dimensions,
+            passage_count=len(passages),
+            edge_count=len(edges),
+            artifact=folder_of(record.tenant, record.file_id),
+            key_phrases=tuple(phrase.phrase for phrase in parsed.key_phrases[:20]),
+            summary=" ".join(sentence.sentence for sentence in parsed.summary),
+        )
+
+    async def _stored(
+        self, record: FileRecord, parsed: ParseResult, meant: SemanticResult, output: Path
+    ) -> None:
+        """Put every artifact into the object store, the manifest last."""
+        key = folder_of(record.tenant, record.file_id)
+        for name in (*parsed.artifacts, semantics.VECTORS, semantics.EDGES):
+            await self._objects.put_file(f"{key}/{name}", output / name)
+        manifest = Manifest(parse_result=parsed, semantic_result=meant, sha256=record.sha256)
+        await self._objects.put(f"{key}/{semantics.MANIFEST}", manifest.model_dump_json().encode())
+
+
+def _read_passages(path: Path) -> list[Passage]:
+    with path.open(encoding="utf-8") as file:
+        return [Passage.model_validate_json(line) for line in file]
