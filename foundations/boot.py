@@ -1,8 +1,13 @@
 """How the city boots: stages entered in order, each timed, and left in reverse."""
 
 import time
-from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
 from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib import import_module
@@ -37,6 +42,23 @@ class Book(Protocol):
     def get(self, wanted: type[T]) -> T:
         """The one instance of a type."""
         ...
+
+
+OpenStage = Callable[[Book], AbstractAsyncContextManager[None]]
+
+
+def stage_of(container: Callable[[], Any], room: Room) -> OpenStage:
+    """The plain stage: it enrols one room's container, builds it and opens it."""
+
+    @asynccontextmanager
+    async def open_stage(book: Book) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            book.enrol(container(), room)
+            book.prepare()
+            await book.open(stack)
+            yield
+
+    return open_stage
 
 
 class StageStatus(StrEnum):
