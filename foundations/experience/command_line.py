@@ -81,7 +81,7 @@ def tell(error: PlatformError, invocation: Invocation) -> int:
 
 
 def application() -> typer.Typer:
-    """The commands of the city and its rooms: a room's named app is a group, others join the top."""
+    """All commands. The named app of a room is a group; the commands of an unnamed join the top."""
     app = typer.Typer(add_completion=False, rich_markup_mode=None, help=HELP)
     app.callback(invoke_without_command=True)(_no_command)
     app.command("serve")(_serve)
