@@ -1,0 +1,1 @@
+"""Journeys: durable runs of templates, milestone by milestone, handoff by handoff."""

@@ -1,0 +1,203 @@
+"""What the rest of the city may know about journeys and their runs."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from utilities.errors import ErrorKind, FieldError, PlatformError
+
+
+class RunStatus(StrEnum):
+    """The state of a run or of a milestone; each may have a reason beside it."""
+
+    PENDING = "pending"
+    QUEUED = "queued"
+    RUNNING = "running"
+    WAITING = "waiting"
+    PAUSED = "paused"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+    COMPENSATING = "compensating"
+    COMPENSATED = "compensated"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more happens by itself, now or later."""
+        return self in _ENDED
+
+
+_ENDED = frozenset(
+    {
+        RunStatus.SUCCEEDED,
+        RunStatus.FAILED,
+        RunStatus.SKIPPED,
+        RunStatus.CANCELLED,
+        RunStatus.COMPENSATED,
+    }
+)
+
+
+class Reason(StrEnum):
+    """Why a run or a milestone is in its state."""
+
+    NONE = ""
+    RETRY = "retry"
+    """Waits for the next attempt, which begins at `wake_at`."""
+    AMBIGUOUS = "ambiguous"
+    """Waits for a person: nobody knows whether an effect that cannot be repeated took place."""
+    TEMPLATE = "template"
+    """Waits for services that fit the template text the run began with."""
+    ERROR = "error"
+    CONTRACT = "contract"
+    """The data broke a handoff contract."""
+    POISON = "poison"
+    """Its process died in every attempt."""
+    CORRUPT_STATE = "corrupt_state"
+    """Its journal cannot be read."""
+
+
+class Failure(BaseModel):
+    """What went wrong, as far as it may be shown."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: ErrorKind
+    code: str
+    title: str
+    detail: str
+    hint: str = ""
+    errors: tuple[FieldError, ...] = ()
+
+
+class MilestoneRecord(BaseModel):
+    """One milestone of a run: where it stands, what it took, and what it gave."""
+
+    model_config = ConfigDict(frozen=True)
+
+    milestone_id: str
+    phase: str = ""
+    service: str = ""
+    api: str = ""
+    status: RunStatus = RunStatus.PENDING
+    reason: Reason = Reason.NONE
+    attempts: int = Field(default=0, description="How often it was begun, crashes included.")
+    failures: int = Field(default=0, description="How many attempts ended in an error.")
+    crashes: int = Field(default=0, description="How many attempts died with their process.")
+    began_at: datetime | None = None
+    ended_at: datetime | None = None
+    wake_at: datetime | None = None
+    supplied_by: str = Field(default="", description="Who supplied the result, if no call gave it.")
+    output: dict[str, Any] | None = None
+    error: Failure | None = None
+
+
+class RunSummary(BaseModel):
+    """A run as lists show it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_id: str
+    alias: str = ""
+    template: str
+    template_hash: str
+    status: RunStatus
+    reason: Reason = Reason.NONE
+    created_at: datetime
+    updated_at: datetime
+    wake_at: datetime | None = None
+
+
+class JourneyRun(RunSummary):
+    """A run in full: its input and every milestone."""
+
+    trace_id: str = ""
+    principal: str = ""
+    input: dict[str, Any] = Field(default_factory=dict)
+    milestones: tuple[MilestoneRecord, ...] = ()
+    error: Failure | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether it has ended, or waits for something that no timer brings."""
+        return self.status.ended or (self.status is RunStatus.WAITING and self.wake_at is None)
+
+
+class RunPage(BaseModel):
+    """Runs, newest first, and where the next page begins (empty on the last)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    runs: tuple[RunSummary, ...]
+    next_cursor: str = ""
+
+
+class Journey(BaseModel):
+    """A data mash journey: the run under the id its file and user give it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    journey_id: str
+    run_id: str
+    user_id: str
+    file_id: str
+    trace_id: str
+    status: RunStatus
+    reason: Reason = Reason.NONE
+    milestones: tuple[MilestoneRecord, ...] = ()
+    error: Failure | None = None
+
+
+class UnknownRun(PlatformError):
+    """No such run exists."""
+
+    kind = ErrorKind.NOT_FOUND
+
+
+class Journeys(Protocol):
+    """Starts runs of templates and tells how they are doing."""
+
+    async def start(
+        self,
+        template: str,
+        values: Mapping[str, Any],
+        *,
+        alias: str = "",
+        rerun: bool = False,
+        trace_id: str = "",
+    ) -> JourneyRun:
+        """Accept a run; it is durable when this returns.
+
+        `alias` is a second, unique id within the tenant: asking again gives the same run, with
+        `rerun` a new one under `{alias}_2` and so on. The run carries `trace_id`, or that of the
+        call in progress.
+        """
+        ...
+
+    async def wait(self, run_id: str, *, seconds: float) -> JourneyRun:
+        """The run as soon as it has ended or waits for a person, or as it is after `seconds`."""
+        ...
+
+    async def get(self, run_id: str) -> JourneyRun:
+        """The run with this id or alias, within the caller's tenant.
+
+        Raises:
+            UnknownRun: there is none.
+        """
+        ...
+
+
+class DataMashJourneys(Protocol):
+    """The data mash as a journey."""
+
+    async def start_data_mash_journey(
+        self, user_id: str, file_id: str, rerun: bool = False
+    ) -> Journey: ...
+
+    async def advance_milestone(
+        self, journey_id: str, milestone_id: str, result: dict[str, Any]
+    ) -> Journey: ...

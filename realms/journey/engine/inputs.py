@@ -1,0 +1,71 @@
+"""What a run is given from outside: its input, and results that a person supplies."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from realms.journey.engine.contracts import misfit, validator
+from realms.journey.engine.core import broken
+from realms.journey.engine.plan import Node, Plan
+from utilities.errors import ErrorKind, FieldError, PlatformError
+from utilities.suggest import did_you_mean
+
+
+class InvalidInput(PlatformError):
+    """The input does not fit the journey."""
+
+    kind = ErrorKind.INVALID
+
+
+class InvalidResult(PlatformError):
+    """The result does not fit the milestone."""
+
+    kind = ErrorKind.INVALID
+
+
+def checked_values(plan: Plan, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The run's input, defaults filled in.
+
+    Raises:
+        InvalidInput: something is missing, unknown or of the wrong shape; all of it at once.
+    """
+    defaults = {n: s["default"] for n, s in plan.inputs.items() if "default" in s}
+    given = {**defaults, **values}
+    faults = _unknown(values, plan.inputs)
+    for name, schema in plan.inputs.items():
+        if name not in given:
+            faults.append(FieldError(f"/{name}", "is missing"))
+        elif problem := misfit(validator(schema), given[name]):
+            faults.append(FieldError(f"/{name}", problem))
+    if faults:
+        takes = ", ".join(plan.inputs) or "no input"
+        raise InvalidInput(f"{plan.name} takes {takes}", errors=faults)
+    return given
+
+
+def checked_result(node: Node, result: Mapping[str, Any]) -> dict[str, Any]:
+    """A result that stands for the milestone's own: whole, typed, and true to its contracts.
+
+    Raises:
+        InvalidResult: with everything that is wrong.
+    """
+    faults = _unknown(result, node.output)
+    for name, schema in node.output.items():
+        if name not in result:
+            if name in node.promised:
+                faults.append(FieldError(f"/{name}", "is missing; later milestones need it"))
+        elif problem := misfit(validator(schema), result[name]):
+            faults.append(FieldError(f"/{name}", problem))
+    if not faults:
+        faults = [FieldError("", problem) for problem in broken(node.on_done, result)]
+    if faults:
+        detail = f"{node.path} gives {', '.join(node.output)}"
+        raise InvalidResult(detail, errors=faults)
+    return dict(result)
+
+
+def _unknown(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[FieldError]:
+    return [
+        FieldError(f"/{name}", f"is not known. {did_you_mean(name, known)}".rstrip())
+        for name in given
+        if name not in known
+    ]

@@ -1,0 +1,260 @@
+"""A small city for journeys: fake services, a virtual clock, and a dispatch that runs on request."""
+
+import heapq
+import itertools
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Self
+
+from foundations.declarations import Effect
+from foundations.public_works.adapters.in_process_events import InProcessEvents
+from foundations.public_works.dispatch import Dispatch, Handler
+from foundations.public_works.settings import Settings
+from realms.journey.engine.driver import Driver, TemplateSource, Written
+from realms.journey.engine.engine import JourneyEngine
+from realms.journey.engine.journal import Journal
+from realms.journey.engine.memory_journal import MemoryJournal
+from realms.journey.engine.plan import ParameterShape, Plan, Signature, load_plan
+from realms.journey.engine.runner import Runner, Services
+from utilities.clock import Clock
+from utilities.context import CallContext, UserContext, current
+from utilities.ids import Ids
+from utilities.observability.distributed_tracing import DistributedTracing
+
+ROOT = Path(__file__).parents[2]
+DATA_MASH = (ROOT / "templates/journeys/data_mash_journey_template.yaml").read_text()
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+USER = CallContext("trace-of-the-test", UserContext(tenant="north", principal="ada"))
+
+TEXT = {"type": "string"}
+OBJECT = {"type": "object"}
+
+Answer = Callable[[Mapping[str, Any]], dict[str, Any]]
+
+
+class VirtualClock(Clock):
+    """Stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.time = BEGAN
+
+    def now(self) -> datetime:
+        return self.time
+
+
+class CountingIds(Ids):
+    """`run-0001`, `run-0002` ..."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+
+    def new(self) -> str:
+        return f"run-{next(self._numbers):04}"
+
+
+class VirtualDispatch(Dispatch):
+    """Keeps wakes until `settle` runs them in order of time, moving the clock to each."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+        self._handlers: dict[str, Handler] = {}
+        self._wakes: list[tuple[datetime, int, str, str]] = []
+        self._order = itertools.count()
+
+    def handle(self, queue: str, handler: Handler) -> None:
+        self._handlers[queue] = handler
+
+    def wake(self, queue: str, key: str, *, at: datetime | None = None) -> None:
+        when = max(at or self._clock.time, self._clock.time)
+        heapq.heappush(self._wakes, (when, next(self._order), queue, key))
+
+    async def settle(self, *, until: timedelta = timedelta(days=1)) -> None:
+        """Run what is due, and what becomes due, up to `until` from the beginning."""
+        while self._wakes and self._wakes[0][0] <= BEGAN + until:
+            when, _, queue, key = heapq.heappop(self._wakes)
+            self._clock.time = max(when, self._clock.time)
+            await self._handlers[queue](key)
+
+    def forget(self) -> None:
+        """Lose every wake, as a dead process does."""
+        self._wakes.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call that a fake service received, and under which context."""
+
+    api: str
+    arguments: dict[str, Any]
+    trace_id: str
+    tenant: str
+    principal: str
+    key: str
+
+
+def signature(
+    name: str,
+    takes: Mapping[str, Mapping[str, Any]],
+    gives: Mapping[str, Mapping[str, Any]],
+    *,
+    effect: Effect | None = Effect.KEYED,
+    optional: Collection[str] = (),
+) -> Signature:
+    service, api = name.split(".")
+    shapes = {n: ParameterShape(n not in optional, schema) for n, schema in takes.items()}
+    return Signature(service, api, effect, shapes, gives)
+
+
+DATA_MASH_SIGNATURES = (
+    signature(
+        "ContentStewardService.process_client_file",
+        {"file_id": TEXT},
+        {"file_id": TEXT, "validation_status": TEXT, "storage_location": TEXT},
+    ),
+    signature(
+        "ContentAnalysisOrchestrator.parse_file",
+        {"file_id": TEXT, "parse_options": OBJECT},
+        {"parse_result": OBJECT, "semantic_result": OBJECT, "trace_id": TEXT},
+        optional=["parse_options"],
+    ),
+    signature(
+        "ContentMetadataAbstraction.store_semantic_embeddings",
+        {"file_id": TEXT, "semantic_result": OBJECT},
+        {"content_id": TEXT, "storage_status": TEXT, "semantic_data": OBJECT},
+    ),
+    signature(
+        "InsightsOrchestrator.analyze_content_for_insights",
+        {"file_id": TEXT, "semantic_data": OBJECT},
+        {"insights_result": OBJECT},
+    ),
+)
+
+DATA_MASH_ANSWERS: dict[str, Answer] = {
+    "process_client_file": lambda a: {
+        "file_id": a["file_id"],
+        "validation_status": "valid",
+        "storage_location": f"files/{a['file_id']}",
+    },
+    "parse_file": lambda _: {
+        "parse_result": {"rows": 3},
+        "semantic_result": {"passages": ["one", "two"]},
+        "trace_id": current().trace_id,
+    },
+    "store_semantic_embeddings": lambda a: {
+        "content_id": f"content-{a['file_id']}",
+        "storage_status": "stored",
+        "semantic_data": {"passages": 2},
+    },
+    "analyze_content_for_insights": lambda _: {"insights_result": {"sentences": ["Three rows."]}},
+}
+
+
+class FakeServices(Services):
+    """Services by signature; each answers by a function that a test may replace."""
+
+    def __init__(self, *signatures: Signature, answers: Mapping[str, Answer] | None = None) -> None:
+        self.known = {(s.service, s.api): s for s in signatures or DATA_MASH_SIGNATURES}
+        self.answers: dict[str, Answer] = {**DATA_MASH_ANSWERS, **(answers or {})}
+        self.calls: list[Call] = []
+
+    def services(self) -> Collection[str]:
+        return sorted({service for service, _ in self.known})
+
+    def apis(self, service: str) -> Collection[str]:
+        return sorted(api for known, api in self.known if known == service)
+
+    def signature(self, service: str, api: str) -> Signature:
+        return self.known[service, api]
+
+    async def call(self, service: str, api: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        context = current()
+        self.calls.append(
+            Call(
+                api,
+                dict(arguments),
+                context.trace_id,
+                context.tenant,
+                context.user.principal,
+                context.idempotency_key,
+            )
+        )
+        return self.answers[api](arguments)
+
+    @property
+    def called(self) -> list[str]:
+        return [call.api for call in self.calls]
+
+
+class TextTemplates(TemplateSource):
+    """Templates given as texts, by name."""
+
+    def __init__(self, services: Services, **texts: str) -> None:
+        self._services = services
+        self.texts = texts
+
+    async def current(self, name: str) -> Written:
+        return Written(await self.compiled(self.texts[name]), self.texts[name])
+
+    async def compiled(self, text: str) -> Plan:
+        return load_plan(text, self._services, file="templates/journeys/test.yaml")
+
+
+@dataclass(slots=True)
+class JourneyCity:
+    """An engine over a journal; `reboot` is a crash and a new start over the same journal."""
+
+    journal: Journal = field(default_factory=MemoryJournal)
+    services: FakeServices = field(default_factory=FakeServices)
+    texts: dict[str, str] = field(default_factory=lambda: {"data_mash_flow": DATA_MASH})
+    clock: VirtualClock = field(default_factory=VirtualClock)
+    ids: CountingIds = field(default_factory=CountingIds)
+    events: InProcessEvents = field(default_factory=InProcessEvents)
+    tracing: DistributedTracing = field(default_factory=DistributedTracing)
+    dispatch: VirtualDispatch = field(init=False)
+    templates: TextTemplates = field(init=False)
+    driver: Driver = field(init=False)
+    engine: JourneyEngine = field(init=False)
+    _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    async def __aenter__(self) -> Self:
+        await self.boot()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def boot(self) -> None:
+        """Build an engine of its own over the journal, and open it."""
+        self.dispatch = VirtualDispatch(self.clock)
+        self.templates = TextTemplates(self.services, **self.texts)
+        runner = Runner(services=self.services, tracing=self.tracing, clock=self.clock)
+        self.driver = Driver(
+            journal=self.journal,
+            templates=self.templates,
+            runner=runner,
+            dispatch=self.dispatch,
+            events=self.events,
+            clock=self.clock,
+            settings=Settings(drain_seconds=0.05),
+        )
+        self.engine = JourneyEngine(
+            journal=self.journal,
+            templates=self.templates,
+            driver=self.driver,
+            events=self.events,
+            clock=self.clock,
+            ids=self.ids,
+        )
+        await self._stack.enter_async_context(self.driver)
+
+    async def reboot(self) -> None:
+        """Crash: what was only in memory is gone. Then boot again over what is durable."""
+        self._stack.pop_all()
+        await self.boot()
+
+    async def close(self) -> None:
+        """Close in good order."""
+        await self._stack.aclose()
