@@ -76,6 +76,12 @@ class FileUnknown(PlatformError):
     kind = ErrorKind.NOT_FOUND
 
 
+class FileRefused(PlatformError):
+    """The file was refused when it was uploaded."""
+
+    kind = ErrorKind.INVALID
+
+
 class FileNotStored(PlatformError):
     """The file's content is not available."""
 
@@ -104,6 +110,10 @@ class ContentSteward(Protocol):
         """Take in a file of the platform's own from the staging folder, and store it."""
         ...
 
+    async def get_internal_file(self, file_id: str) -> FileRecord:
+        """The record of a file of the platform's own. Raises FileUnknown."""
+        ...
+
     async def process_internal_file(self, file_id: str) -> ProcessedFile:
         """The same as `process_client_file`, for the internal track only."""
         ...
@@ -119,7 +129,7 @@ class ContentSteward(Protocol):
     def local_copy(self, file_id: str) -> AbstractAsyncContextManager[Path]:
         """A local path to read a stored client file from while the block lasts.
 
-        Raises FileUnknown, or FileNotStored when it was refused or is still on its way in.
+        Raises FileUnknown, FileRefused, or FileNotStored when it is still on its way in.
         """
         ...
 
@@ -128,6 +138,6 @@ class ContentSteward(Protocol):
     ) -> AsyncIterator[bytes]:
         """The bytes of a stored client file from `start` up to, not including, `end`, in chunks.
 
-        Raises FileUnknown or FileNotStored at the first chunk.
+        Raises FileUnknown, FileRefused or FileNotStored at the first chunk.
         """
         ...

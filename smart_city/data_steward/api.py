@@ -168,21 +168,37 @@ class DataSteward(Protocol):
     async def get_policies(self) -> Policies: ...
 
     async def get_decisions(self, file_id: str) -> PolicyDecisions:
-        """Every recorded decision about a file; none is no error."""
+        """The client track's decisions about a file; none is no error."""
         ...
 
-    async def record_quality(self, file_id: str, report: QualityReport) -> Quality:
+    async def record_quality(
+        self, file_id: str, report: QualityReport, track: DataTrack = DataTrack.CLIENT
+    ) -> Quality:
         """Keep the newest quality report of a file."""
         ...
 
     async def get_quality(self, file_id: str) -> Quality:
-        """The newest quality report. Raises QualityUnknown."""
+        """The newest quality report of a client's file. Raises QualityUnknown."""
         ...
 
-    async def record_lineage(self, subject: str, predicate: str, object: str) -> LineageLink:  # noqa: A002 - the third part of a triple is its object
+    async def get_platform_quality(self, file_id: str) -> Quality:
+        """The newest quality report of a file of the platform's own. Raises QualityUnknown."""
+        ...
+
+    async def record_lineage(
+        self,
+        subject: str,
+        predicate: str,
+        object: str,  # noqa: A002 - the third part of a triple is its object
+        track: DataTrack = DataTrack.CLIENT,
+    ) -> LineageLink:
         """Keep where `subject` comes from; the same link again changes nothing."""
         ...
 
     async def get_lineage(self, file_id: str) -> Lineage:
-        """The links of a file and of what was made from it; none is no error."""
+        """The links of a client's file and of what was made from it; none is no error."""
+        ...
+
+    async def get_platform_lineage(self, file_id: str) -> Lineage:
+        """The same for a file of the platform's own."""
         ...

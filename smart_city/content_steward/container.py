@@ -1,0 +1,8 @@
+"""What the content steward is made of."""
+
+from foundations.wiring import wire
+from smart_city.content_steward.files import ContentStewardService
+from smart_city.content_steward.intake import Intake
+from smart_city.content_steward.records import FileRecords
+
+container = wire(FileRecords, Intake, ContentStewardService)

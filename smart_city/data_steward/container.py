@@ -1,0 +1,7 @@
+"""What the data steward is made of."""
+
+from foundations.wiring import wire
+from smart_city.data_steward.governance import DataStewardService
+from smart_city.data_steward.records import DataRecords
+
+container = wire(DataRecords, DataStewardService)

@@ -1,0 +1,172 @@
+"""Tables of the data steward: decisions by track, the newest quality, links of lineage."""
+
+import sqlalchemy as sa
+
+from foundations.public_works.database import Database
+from smart_city.data_steward.api import (
+    DataTrack,
+    LineageLink,
+    PolicyDecision,
+    Quality,
+    QualityReport,
+)
+from smart_city.stamps import stamp
+
+_metadata = sa.MetaData()
+_decisions = sa.Table(
+    "data_decisions",
+    _metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("track", sa.Text, primary_key=True),
+    sa.Column("file_id", sa.Text, primary_key=True),
+    sa.Column("policy_version", sa.Text, primary_key=True),
+    sa.Column("allowed", sa.Boolean),
+    sa.Column("classification", sa.Text),
+    sa.Column("rules", sa.JSON),
+    sa.Column("refused_by", sa.Text),
+    sa.Column("reason", sa.Text),
+    sa.Column("decided_at", sa.Text),
+    sa.Column("trace_id", sa.Text),
+)
+_quality = sa.Table(
+    "data_quality",
+    _metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("track", sa.Text, primary_key=True),
+    sa.Column("file_id", sa.Text, primary_key=True),
+    sa.Column("report", sa.Text),
+    sa.Column("recorded_at", sa.Text),
+    sa.Column("trace_id", sa.Text),
+)
+_lineage = sa.Table(
+    "data_lineage",
+    _metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("tenant", sa.Text),
+    sa.Column("track", sa.Text),
+    sa.Column("subject", sa.Text),
+    sa.Column("predicate", sa.Text),
+    sa.Column("object", sa.Text),
+    sa.Column("recorded_at", sa.Text),
+    sa.Column("trace_id", sa.Text),
+)
+_LINK = (
+    _lineage.c.subject,
+    _lineage.c.predicate,
+    _lineage.c.object,
+    _lineage.c.recorded_at,
+    _lineage.c.trace_id,
+)
+
+
+class DataRecords:
+    """What the data steward has written down. Every query is one tenant's."""
+
+    def __init__(self, *, database: Database) -> None:
+        self._database = database
+
+    async def keep_decision(self, tenant: str, decision: PolicyDecision) -> None:
+        """Keep a decision in the place of the one by the same policy."""
+        values = {**decision.model_dump(), "decided_at": stamp(decision.decided_at)}
+
+        def work(connection: sa.Connection) -> None:
+            connection.execute(
+                sa.delete(_decisions).where(
+                    _decisions.c.tenant == tenant,
+                    _decisions.c.track == decision.track,
+                    _decisions.c.file_id == decision.file_id,
+                    _decisions.c.policy_version == decision.policy_version,
+                )
+            )
+            connection.execute(sa.insert(_decisions).values(tenant=tenant, **values))
+
+        await self._database.write(work)
+
+    async def decisions(
+        self, tenant: str, track: DataTrack, file_id: str
+    ) -> tuple[PolicyDecision, ...]:
+        """The decisions of one track about a file, oldest first."""
+        chosen = (
+            sa.select(_decisions)
+            .where(
+                _decisions.c.tenant == tenant,
+                _decisions.c.track == track,
+                _decisions.c.file_id == file_id,
+            )
+            .order_by(_decisions.c.decided_at)
+        )
+        rows = await self._database.read(lambda c: c.execute(chosen).mappings().all())
+        return tuple(PolicyDecision.model_validate(dict(row)) for row in rows)
+
+    async def keep_quality(self, tenant: str, track: DataTrack, quality: Quality) -> None:
+        """Keep a quality report in the place of the file's last one."""
+        old = sa.delete(_quality).where(
+            _quality.c.tenant == tenant,
+            _quality.c.track == track,
+            _quality.c.file_id == quality.file_id,
+        )
+        new = sa.insert(_quality).values(
+            tenant=tenant,
+            track=track,
+            file_id=quality.file_id,
+            report=quality.report.model_dump_json(),
+            recorded_at=stamp(quality.recorded_at),
+            trace_id=quality.trace_id,
+        )
+
+        def work(connection: sa.Connection) -> None:
+            connection.execute(old)
+            connection.execute(new)
+
+        await self._database.write(work)
+
+    async def quality(self, tenant: str, track: DataTrack, file_id: str) -> Quality | None:
+        chosen = sa.select(_quality).where(
+            _quality.c.tenant == tenant, _quality.c.track == track, _quality.c.file_id == file_id
+        )
+        row = await self._database.read(lambda c: c.execute(chosen).mappings().one_or_none())
+        if row is None:
+            return None
+        report = QualityReport.model_validate_json(row["report"])
+        return Quality.model_validate({**row, "report": report})
+
+    async def keep_link(self, tenant: str, track: DataTrack, link: LineageLink) -> LineageLink:
+        """Keep a link; when there is one that says the same, that one stays and is answered."""
+        same = sa.select(*_LINK).where(
+            _lineage.c.tenant == tenant,
+            _lineage.c.track == track,
+            _lineage.c.subject == link.subject,
+            _lineage.c.predicate == link.predicate,
+            _lineage.c.object == link.object,
+        )
+        values = {**link.model_dump(), "recorded_at": stamp(link.recorded_at)}
+
+        def work(connection: sa.Connection) -> LineageLink:
+            row = connection.execute(same).mappings().one_or_none()
+            if row is not None:
+                return LineageLink.model_validate(dict(row))
+            connection.execute(sa.insert(_lineage).values(tenant=tenant, track=track, **values))
+            return link
+
+        return await self._database.write(work)
+
+    async def links(
+        self, tenant: str, track: DataTrack, node: str, *, limit: int
+    ) -> tuple[LineageLink, ...]:
+        """The links of `node` and of everything made from it, oldest first."""
+        made = sa.select(sa.literal(node).label("node")).cte("made", recursive=True)
+        own = (_lineage.c.tenant == tenant, _lineage.c.track == track)
+        further = sa.select(_lineage.c.subject).where(*own, _lineage.c.object == made.c.node)
+        made = made.union(further)
+        nodes = sa.select(made.c.node)
+        chosen = (
+            sa.select(*_LINK)
+            .where(
+                *own,
+                _lineage.c.subject.in_(nodes) | _lineage.c.object.in_(nodes),
+            )
+            .order_by(_lineage.c.id)
+            .limit(limit)
+        )
+        rows = await self._database.read(lambda c: c.execute(chosen).mappings().all())
+        return tuple(LineageLink.model_validate(dict(row)) for row in rows)

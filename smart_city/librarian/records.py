@@ -1,0 +1,113 @@
+"""Tables of the librarian: an entry for each file, its passages, and SQLite's FTS5 over them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from foundations.public_works.database import Database
+from foundations.public_works.semantics import IndexableContent
+from smart_city.librarian.api import IndexEntry
+from smart_city.stamps import stamp
+
+_metadata = sa.MetaData()
+_entries = sa.Table(
+    "library_entries",
+    _metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("file_id", sa.Text, primary_key=True),
+    sa.Column("content_id", sa.Text),
+    sa.Column("name", sa.Text),
+    sa.Column("media_type", sa.Text),
+    sa.Column("passages", sa.Integer),
+    sa.Column("indexed_at", sa.Text),
+    sa.Column("trace_id", sa.Text),
+)
+_passages = sa.Table(
+    "library_passages",
+    _metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("tenant", sa.Text),
+    sa.Column("file_id", sa.Text),
+    sa.Column("number", sa.Integer),
+    sa.Column("place", sa.Text),
+    sa.Column("name", sa.Text),
+    sa.Column("text", sa.Text),
+)
+_BY_WORDS = sa.text(
+    "SELECT p.file_id, p.number, p.name, p.place, p.text "
+    "FROM library_words JOIN library_passages AS p ON p.id = library_words.rowid "
+    "WHERE library_words MATCH :words AND p.tenant = :tenant "
+    "ORDER BY bm25(library_words), p.id LIMIT :most"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPassage:
+    """A passage that a search found."""
+
+    file_id: str
+    number: int
+    name: str
+    place: str
+    text: str
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What makes two finds the same passage."""
+        return self.file_id, self.number
+
+
+class LibraryRecords:
+    """What the index holds. Every query is one tenant's, inside the query itself."""
+
+    def __init__(self, *, database: Database) -> None:
+        self._database = database
+
+    async def replace(self, tenant: str, entry: IndexEntry, content: IndexableContent) -> None:
+        """Put a file's content in the place of what was there: whole, or not at all."""
+        values = {**entry.model_dump(), "indexed_at": stamp(entry.indexed_at), "tenant": tenant}
+        rows = [
+            {"tenant": tenant, "file_id": entry.file_id, "name": entry.name, **p.model_dump()}
+            for p in content.passages
+        ]
+
+        def work(connection: sa.Connection) -> None:
+            for table in (_entries, _passages):
+                connection.execute(
+                    sa.delete(table).where(
+                        table.c.tenant == tenant, table.c.file_id == entry.file_id
+                    )
+                )
+            connection.execute(sa.insert(_entries).values(values))
+            if rows:
+                connection.execute(sa.insert(_passages), rows)
+
+        await self._database.write(work)
+
+    async def entry(self, tenant: str, file_id: str) -> IndexEntry | None:
+        chosen = sa.select(_entries).where(
+            _entries.c.tenant == tenant, _entries.c.file_id == file_id
+        )
+        row = await self._database.read(lambda c: c.execute(chosen).mappings().one_or_none())
+        return IndexEntry.model_validate(dict(row)) if row else None
+
+    async def by_words(self, tenant: str, words: Sequence[str], *, most: int) -> list[FoundPassage]:
+        """The passages with any of these words, by bm25, best first."""
+        values = {"words": _match(words), "tenant": tenant, "most": most}
+        rows = await self._database.read(lambda c: c.execute(_BY_WORDS, values).all())
+        return [FoundPassage(*row) for row in rows]
+
+    async def names(self, tenant: str, file_ids: Iterable[str]) -> Mapping[str, str]:
+        """The names of indexed files by id."""
+        chosen = sa.select(_entries.c.file_id, _entries.c.name).where(
+            _entries.c.tenant == tenant, _entries.c.file_id.in_(set(file_ids))
+        )
+        rows = await self._database.read(lambda c: c.execute(chosen).all())
+        return {row.file_id: row.name for row in rows}
+
+
+def _match(words: Sequence[str]) -> str:
+    """An FTS5 expression for any of `words`: each is quoted, so that none can be syntax."""
+    quoted = ['"' + word.replace('"', '""') + '"' for word in words]
+    return " OR ".join(quoted)

@@ -1,0 +1,6 @@
+"""What the nurse is made of."""
+
+from foundations.wiring import wire
+from smart_city.nurse.rounds import NurseService
+
+container = wire(NurseService)
