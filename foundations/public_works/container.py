@@ -1,12 +1,17 @@
 """What public works is made of. The one place that chooses between infrastructures."""
 
+from foundations.public_works.adapters.child_process import ChildProcessParsers
 from foundations.public_works.adapters.in_process_dispatch import InProcessDispatch
 from foundations.public_works.adapters.in_process_events import InProcessEvents
 from foundations.public_works.adapters.local_objects import LocalObjectStore
 from foundations.public_works.adapters.span_file import SpanFile
 from foundations.public_works.adapters.sqlite import SqliteDatabase
+from foundations.public_works.adapters.wordllama_embedder import WordLlamaEmbedder
+from foundations.public_works.adapters.yara_scanner import YaraScanner
+from foundations.public_works.content_metadata import ContentMetadataAbstraction
 from foundations.public_works.data_folder import DataFolder
 from foundations.public_works.public_works import PublicWorksFoundationService
+from foundations.public_works.records import ContentRecords
 from foundations.wiring import wire
 
 container = wire(
@@ -16,5 +21,10 @@ container = wire(
     LocalObjectStore,
     InProcessEvents,
     InProcessDispatch,
+    YaraScanner,
+    ChildProcessParsers,
+    WordLlamaEmbedder,
+    ContentRecords,
+    ContentMetadataAbstraction,
     PublicWorksFoundationService,
 )
