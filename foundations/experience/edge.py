@@ -1,0 +1,104 @@
+"""What hand-made routes stand on: the road as a dependency, and the shapes of what they answer."""
+
+from typing import Annotated, Any, Generic, TypeVar, cast
+
+import orjson
+from fastapi import Depends, Request
+from pydantic import BaseModel, ConfigDict
+from starlette.responses import Response
+
+from foundations.curator.registry import Registry
+from foundations.experience.problems import InvalidRequest
+from foundations.experience.request_tracing import RequestTrace
+from foundations.experience.road import CityRequest, InsideRequest, Outcome, RoadSocket
+from foundations.public_works.settings import Settings
+from utilities.errors import FieldError
+
+R = TypeVar("R")
+_LONGEST_SESSION_ID = 200
+
+
+class Answer(BaseModel, Generic[R]):
+    """What an answer looks like when all went well."""
+
+    model_config = ConfigDict(frozen=True)
+
+    success: bool = True
+    trace_id: str
+    result: R
+
+
+class JsonResponse(Response):
+    """JSON-able data as a response; NaN becomes null."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        if isinstance(content, BaseModel):
+            content = content.model_dump(mode="json")
+        return orjson.dumps(content, option=orjson.OPT_NON_STR_KEYS)
+
+
+class Caller:
+    """Calls APIs by the road on behalf of one request."""
+
+    def __init__(self, road: RoadSocket, session_id: str | None) -> None:
+        self._road = road
+        self._session_id = session_id
+
+    async def outcome(self, service: str, api: str, /, **arguments: Any) -> Outcome:
+        """What a public API answers."""
+        return await self._road.route_request(
+            CityRequest(service=service, api=api, arguments=arguments, session_id=self._session_id)
+        )
+
+    async def inside(self, service: str, api: str, /, **arguments: Any) -> Outcome:
+        """What an API answers, public or not: for routes that stand before it on purpose."""
+        return await self._road.route_request(
+            InsideRequest(
+                service=service, api=api, arguments=arguments, session_id=self._session_id
+            )
+        )
+
+    async def __call__(self, service: str, api: str, /, **arguments: Any) -> Response:
+        """What a public API answers, as a response."""
+        return JsonResponse(await self.outcome(service, api, **arguments))
+
+
+async def caller(request: Request) -> Caller:
+    """A caller with the session that the request names in `X-Session-ID`."""
+    return Caller(request.app.state.road, session_id_of(request))
+
+
+async def registry_of(request: Request) -> Registry:
+    """The city's registry."""
+    return cast("Registry", request.app.state.registry)
+
+
+async def settings_of(request: Request) -> Settings:
+    """The city's settings."""
+    return cast("Settings", request.app.state.settings)
+
+
+async def trace_of(request: Request) -> RequestTrace:
+    """The request's trace id, and whether the client chose it."""
+    return cast("RequestTrace", request.scope["civitas.trace"])
+
+
+Call = Annotated[Caller, Depends(caller)]
+TheRegistry = Annotated[Registry, Depends(registry_of)]
+TheSettings = Annotated[Settings, Depends(settings_of)]
+Trace = Annotated[RequestTrace, Depends(trace_of)]
+
+
+def session_id_of(request: Request) -> str | None:
+    """The session a request names.
+
+    Raises:
+        InvalidRequest: it cannot be the id of one.
+    """
+    named = request.headers.get("x-session-id")
+    if named is not None and (not named.isascii() or len(named) > _LONGEST_SESSION_ID):
+        fault = FieldError("/header/x-session-id", "is no session id")
+        raise InvalidRequest("the header X-Session-ID is no session id", errors=[fault])
+    return named or None

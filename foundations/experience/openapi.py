@@ -1,0 +1,235 @@
+"""The OpenAPI document: the hand-made routes, and an operation for every public API."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from foundations.curator.apis import Api, JsonSchema
+from foundations.experience.problems import MEDIA_TYPE, Problem
+from utilities.names import snake_case
+
+_IN_DEFS, _IN_COMPONENTS = "#/$defs/", "#/components/schemas/"
+
+PROBLEM_RESPONSE: dict[int | str, dict[str, Any]] = {
+    "default": {
+        "description": "What went wrong, as problem details (RFC 9457)",
+        "content": {MEDIA_TYPE: {"schema": {"$ref": f"{_IN_COMPONENTS}Problem"}}},
+    }
+}
+"""Given to every hand-made route, in place of FastAPI's own validation error."""
+
+_SESSION = {
+    "name": "X-Session-ID",
+    "in": "header",
+    "required": False,
+    "description": "a session from TrafficCopService.open_session; none is needed",
+    "schema": {"type": "string", "maxLength": 200},
+}
+
+
+def openapi_document(app: FastAPI, apis: Iterable[Api]) -> dict[str, Any]:
+    """The document of an application as it is now."""
+    document: dict[str, Any] = get_openapi(
+        title=app.title,
+        version=app.version,
+        description=app.description,
+        routes=app.routes,
+    )
+    components = Components()
+    schemas = document.get("components", {}).get("schemas", {})
+    components.adopt_components(schemas)
+    components.adopt(Problem.model_json_schema(mode="serialization"), "Problem", owner="Edge")
+    for api in apis:
+        document["paths"].setdefault(api.path, {})["post"] = _operation(api, components)
+    document["components"] = {"schemas": dict(sorted(components.schemas.items()))}
+    return document
+
+
+class Components:
+    """Schemas under one roof: equal ones share a name, different ones never do."""
+
+    def __init__(self) -> None:
+        self.schemas: dict[str, JsonSchema] = {}
+        self._names: dict[str, str] = {}
+
+    def adopt(self, schema: JsonSchema, name: str, *, owner: str) -> JsonSchema:
+        """Move a schema and its `$defs` here; a reference to it is returned."""
+        bare = {key: value for key, value in schema.items() if key != "$defs"}
+        definitions = schema.get("$defs", {})
+        if set(bare) == {"$ref"}:
+            name = bare["$ref"].removeprefix(_IN_DEFS)
+            bare = definitions[name]
+        renamed = self._rename(definitions, owner)
+        return {"$ref": _IN_COMPONENTS + self._take(name, bare, definitions, renamed, owner)}
+
+    def adopt_components(self, schemas: Mapping[str, JsonSchema]) -> None:
+        """Take over schemas that refer to each other as components, under their own names."""
+        definitions = _redirected(schemas)
+        self._rename(definitions, "Edge")
+
+    def _rename(self, definitions: Mapping[str, JsonSchema], owner: str) -> dict[str, str]:
+        """A name here for each definition; then each is put under its name."""
+        renamed = {n: self._name(n, d, definitions, owner) for n, d in definitions.items()}
+        for name, definition in definitions.items():
+            self.schemas[renamed[name]] = _pointing(definition, renamed)
+        return renamed
+
+    def _take(
+        self,
+        name: str,
+        schema: JsonSchema,
+        definitions: Mapping[str, JsonSchema],
+        renamed: Mapping[str, str],
+        owner: str,
+    ) -> str:
+        taken = self._name(name, schema, definitions, owner)
+        self.schemas[taken] = _pointing(schema, renamed)
+        return taken
+
+    def _name(
+        self, name: str, schema: JsonSchema, definitions: Mapping[str, JsonSchema], owner: str
+    ) -> str:
+        whole = {n: definitions[n] for n in sorted(_reached(schema, definitions))}
+        identity = json.dumps([name, schema, whole], sort_keys=True)
+        if identity in self._names:
+            return self._names[identity]
+        free = (n for n in _candidates(name, owner) if n not in self._names.values())
+        return self._names.setdefault(identity, next(free))
+
+
+def _operation(api: Api, components: Components) -> dict[str, Any]:
+    title = "".join(part.title() for part in api.name.split("_"))
+    given = components.adopt(api.input_schema, f"{title}Arguments", owner=api.service)
+    answered = components.adopt(api.output_schema, f"{title}Result", owner=api.service)
+    body = {"schema": given, "example": example(api.input_schema, api.input_schema)}
+    outcome = {
+        "type": "object",
+        "required": ["success", "trace_id", "result"],
+        "properties": {
+            "success": {"const": True},
+            "trace_id": {"type": "string"},
+            "result": answered,
+        },
+    }
+    first, _, _ = api.description.partition("\n\n")
+    return {
+        "operationId": f"{api.realm}__{snake_case(api.service)}__{api.name}",
+        "tags": [api.realm],
+        "summary": first.replace("\n", " ") or f"{api.service}.{api.name}",
+        "description": api.description,
+        "x-effect": api.effect.value if api.effect else "unstated",
+        "parameters": [_SESSION],
+        "requestBody": {
+            "required": any(parameter.required for parameter in api.parameters.values()),
+            "content": {"application/json": body},
+        },
+        "responses": {
+            "200": {
+                "description": "What the API answers",
+                "content": {"application/json": {"schema": outcome}},
+            },
+            **PROBLEM_RESPONSE,
+        },
+    }
+
+
+def example(schema: JsonSchema, whole: JsonSchema, depth: int = 0) -> Any:
+    """A small value that has the form a schema asks for: only what is required."""
+    if "$ref" in schema:
+        name = schema["$ref"].removeprefix(_IN_DEFS)
+        return example(whole["$defs"][name], whole, depth + 1) if depth < 6 else {}
+    for key in ("examples", "enum"):
+        if schema.get(key):
+            return schema[key][0]
+    for key in ("default", "const"):
+        if key in schema:
+            return schema[key]
+    for key in ("anyOf", "oneOf", "allOf"):
+        if schema.get(key):
+            return example(schema[key][0], whole, depth + 1)
+    return _plain_example(schema, whole, depth)
+
+
+def _plain_example(schema: JsonSchema, whole: JsonSchema, depth: int) -> Any:
+    match schema.get("type"):
+        case "object":
+            properties = schema.get("properties", {})
+            wanted = schema.get("required", ())
+            return {name: example(properties.get(name, {}), whole, depth + 1) for name in wanted}
+        case "array":
+            return []
+        case "integer" | "number":
+            return schema.get("minimum", schema.get("exclusiveMinimum", 0) + 1)
+        case "boolean":
+            return False
+        case "null":
+            return None
+        case "string":
+            return {"date-time": "2026-01-31T12:00:00Z"}.get(schema.get("format", ""), "text")
+        case _:
+            return {}
+
+
+def _candidates(name: str, owner: str) -> Iterable[str]:
+    yield name
+    yield f"{owner}.{name}"
+    number = 2
+    while True:
+        yield f"{owner}.{name}.{number}"
+        number += 1
+
+
+def _reached(schema: Any, definitions: Mapping[str, JsonSchema]) -> set[str]:
+    """The names of all definitions that a schema refers to, directly or through others."""
+    found: set[str] = set()
+    waiting = [schema]
+    while waiting:
+        for reference in _references(waiting.pop()):
+            name = reference.removeprefix(_IN_DEFS)
+            if name not in found and name in definitions:
+                found.add(name)
+                waiting.append(definitions[name])
+    return found
+
+
+def _references(value: Any) -> Iterable[str]:
+    if isinstance(value, Mapping):
+        reference = value.get("$ref")
+        if isinstance(reference, str):
+            yield reference
+        for inner in value.values():
+            yield from _references(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _references(inner)
+
+
+def _pointing(value: Any, renamed: Mapping[str, str]) -> Any:
+    """A schema with its references into `$defs` turned to the components."""
+    if isinstance(value, Mapping):
+        return {key: _pointed(key, inner, renamed) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_pointing(inner, renamed) for inner in value]
+    return value
+
+
+def _pointed(key: str, value: Any, renamed: Mapping[str, str]) -> Any:
+    if key == "$ref" and isinstance(value, str) and value.startswith(_IN_DEFS):
+        return _IN_COMPONENTS + renamed[value.removeprefix(_IN_DEFS)]
+    if key == "mapping" and isinstance(value, Mapping):  # of a discriminator
+        return {k: _pointed("$ref", inner, renamed) for k, inner in value.items()}
+    return _pointing(value, renamed)
+
+
+def _redirected(value: Any) -> Any:
+    """A copy whose references into the components go to `$defs` instead."""
+    if isinstance(value, Mapping):
+        return {key: _redirected(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_redirected(inner) for inner in value]
+    if isinstance(value, str) and value.startswith(_IN_COMPONENTS):
+        return _IN_DEFS + value.removeprefix(_IN_COMPONENTS)
+    return value
