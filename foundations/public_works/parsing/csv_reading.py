@@ -9,6 +9,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import TextIO
 
@@ -103,11 +104,11 @@ def _read(
     local = Notes()
     with path.open(encoding=encoding, newline="", errors="strict") as file:
         rows = _rows(file, delimiter, strict=strict)
-        sample = [row for row, _ in zip(rows, range(_SAMPLE_ROWS), strict=False)]
+        sample = list(islice(rows, _SAMPLE_ROWS))
         if not sample:
             raise NoData("the file holds no rows")
         header, body = _headed(sample, options, local)
-        frame, truncated = _framed(_chain(body, rows), header, options.max_rows, local)
+        frame, truncated = _framed(chain(body, rows), header, options.max_rows, local)
     notes.take(local)
     return frame, truncated
 
@@ -228,13 +229,6 @@ def _long_field(line: int) -> FieldLimit:
         f"line {line} holds a field longer than {MAX_FIELD:,} characters",
         hint="is a quote left open, or is the file no CSV?",
     )
-
-
-def _chain(
-    first: list[tuple[int, Row]], then: Iterator[tuple[int, Row]]
-) -> Iterator[tuple[int, Row]]:
-    yield from first
-    yield from then
 
 
 def _evenness(lines: list[str], delimiter: str) -> float:

@@ -11,6 +11,11 @@ from foundations.public_works.parsing.models import (
 )
 
 MAX_INSIGHTS = 40
+_NOTHING = {
+    "table": "Nothing unusual stands out: no missing values, no outliers, no duplicates, "
+    "no strong correlations or differences.",
+    "text": "The text is too short to say more of it.",
+}
 _UNREMARKABLE = frozenset({InsightKind.OVERVIEW, InsightKind.PROFILE})
 
 
@@ -26,13 +31,13 @@ def find(parsed: ParseResult, artifacts: Mapping[str, Path]) -> InsightsResult:
         found = of_text(parsed, artifacts)
     return InsightsResult(
         file_name=parsed.name,
-        insights=ranked(found)[:MAX_INSIGHTS],
+        insights=ranked(found, nothing=_NOTHING[parsed.kind])[:MAX_INSIGHTS],
         left_out=max(0, len(found) - MAX_INSIGHTS),
     )
 
 
-def ranked(found: list[Insight]) -> tuple[Insight, ...]:
-    """The overview first, then by strength; a file with nothing unusual says so."""
+def ranked(found: list[Insight], *, nothing: str) -> tuple[Insight, ...]:
+    """The overview first, then by strength; a file with nothing unusual says so by `nothing`."""
     overview = [one for one in found if one.kind is InsightKind.OVERVIEW]
     others = sorted(
         (one for one in found if one.kind is not InsightKind.OVERVIEW),
@@ -42,8 +47,7 @@ def ranked(found: list[Insight]) -> tuple[Insight, ...]:
         overview.append(
             Insight(
                 kind=InsightKind.NOTHING_UNUSUAL,
-                sentence="Nothing unusual stands out: no missing values, no outliers, "
-                "no duplicates, no correlations.",
+                sentence=nothing,
                 strength=0.0,
             )
         )

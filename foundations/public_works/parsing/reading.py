@@ -16,7 +16,6 @@ from foundations.public_works.parsing.models import (
     TableProfile,
 )
 from foundations.public_works.parsing.notes import Notes
-from foundations.public_works.parsing.profiles import profile
 from foundations.public_works.parsing.sources import Table, Tables, Text
 
 PASSAGES = "passages.jsonl"
@@ -31,10 +30,7 @@ def read(path: Path, output: Path, *, name: str, options: ParseOptions) -> Parse
         media = media.model_copy(update={"encoding": options.encoding})
     notes = Notes()
     source = _source(path, media, Path(name).stem or "table", options, notes)
-    if isinstance(source, Tables):
-        result = _of_tables(source, output)
-    else:
-        result = _of_text(source, output)
+    result = _summed_up(source, output)
     return fitted(
         result.model_copy(
             update={
@@ -101,19 +97,29 @@ def _source(
             return text(path, media=media, notes=notes)
 
 
+def _summed_up(source: Tables | Text, output: Path) -> ParseResult:
+    match source:
+        case Tables():
+            return _of_tables(source, output)
+        case Text():
+            return _of_text(source, output)
+
+
 def _of_tables(source: Tables, output: Path) -> ParseResult:
     """Profile each table, write it as Parquet, and put it in words."""
+    from foundations.public_works.parsing import table_words
+
     if not source.tables:
         raise NoData("the file holds no table with a row in it")
     profiles = [
         _stored(table, output, f"table-{number}.parquet")
         for number, table in enumerate(source.tables[:MAX_TABLES], start=1)
     ]
-    rows = max(1, words.ROW_PASSAGES // len(profiles))
+    rows = max(1, table_words.ROW_PASSAGES // len(profiles))
     passages = words.numbered(
         piece
         for known, table in zip(profiles, source.tables, strict=False)
-        for piece in words.of_table(known, table.frame, rows=rows)
+        for piece in table_words.of_table(known, table.frame, rows=rows)
     )
     write_passages(output, passages)
     return ParseResult(
@@ -127,6 +133,8 @@ def _of_tables(source: Tables, output: Path) -> ParseResult:
 
 
 def _stored(table: Table, output: Path, artifact: str) -> TableProfile:
+    from foundations.public_works.parsing.profiles import profile
+
     table.frame.write_parquet(output / artifact)
     return profile(table.frame, table.name, artifact=artifact, truncated=table.truncated)
 

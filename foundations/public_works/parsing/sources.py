@@ -1,10 +1,12 @@
 """What a reader makes of a file: tables, or a text in sections."""
 
 from dataclasses import dataclass, field
-
-import polars as pl
+from typing import TYPE_CHECKING
 
 from foundations.public_works.parsing.models import Scalar
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +14,7 @@ class Table:
     """A table with typed columns. `truncated`: rows beyond the cap were left."""
 
     name: str
-    frame: pl.DataFrame
+    frame: "pl.DataFrame"
     truncated: bool = False
 
 

@@ -17,8 +17,8 @@ from foundations.public_works.parsing.models import (
     InsightKind,
     ParseResult,
 )
-from foundations.public_works.parsing.passages import plain
 from foundations.public_works.parsing.profiles import column_type, scalar
+from foundations.public_works.parsing.table_words import plain
 
 _ROWS_SHOWN = 20
 _LEAST_FOR_OUTLIERS = 8

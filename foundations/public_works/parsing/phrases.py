@@ -1,0 +1,134 @@
+"""What a text is about: its key phrases, and a summary made of its own sentences."""
+
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+
+from foundations.public_works.parsing.models import KeyPhrase, Passage, SummarySentence
+from foundations.public_works.parsing.passages import sentences
+from foundations.public_works.parsing.stop_words import STOP_WORDS
+
+Phrase = tuple[str, ...]
+
+MAX_PHRASES = 20
+_LONGEST = 3
+_CONSIDERED = 200_000  # words; what follows changes little
+_WORD = re.compile(r"[^\W\d_][\w'\u2019-]*")
+_CLAUSE = re.compile(r"[.,;:!?()\[\]{}\"\u201c\u201d\u2013\u2014\n|/]+|--+|\d+")
+_SUMMARY_SENTENCES = 3
+
+
+def key_phrases(passages: Sequence[Passage], most: int = MAX_PHRASES) -> tuple[KeyPhrase, ...]:
+    """The phrases of one to three words that characterise a text, the strongest first.
+
+    Scored by C-value: log2(words + 1) times how often the phrase stands by itself, that is, its
+    count less the mean count of the longer phrases around it. Frantzi, Ananiadou and Mima,
+    Automatic recognition of multi-word terms (2000), with the usual + 1 that lets in single words.
+    A phrase inside a stronger one is left out.
+    """
+    places: dict[Phrase, list[int]] = defaultdict(list)
+    for passage, run in _runs(passages):
+        for size in range(1, _LONGEST + 1):
+            for at in range(len(run) - size + 1):
+                places[tuple(run[at : at + size])].append(passage)
+    longer: dict[Phrase, list[int]] = defaultdict(list)
+    for phrase, where in places.items():
+        for size in range(1, len(phrase)):
+            for at in range(len(phrase) - size + 1):
+                longer[phrase[at : at + size]].append(len(where))
+    scored = {
+        phrase: math.log2(len(phrase) + 1) * (len(where) - _mean(longer[phrase]))
+        for phrase, where in places.items()
+        if len(where) > 1 and (len(phrase) > 1 or len(phrase[0]) > 3)
+    }
+    best = sorted(scored.items(), key=lambda item: (-item[1], item[0]))
+    return tuple(
+        KeyPhrase(
+            phrase=" ".join(phrase)[:100],
+            count=len(places[phrase]),
+            score=round(score, 4),
+            passages=tuple(dict.fromkeys(places[phrase]))[:20],
+        )
+        for phrase, score in _apart(best)[:most]
+    )
+
+
+def _apart(best: list[tuple[Phrase, float]]) -> list[tuple[Phrase, float]]:
+    """Those of a positive score that are no part of one before them."""
+    kept: list[tuple[Phrase, float]] = []
+    for phrase, score in best:
+        spaced = f" {' '.join(phrase)} "
+        if score > 0 and not any(spaced in f" {' '.join(one)} " for one, _ in kept):
+            kept.append((phrase, score))
+    return kept
+
+
+def summary(
+    passages: Sequence[Passage], most: int = _SUMMARY_SENTENCES
+) -> tuple[SummarySentence, ...]:
+    """The sentences that say most with the text's commonest words, in the text's order.
+
+    SumBasic: a sentence scores the mean probability of its words; after each choice the
+    probabilities of its words are squared, so that the next says something else. Nenkova and
+    Vanderwende, The impact of frequency on summarization (2005).
+    """
+    candidates = _candidates(passages)
+    counts = Counter(word for _, _, words in candidates for word in words)
+    total = counts.total()
+    probability = {word: count / total for word, count in counts.items()}
+    chosen: list[int] = []
+    while len(chosen) < min(most, len(candidates)):
+        scores = {
+            at: sum(probability[word] for word in words) / len(words)
+            for at, (_, _, words) in enumerate(candidates)
+            if at not in chosen
+        }
+        best = max(scores, key=lambda at: (scores[at], -at))
+        chosen.append(best)
+        for word in set(candidates[best][2]):
+            probability[word] **= 2
+    return tuple(
+        SummarySentence(sentence=candidates[at][1][:500], passage=candidates[at][0])
+        for at in sorted(chosen)
+    )
+
+
+def _candidates(passages: Sequence[Passage]) -> list[tuple[int, str, list[str]]]:
+    """Sentences that can stand alone: eight to sixty words, at least three that say something."""
+    found = []
+    for passage in passages[:1000]:
+        for sentence in sentences(passage.text):
+            words = _content_words(sentence)
+            if 8 <= len(sentence.split()) <= 60 and len(words) >= 3:
+                found.append((passage.number, sentence, words))
+    return found[:3000]
+
+
+def _content_words(sentence: str) -> list[str]:
+    words = (word.casefold() for word in _WORD.findall(sentence))
+    return [word for word in words if word not in STOP_WORDS and len(word) > 2]
+
+
+def _runs(passages: Sequence[Passage]) -> Iterator[tuple[int, list[str]]]:
+    """Runs of words that say something, within clauses, each with its passage's number."""
+    seen = 0
+    for passage in passages:
+        for clause in _CLAUSE.split(passage.text):
+            run: list[str] = []
+            for word in (match.casefold() for match in _WORD.findall(clause)):
+                seen += 1
+                if word in STOP_WORDS or len(word) < 2:
+                    if run:
+                        yield passage.number, run
+                    run = []
+                else:
+                    run.append(word)
+            if run:
+                yield passage.number, run
+        if seen > _CONSIDERED:
+            return
+
+
+def _mean(counts: list[int]) -> float:
+    return sum(counts) / len(counts) if counts else 0.0
