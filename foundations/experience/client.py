@@ -84,7 +84,7 @@ class InProcessClient(CityClient):
             request = InsideRequest(
                 service="ContentStewardService",
                 api="register_upload",
-                arguments={"spool": str(spool), "name": name},
+                arguments={"spool": spool.name, "name": name},
             )
             return (await self._road.route_request(request, trace_id or None)).result
         finally:
@@ -110,7 +110,7 @@ class HttpClient(CityClient):
         self, service: str, api: str, arguments: Mapping[str, object], *, trace_id: str = ""
     ) -> Json:
         if not self._apis:
-            self._apis = (await self._send("GET", "/api/curator/apis"))["apis"]
+            self._apis = (await self._send("GET", "/api/curator/apis"))["result"]["apis"]
         path = _path_of(service, api, self._apis)
         answer = await self._send("POST", path, json=dict(arguments), headers=_traced(trace_id))
         result: Json = answer["result"]

@@ -143,7 +143,7 @@ def _serve(
 def _welcome(url: str) -> str:
     return f"""\
 The city is open at {url}
-  API      {url}/docs, {url}/openapi.json
+  API      {url}/openapi.json
   a file   curl -F file=@FILE {url}/api/files
   insights curl -H 'content-type: application/json' -d '{{"file_id": "ID"}}' \
 '{url}/api/solution/data-mash?wait=30s'

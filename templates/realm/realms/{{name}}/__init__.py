@@ -1,0 +1,1 @@
+"""The realm of {{title}}: say here what it is for."""
