@@ -1,20 +1,23 @@
 """What hand-made routes stand on: the road as a dependency, and the shapes of what they answer."""
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Generic, TypeVar, cast
 
 import orjson
 from fastapi import Depends, Request
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.responses import Response
 
 from foundations.curator.registry import Registry
-from foundations.experience.problems import InvalidRequest
+from foundations.experience.json_bodies import json_object
+from foundations.experience.problems import InvalidRequest, pointer_to
 from foundations.experience.request_tracing import RequestTrace
 from foundations.experience.road import CityRequest, InsideRequest, Outcome, RoadSocket
 from foundations.public_works.settings import Settings
 from utilities.errors import FieldError
 
 R = TypeVar("R")
+M = TypeVar("M", bound=BaseModel)
 _LONGEST_SESSION_ID = 200
 
 
@@ -89,6 +92,30 @@ Call = Annotated[Caller, Depends(caller)]
 TheRegistry = Annotated[Registry, Depends(registry_of)]
 TheSettings = Annotated[Settings, Depends(settings_of)]
 Trace = Annotated[RequestTrace, Depends(trace_of)]
+
+
+def strict_body(model: type[M]) -> Callable[[Request], Awaitable[M]]:
+    """A dependency that reads the body as strict JSON, in the form of `model`.
+
+    Raises:
+        InvalidRequest: it is JSON of another form. See `json_object` for what is no JSON.
+    """
+
+    async def read(request: Request) -> M:
+        try:
+            return model.model_validate(await json_object(request))
+        except ValidationError as error:
+            found = [FieldError(pointer_to(f["loc"]), f["msg"]) for f in error.errors()]
+            detail = f"{len(found)} fault(s) in the body"
+            raise InvalidRequest(detail, errors=found) from error
+
+    return read
+
+
+def described_body(model: type[BaseModel]) -> dict[str, Any]:
+    """The `openapi_extra` of a route that reads its body with `strict_body`."""
+    schema = model.model_json_schema()
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
 def session_id_of(request: Request) -> str | None:

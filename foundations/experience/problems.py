@@ -166,19 +166,19 @@ def problem_response(
 ) -> Response:
     """The problem of an error as a response."""
     context = current_or_none()
-    problem = Problem(
-        type=f"urn:civitas:problem:{error.code}",
-        title=error.title,
-        status=status,
-        detail=error.detail,
-        instance=quote(scope.get("path", ""), safe="/:@-._~!$&'()*+,;=")[:500],
-        code=error.code,
-        kind=error.kind,
-        trace_id=context.trace_id if context else "",
-        hint=error.hint,
-        errors=tuple(FaultAt(pointer=f.pointer, detail=f.detail) for f in error.errors),
-        **(members or {}),
-    )
+    facts = {
+        "type": f"urn:civitas:problem:{error.code}",
+        "title": error.title,
+        "status": status,
+        "detail": error.detail,
+        "instance": quote(scope.get("path", ""), safe="/:@-._~!$&'()*+,;=")[:500],
+        "code": error.code,
+        "kind": error.kind,
+        "trace_id": context.trace_id if context else "",
+        "hint": error.hint,
+        "errors": [{"pointer": f.pointer, "detail": f.detail} for f in error.errors],
+    }
+    problem = Problem.model_validate({**facts, **(members or {})})
     scope["civitas.problem"] = error.code
     content = orjson.dumps(problem.model_dump(mode="json"))
     return Response(content, status_code=status, media_type=MEDIA_TYPE, headers=dict(headers or {}))
@@ -253,15 +253,19 @@ async def _of_validation(request: Request, error: Exception) -> Response:
     faults = error.errors()
     if any(fault["type"] == "json_invalid" for fault in faults):
         return response_for(request.scope, MalformedJson("the body is no JSON"))
-    found = [FieldError(_pointer(fault["loc"]), fault["msg"]) for fault in faults]
+    found = [FieldError(_pointer_to_request(fault["loc"]), fault["msg"]) for fault in faults]
     detail = f"{len(found)} fault(s) in the request"
     return response_for(request.scope, InvalidRequest(detail, errors=found))
 
 
-def _pointer(location: tuple[int | str, ...]) -> str:
+def pointer_to(location: tuple[int | str, ...]) -> str:
+    """Pydantic's location of a fault as a JSON pointer (RFC 6901)."""
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in location)
+
+
+def _pointer_to_request(location: tuple[int | str, ...]) -> str:
     """FastAPI's location as a pointer; inside the body it begins at the body."""
-    parts = location[1:] if location and location[0] == "body" else location
-    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in parts)
+    return pointer_to(location[1:] if location and location[0] == "body" else location)
 
 
 class ClientWentAway(HttpError):

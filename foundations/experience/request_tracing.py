@@ -69,7 +69,7 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self._status = message["status"]
             headers = MutableHeaders(scope=message)
-            headers["X-Trace-ID"] = self._trace_id
+            headers.setdefault("X-Trace-ID", self._trace_id)
             headers["traceparent"] = _traceparent(self._span)
             headers["X-Content-Type-Options"] = "nosniff"
             headers.setdefault("Cache-Control", "no-store")

@@ -1,0 +1,151 @@
+"""The data mash over HTTP: accepted at once, or waited for."""
+
+import re
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from foundations.experience.edge import Call, JsonResponse, Trace, described_body, strict_body
+from foundations.experience.problems import STATUS, InvalidRequest, problem_response
+from realms.journey.api import Failure, RunStatus
+from realms.solution.api import DataMashOutcome, Phases
+from utilities.errors import FieldError, PlatformError
+
+router = APIRouter(prefix="/api/solution", tags=["solution"])
+
+LONGEST_WAIT = 60.0
+_SERVICE = "DataMashSolutionOrchestratorService"
+_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m)?")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, None: 1.0}
+
+
+class DataMashRequest(BaseModel):
+    """Which file to mash."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        json_schema_extra={"examples": [{"file_id": "01jd3k2m9x0000000000000000"}]},
+    )
+
+    file_id: str = Field(min_length=1, max_length=128)
+    rerun: bool = Field(default=False, description="begin a new journey where there is one")
+
+
+class DataMashAccepted(BaseModel):
+    """A data mash that is under way; `Location` leads to its run."""
+
+    model_config = ConfigDict(frozen=True)
+
+    success: bool = True
+    trace_id: str
+    journey_id: str
+    status: RunStatus
+    run_id: str = Field(default="", description="given when nothing was waited for")
+    phases: Phases | None = Field(default=None, description="as far as they came in the wait")
+
+
+class _Failed(PlatformError):
+    """A data mash that failed, told as its journey tells it."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.detail, hint=failure.hint, errors=failure.errors)
+        self._failure = failure
+        self.kind = failure.kind  # type: ignore[misc]  # of this one failure, not of a class
+
+    @property
+    def code(self) -> str:
+        return self._failure.code
+
+    @property
+    def title(self) -> str:
+        return self._failure.title
+
+
+@router.post(
+    "/data-mash",
+    summary="Mash a file",
+    status_code=202,
+    response_model=DataMashAccepted,
+    responses={200: {"model": DataMashOutcome, "description": "It ended well within the wait"}},
+    openapi_extra=described_body(DataMashRequest),
+)
+async def mash_file(
+    request: Request,
+    mash: Annotated[DataMashRequest, Depends(strict_body(DataMashRequest))],
+    call: Call,
+    trace: Trace,
+    wait: Annotated[
+        str,
+        Query(
+            max_length=20,
+            description="how long to wait for the outcome, such as 30s, 500ms or 1m; at most 60s",
+            examples=["30s"],
+        ),
+    ] = "",
+) -> Response:
+    """Run the data mash on a stored file; asked again, join the journey there is.
+
+    The journey continues the trace of the upload, unless this request brings one of its own. When
+    it fails within the wait, the problem carries `journey_id` and the `phases` as far as they came.
+    """
+    wanted = {"file_id": mash.file_id, "rerun": mash.rerun, "own_trace": trace.sent}
+    if not wait:
+        journey = (await call.outcome(_SERVICE, "start_data_mash", **wanted)).result
+        return _accepted(journey)
+    seconds = _seconds(wait)
+    outcome = (
+        await call.outcome(_SERVICE, "execute_data_mash_flow", **wanted, wait_seconds=seconds)
+    ).result
+    if outcome["success"]:
+        return JsonResponse(outcome, headers={"X-Trace-ID": outcome["trace_id"]})
+    failure = Failure.model_validate(outcome["error"])
+    if failure.code == "still_running":
+        return _accepted({**outcome, "status": RunStatus.RUNNING})
+    return _failed(request, failure, outcome)
+
+
+@router.get(
+    "/data-mash/{journey_id}", summary="A data mash as it stands", response_model=DataMashOutcome
+)
+async def show_mash(call: Call, journey_id: Annotated[str, Path(max_length=300)]) -> Response:
+    """Its phases as far as they came; `error` says why it is no success, or not yet."""
+    return JsonResponse(
+        (await call.outcome(_SERVICE, "get_data_mash", journey_id=journey_id)).result
+    )
+
+
+def _accepted(journey: dict[str, Any]) -> Response:
+    accepted = DataMashAccepted.model_validate(
+        {name: journey[name] for name in DataMashAccepted.model_fields if name in journey}
+        | {"success": True}
+    )
+    headers = {
+        "Location": f"/api/journey/runs/{quote(accepted.journey_id, safe='')}",
+        "X-Trace-ID": accepted.trace_id,
+    }
+    content = accepted.model_dump(mode="json", exclude_none=True)
+    return JsonResponse(content, status_code=202, headers=headers)
+
+
+def _failed(request: Request, failure: Failure, outcome: dict[str, Any]) -> Response:
+    members = {name: outcome[name] for name in ("trace_id", "journey_id", "phases")}
+    return problem_response(
+        request.scope,
+        _Failed(failure),
+        status=STATUS[failure.kind],
+        headers={"X-Trace-ID": outcome["trace_id"]},
+        members=members,
+    )
+
+
+def _seconds(wait: str) -> float:
+    found = _DURATION.fullmatch(wait)
+    if found is None:
+        fault = FieldError("/query/wait", "is no duration such as 30s, 500ms or 1m")
+        raise InvalidRequest("the wait is no duration", errors=[fault])
+    return min(float(found[1]) * _SECONDS[found[2]], LONGEST_WAIT)
