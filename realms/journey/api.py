@@ -195,9 +195,16 @@ class DataMashJourneys(Protocol):
     """The data mash as a journey."""
 
     async def start_data_mash_journey(
-        self, user_id: str, file_id: str, rerun: bool = False
-    ) -> Journey: ...
+        self, user_id: str, file_id: str, rerun: bool = False, trace_id: str | None = None
+    ) -> Journey:
+        """Accept the one journey of this file and user; with `rerun` another one.
+
+        `trace_id` is for code inside the city; without it the call's own trace goes on.
+        """
+        ...
 
     async def advance_milestone(
         self, journey_id: str, milestone_id: str, result: dict[str, Any]
-    ) -> Journey: ...
+    ) -> Journey:
+        """Supply the result of a milestone that waits or has failed, and go on."""
+        ...

@@ -1,4 +1,4 @@
-"""A small city for journeys: fake services, a virtual clock, and a dispatch that runs on request."""
+"""A small city for journeys: fake services, a virtual clock, a dispatch that runs on request."""
 
 import heapq
 import itertools

@@ -1,0 +1,166 @@
+"""Commands about journeys, which are templates, and about their runs."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from foundations.experience.invocation import AsJson, DataDir, Invocation
+
+if TYPE_CHECKING:
+    from foundations.experience.terminal import Terminal
+
+SERVICE = "JourneyRunsService"
+LARGEST_TEMPLATE = 1 << 20
+
+app = typer.Typer()
+journey = typer.Typer(name="journey", help="Journeys: list, show, lint, graph.")
+run = typer.Typer(name="run", help="Runs of journeys: list, show.")
+app.add_typer(journey)
+app.add_typer(run)
+
+Name = Annotated[str, typer.Argument(help="The template's name, such as data_mash_flow.")]
+
+
+@journey.command("list")
+def list_journeys(
+    context: typer.Context, data_dir: DataDir = None, as_json: AsJson = False
+) -> None:
+    """Every journey template and its milestones."""
+    invocation = Invocation.of(context)
+    found = invocation.ask(SERVICE, "list_templates", data_dir=data_dir, needs_data=False)
+    if as_json:
+        invocation.terminal.json(found)
+        return
+    invocation.terminal.table(
+        ["journey", "milestones", "description"],
+        [[t["name"], " ".join(t["milestones"]), t["description"]] for t in found["templates"]],
+    )
+
+
+@journey.command("show")
+def show_journey(
+    context: typer.Context, name: Name, data_dir: DataDir = None, as_json: AsJson = False
+) -> None:
+    """One journey template: what it takes, and its text."""
+    invocation = Invocation.of(context)
+    terminal = invocation.terminal
+    asked = {"name": name}
+    found = invocation.ask(SERVICE, "get_template", asked, data_dir=data_dir, needs_data=False)
+    if as_json:
+        terminal.json(found)
+        return
+    terminal.say(f"# {found['file']}")
+    for parameter, schema in found["input"].items():
+        terminal.say(f"# takes {parameter}: {schema.get('type', 'anything')}")
+    terminal.lines(found["text"])
+
+
+@journey.command("lint")
+def lint_journeys(
+    context: typer.Context,
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="YAML files, - for stdin.")],
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check journey files against the city without running anything. Exit 1 on faults."""
+    from pathlib import Path
+
+    from foundations.experience.client import CityClient
+    from foundations.experience.input_files import opened
+    from foundations.public_works.settings import Settings
+
+    invocation = Invocation.of(context)
+    texts = {}
+    for file in files:
+        with opened(file, limit=LARGEST_TEMPLATE) as readable:
+            texts[file] = Path(readable.path).read_bytes().decode("utf-8", errors="replace")
+
+    async def lint(client: CityClient, _settings: Settings) -> dict[str, dict[str, Any]]:
+        return {
+            file: await client.call(SERVICE, "lint_template", {"text": text, "file": file})
+            for file, text in texts.items()
+        }
+
+    reports = invocation.with_city(lint, data_dir=data_dir, needs_data=False)
+    if as_json:
+        invocation.terminal.json([{"file": file, **report} for file, report in reports.items()])
+    else:
+        _show_reports(reports, invocation.terminal)
+    if not all(report["sound"] for report in reports.values()):
+        raise typer.Exit(1)
+
+
+@journey.command("graph")
+def draw_journey(context: typer.Context, name: Name, data_dir: DataDir = None) -> None:
+    """One journey template as a mermaid flowchart."""
+    invocation = Invocation.of(context)
+    asked = {"name": name}
+    found = invocation.ask(
+        SERVICE, "get_template_graph", asked, data_dir=data_dir, needs_data=False
+    )
+    invocation.terminal.lines(found["mermaid"])
+
+
+@run.command("list")
+def list_runs(
+    context: typer.Context,
+    status: Annotated[str | None, typer.Option(help="Such as running or failed.")] = None,
+    template: Annotated[str, typer.Option(help="Only runs of this journey.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=200, help="How many at most.")] = 50,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Runs, newest first."""
+    invocation = Invocation.of(context)
+    asked: dict[str, Any] = {"template": template, "limit": limit}
+    if status is not None:
+        asked["status"] = status
+    found = invocation.ask(SERVICE, "list_runs", asked, data_dir=data_dir)
+    if as_json:
+        invocation.terminal.json(found)
+        return
+    rows = [
+        [r["alias"] or r["run_id"], r["template"], _state(r), r["created_at"]]
+        for r in found["runs"]
+    ]
+    invocation.terminal.table(["run", "journey", "status", "created"], rows)
+
+
+@run.command("show")
+def show_run(
+    context: typer.Context,
+    run_id: Annotated[str, typer.Argument(help="Its id or alias.")],
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """One run, milestone by milestone."""
+    invocation = Invocation.of(context)
+    terminal = invocation.terminal
+    found = invocation.ask(SERVICE, "get_run", {"run_id": run_id}, data_dir=data_dir)
+    if as_json:
+        terminal.json(found)
+        return
+    terminal.say(f"run {found['alias'] or found['run_id']} of {found['template']}: {_state(found)}")
+    terminal.say(f"trace id {found['trace_id']}")
+    terminal.table(
+        ["milestone", "status", "attempts", "ended"],
+        [
+            [m["milestone_id"], _state(m), m["attempts"], m["ended_at"] or ""]
+            for m in found["milestones"]
+        ],
+    )
+    for milestone in found["milestones"]:
+        if milestone["error"]:
+            terminal.say(f"{milestone['milestone_id']}: {milestone['error']['detail']}")
+
+
+def _state(part: dict[str, Any]) -> str:
+    return f"{part['status']} ({part['reason']})" if part["reason"] else str(part["status"])
+
+
+def _show_reports(reports: dict[str, dict[str, Any]], terminal: "Terminal") -> None:
+    for file, report in reports.items():
+        for fault in report["faults"]:
+            terminal.say(fault["text"])
+        if report["sound"]:
+            terminal.say(f"{file}: sound")

@@ -1,0 +1,22 @@
+"""Who lives in the journey realm."""
+
+from foundations.wiring import wire
+from realms.journey.data_mash import DataMashJourneyOrchestratorService
+from realms.journey.engine.driver import Driver
+from realms.journey.engine.engine import JourneyEngine
+from realms.journey.engine.runner import Runner
+from realms.journey.records import DatabaseJournal
+from realms.journey.registry_services import RegistryServices
+from realms.journey.runs import JourneyRunsService
+from realms.journey.templates import JourneyTemplates
+
+container = wire(
+    DatabaseJournal,
+    RegistryServices,
+    JourneyTemplates,
+    Runner,
+    Driver,
+    JourneyEngine,
+    JourneyRunsService,
+    DataMashJourneyOrchestratorService,
+)

@@ -1,0 +1,33 @@
+"""The services of the city as the engine sees them: signatures to plan with, and a way to call."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from foundations.curator.registry import Registry
+from realms.journey.engine.plan import ParameterShape, Signature
+from realms.journey.engine.runner import Services
+
+
+class RegistryServices(Services):
+    """Reads the curator's registry; what is registered late is there from then on."""
+
+    def __init__(self, *, registry: Registry) -> None:
+        self._registry = registry
+
+    def services(self) -> Collection[str]:
+        return [entry.name for entry in self._registry.entries() if entry.apis]
+
+    def apis(self, service: str) -> Collection[str]:
+        return list(self._registry.entry(service).apis)
+
+    def signature(self, service: str, api: str) -> Signature:
+        found = self._registry.api(service, api)
+        shapes = {
+            name: ParameterShape(parameter.required, parameter.schema)
+            for name, parameter in found.parameters.items()
+        }
+        return Signature(service, api, found.effect, shapes, dict(found.output_fields))
+
+    async def call(self, service: str, api: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        found = self._registry.api(service, api)
+        return found.dump(await found.call(arguments))

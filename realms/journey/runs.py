@@ -1,0 +1,201 @@
+"""Runs and templates for those outside: start, list, look at, lint, draw."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from foundations.declarations import Effect, service, soa_api
+from realms.journey.api import JourneyRun, RunPage, RunStatus
+from realms.journey.engine import views
+from realms.journey.engine.engine import JourneyEngine
+from realms.journey.engine.journal import Journal
+from realms.journey.engine.mermaid import mermaid
+from realms.journey.engine.template_faults import FaultyTemplate, TemplateFault
+from realms.journey.engine.yaml_reader import MAX_BYTES
+from realms.journey.templates import JourneyTemplates, TemplateFile
+from utilities.context import current
+
+Limit = Annotated[int, Field(ge=1, le=200, description="how many at most")]
+Alias = Annotated[str, Field(max_length=300, description="a second, unique id; empty for none")]
+Cursor = Annotated[str, Field(max_length=64, description="`next_cursor` of the page before")]
+
+
+class _View(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class FoundFault(_View):
+    """One fault of a template."""
+
+    line: int
+    column: int
+    path: str
+    problem: str
+    suggestion: str = ""
+    text: str = Field(description="All of it in one line, as the command line shows it.")
+
+
+class LintReport(_View):
+    """Whether a template can be run, and if not, everything that is wrong with it."""
+
+    sound: bool
+    faults: tuple[FoundFault, ...] = ()
+
+
+class TemplateSummary(_View):
+    """A template by name; `sound` says whether it can be run."""
+
+    name: str
+    description: str = ""
+    version: str = ""
+    file: str
+    sound: bool
+    milestones: tuple[str, ...] = ()
+
+
+class TemplateList(_View):
+    """Every template by name."""
+
+    templates: tuple[TemplateSummary, ...]
+
+
+class TemplateDetail(TemplateSummary):
+    """A template with its text and what it takes."""
+
+    text: str
+    template_hash: str = ""
+    input: dict[str, Any] = Field(default_factory=dict, description="JSON Schemas by name.")
+    faults: tuple[FoundFault, ...] = ()
+
+
+class TemplateGraph(_View):
+    """A template drawn."""
+
+    name: str
+    mermaid: str
+
+
+@service
+class JourneyRunsService:
+    """What is running, what has run, and what can be."""
+
+    def __init__(
+        self, *, engine: JourneyEngine, journal: Journal, templates: JourneyTemplates
+    ) -> None:
+        self._engine = engine
+        self._journal = journal
+        self._templates = templates
+
+    @soa_api(public=True)
+    async def list_runs(
+        self,
+        status: RunStatus | None = None,
+        template: str = "",
+        limit: Limit = 50,
+        cursor: Cursor = "",
+    ) -> RunPage:
+        """Runs of the caller's tenant, newest first."""
+        rows = await self._journal.page(
+            current().tenant, status=status, template=template, before=cursor, limit=limit + 1
+        )
+        more = rows[limit - 1].run_id if len(rows) > limit else ""
+        return RunPage(runs=tuple(map(views.summary, rows[:limit])), next_cursor=more)
+
+    @soa_api(public=True)
+    async def get_run(self, run_id: str) -> JourneyRun:
+        """One run by id or alias, each milestone with its status, attempts, times and output.
+
+        Raises:
+            UnknownRun: there is none.
+        """
+        return await self._engine.get(run_id)
+
+    @soa_api(public=True, effect=Effect.KEYED)
+    async def start_run(
+        self,
+        template: str,
+        input: dict[str, Any],  # noqa: A002 - the word of the journey language
+        alias: Alias = "",
+        rerun: bool = False,
+    ) -> JourneyRun:
+        """Accept a run of a template; it survives any crash from the moment this answers.
+
+        Asked again with the same alias it gives the same run; without one, but inside a call that
+        has an idempotency key, that key is the alias.
+
+        Raises:
+            UnknownTemplate, FaultyTemplate, InvalidInput, AliasTaken: it cannot be accepted.
+        """
+        key = current().idempotency_key
+        return await self._engine.start(template, input, alias=alias or key, rerun=rerun)
+
+    @soa_api(public=True)
+    async def list_templates(self) -> TemplateList:
+        """Every template, sound or not."""
+        files = await self._templates.files()
+        return TemplateList(templates=tuple([await self._summary(file) for file in files]))
+
+    @soa_api(public=True)
+    async def get_template(self, name: str) -> TemplateDetail:
+        """One template: its text, what it takes, and what is wrong with it.
+
+        Raises:
+            UnknownTemplate: there is none.
+        """
+        file = await self._templates.file(name)
+        known = dict(await self._summary(file))
+        try:
+            plan = await self._templates.compiled(file.text)
+        except FaultyTemplate as error:
+            return TemplateDetail(**known, text=file.text, faults=_found(error, file.shown))
+        inputs = {name: dict(schema) for name, schema in plan.inputs.items()}
+        return TemplateDetail(**known, text=file.text, template_hash=plan.text_hash, input=inputs)
+
+    @soa_api(public=True, effect=Effect.PURE)
+    async def lint_template(
+        self, text: Annotated[str, Field(max_length=4 * MAX_BYTES)], file: str = "template.yaml"
+    ) -> LintReport:
+        """Check a template's text against the city without running anything."""
+        faulty = await self._templates.lint(text, file=file)
+        if faulty is None:
+            return LintReport(sound=True)
+        return LintReport(sound=False, faults=_found(faulty, file))
+
+    @soa_api(public=True)
+    async def get_template_graph(self, name: str) -> TemplateGraph:
+        """A template as a mermaid flowchart.
+
+        Raises:
+            UnknownTemplate, FaultyTemplate: it cannot be drawn.
+        """
+        written = await self._templates.current(name)
+        return TemplateGraph(name=name, mermaid=mermaid(written.plan))
+
+    async def _summary(self, file: TemplateFile) -> TemplateSummary:
+        try:
+            plan = await self._templates.compiled(file.text)
+        except FaultyTemplate:
+            return TemplateSummary(name=file.name, file=file.shown, sound=False)
+        return TemplateSummary(
+            name=plan.name,
+            description=plan.description,
+            version=plan.version,
+            file=file.shown,
+            sound=True,
+            milestones=tuple(plan.nodes),
+        )
+
+
+def _found(faulty: FaultyTemplate, file: str) -> tuple[FoundFault, ...]:
+    return tuple(_shown(fault, file) for fault in faulty.faults)
+
+
+def _shown(fault: TemplateFault, file: str) -> FoundFault:
+    return FoundFault(
+        line=fault.mark.line,
+        column=fault.mark.column,
+        path=fault.path,
+        problem=fault.problem,
+        suggestion=fault.suggestion,
+        text=fault.line(file),
+    )

@@ -1,0 +1,6 @@
+"""Who lives in the solution realm."""
+
+from foundations.wiring import wire
+from realms.solution.data_mash import DataMashSolutionOrchestratorService
+
+container = wire(DataMashSolutionOrchestratorService)
