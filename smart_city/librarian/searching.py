@@ -80,7 +80,7 @@ class LibrarianService(Librarian):
         await self._data.record_lineage(content.content_id, "was_derived_from", content.file_id)
         return Indexed(content_id=entry.content_id, file_id=entry.file_id, passages=entry.passages)
 
-    @soa_api(public=True)
+    @soa_api(public=True, effect=Effect.PURE)
     async def search(
         self,
         q: Annotated[str, Field(max_length=LONGEST_QUERY)],

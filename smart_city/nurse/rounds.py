@@ -10,11 +10,11 @@ from foundations.curator.health import Health, HealthStatus, TellsHealth
 from foundations.curator.registry import Registry
 from foundations.declarations import Effect, service, soa_api
 from foundations.public_works.data_folder import DataFolder
-from foundations.public_works.database import Database
 from foundations.public_works.object_store import ObjectStore
 from foundations.public_works.scanner import Scanner
 from foundations.public_works.threads import in_thread
 from smart_city.nurse.api import CityHealth, ComponentHealth, Nurse
+from smart_city.nurse.records import DatabaseProbe
 from utilities.errors import PlatformError
 from utilities.ids import Ids
 
@@ -36,7 +36,7 @@ class NurseService(Nurse):
         self,
         *,
         registry: Registry,
-        database: Database,
+        database: DatabaseProbe,
         objects: ObjectStore,
         folder: DataFolder,
         scanner: Scanner,
@@ -73,9 +73,7 @@ class NurseService(Nurse):
         return CityHealth(status=components[0].status, components=tuple(components))
 
     async def _ask_database(self) -> Health:
-        """A read, and a write transaction: the lock must be free and the disk must take it."""
-        await self._database.read(lambda connection: connection.exec_driver_sql("SELECT 1"))
-        await self._database.write(lambda connection: connection.exec_driver_sql("SELECT 1"))
+        await self._database.round_trip()
         return Health()
 
     async def _ask_object_store(self) -> Health:
@@ -128,6 +126,6 @@ async def _answer(question: Question) -> Health:
         detail = f"did not answer within {PATIENCE:.0f} seconds"
     except PlatformError as error:
         detail = error.title
-    except Exception as error:  # noqa: BLE001 - a component that fails in any way is what is looked for
-        detail = f"failed with {type(error).__name__}"
+    except OSError as error:
+        detail = error.strerror or type(error).__name__
     return Health(status=HealthStatus.UNHEALTHY, detail=detail)

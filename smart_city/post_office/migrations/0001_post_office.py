@@ -38,10 +38,11 @@ def upgrade() -> None:
         "post_deliveries",
         sa.Column(
             "subscription_id",
+            sa.Integer,
             sa.ForeignKey("post_subscriptions.id", ondelete="CASCADE"),
             primary_key=True,
         ),
-        sa.Column("seq", sa.ForeignKey("post_events.seq"), primary_key=True),
+        sa.Column("seq", sa.Integer, sa.ForeignKey("post_events.seq"), primary_key=True),
         sa.Column("key", sa.Text),
         sa.Column("attempts", sa.Integer, nullable=False),
         sa.Column("due_at", sa.Text, nullable=False),
