@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -119,7 +120,9 @@ class HttpClient(CityClient):
     async def upload(self, path: Path, name: str, *, trace_id: str = "") -> Json:
         with path.open("rb") as content:
             files = {"file": (name, content, "application/octet-stream")}
-            return await self._send("POST", "/api/files", files=files, headers=_traced(trace_id))
+            answer = await self._send("POST", "/api/files", files=files, headers=_traced(trace_id))
+        record: Json = answer["result"]
+        return record
 
     async def _send(self, method: str, path: str, **request: Any) -> Json:
         try:
@@ -137,20 +140,27 @@ class HttpClient(CityClient):
 
 @asynccontextmanager
 async def connect(
-    factory: CityFactory, settings: Settings, *, patience: float = 5.0
+    factory: CityFactory, settings: Settings, *, needs_data: bool = True, patience: float = 5.0
 ) -> AsyncIterator[CityClient]:
     """The city of a data folder: the server that holds it, else one booted here for the block.
+
+    Without need of the data, the city booted here stands on an empty folder of its own.
 
     Raises:
         DataFolderInUse: another process holds the folder and serves nothing for `patience` seconds.
     """
-    holder = await _settled_holder(settings.data_dir, patience)
-    if holder is None:
-        async with factory(settings) as city:
-            yield InProcessClient(city.registry)
-    elif holder.url:
+    holder = await _settled_holder(settings.data_dir, patience if needs_data else 0)
+    if holder is not None and holder.url:
         async with HttpClient.connected(holder.url) as client:
             yield client
+    elif not needs_data:
+        with tempfile.TemporaryDirectory(prefix="civitas-") as empty:
+            elsewhere = settings.model_copy(update={"data_dir": Path(empty)})
+            async with factory(elsewhere) as city:
+                yield InProcessClient(city.registry)
+    elif holder is None:
+        async with factory(settings) as city:
+            yield InProcessClient(city.registry)
     else:
         raise holder
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from foundations.curator.discovery import realms, roles
+from foundations.experience.exit_codes import DONE, INTERRUPTED, exit_code
 from foundations.experience.invocation import DataDir, Invocation
 from foundations.experience.scaffold import app as new
 from foundations.experience.terminal import clean, silence_stdout
@@ -17,15 +18,6 @@ from utilities.errors import ErrorKind, PlatformError
 
 if TYPE_CHECKING:
     from foundations.experience.client import CityFactory
-
-FAILED, USAGE, REFUSED, CONFIGURATION, INTERRUPTED = 1, 2, 3, 78, 130
-_EXIT_CODES = {
-    ErrorKind.REFUSED: REFUSED,
-    ErrorKind.UNAUTHENTICATED: REFUSED,
-    ErrorKind.UNSUPPORTED: REFUSED,
-    ErrorKind.CONFLICT: REFUSED,
-    ErrorKind.CONFIGURATION: CONFIGURATION,
-}
 
 HELP = """Civitas: files in, insights out, by journeys that survive a power cut.
 
@@ -50,34 +42,16 @@ def main(platform: "CityFactory", arguments: Sequence[str] | None = None) -> int
         sys.stdout.flush()
     except BrokenPipeError:
         silence_stdout()
-        return 0
+        return DONE
     except KeyboardInterrupt:
         invocation.terminal.note("interrupted")
         return INTERRUPTED
     except PlatformError as error:
         if debug:
             raise
-        return tell(error, invocation)
+        invocation.terminal.tell(error)
+        return exit_code(error)
     return code
-
-
-def exit_code(kind: ErrorKind) -> int:
-    """What a command exits with after an error of this kind."""
-    return _EXIT_CODES.get(kind, FAILED)
-
-
-def tell(error: PlatformError, invocation: Invocation) -> int:
-    """Print an error's cause and remedy on stderr; the answer is its exit code."""
-    note = invocation.terminal.note
-    first, *rest = error.detail.splitlines() or [error.title]
-    note(f"error: {first}")
-    for line in rest:
-        note(line)
-    for fault in error.errors if not rest else ():
-        note(f"  {fault.pointer}: {fault.detail}")
-    if error.hint:
-        note(f"fix: {error.hint}")
-    return exit_code(error.kind)
 
 
 def application() -> typer.Typer:
@@ -104,7 +78,7 @@ def _run(arguments: list[str], invocation: Invocation) -> int:
         invocation.terminal.note(f"error: {error.format_message()}")
         invocation.terminal.note(f"fix: see `{_path(error)} --help`")
         return error.exit_code
-    return 0
+    return DONE
 
 
 def _no_command(

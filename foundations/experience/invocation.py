@@ -49,9 +49,16 @@ class Invocation:
         return Settings.load(**overrides)
 
     def with_city(
-        self, work: "Callable[[CityClient, Settings], Awaitable[T]]", *, data_dir: Path | None
+        self,
+        work: "Callable[[CityClient, Settings], Awaitable[T]]",
+        *,
+        data_dir: Path | None,
+        needs_data: bool = True,
     ) -> T:
-        """Run `work` with a client of the city: the running server's, or one booted here."""
+        """Run `work` with a client of the city: the running server's, or one booted here.
+
+        Without need of its data, a city booted here leaves the data folder alone.
+        """
         from foundations.experience.client import connect
         from utilities.observability.logs import configure_logs
 
@@ -59,7 +66,7 @@ class Invocation:
         configure_logs(level="DEBUG" if self.debug else "ERROR")
 
         async def connected() -> T:
-            async with connect(self.platform, settings) as client:
+            async with connect(self.platform, settings, needs_data=needs_data) as client:
                 return await work(client, settings)
 
         return asyncio.run(connected())
@@ -71,10 +78,11 @@ class Invocation:
         arguments: Mapping[str, object] | None = None,
         *,
         data_dir: Path | None = None,
+        needs_data: bool = True,
     ) -> dict[str, Any]:
         """The result of one public API of the city."""
 
         async def call(client: "CityClient", _settings: "Settings") -> dict[str, Any]:
             return await client.call(service, api, arguments or {})
 
-        return self.with_city(call, data_dir=data_dir)
+        return self.with_city(call, data_dir=data_dir, needs_data=needs_data)

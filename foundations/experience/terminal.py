@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
+from utilities.errors import PlatformError
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -35,6 +37,15 @@ class Terminal:
     def note(self, text: str) -> None:
         """One line beside the result, on stderr."""
         print(clean(text), file=sys.stderr)  # noqa: T201 - printing is what a terminal is for
+
+    def tell(self, error: PlatformError, *, about: str = "") -> None:
+        """An error on stderr: its cause, the fields at fault if any, and its remedy."""
+        first, *rest = error.detail.splitlines() or [error.title]
+        self.note(f"error: {about}: {first}" if about and about not in first else f"error: {first}")
+        for line in rest or [f"  {fault.pointer}: {fault.detail}" for fault in error.errors]:
+            self.note(line)
+        if error.hint:
+            self.note(f"fix: {error.hint}")
 
     def lines(self, text: str) -> None:
         """Several lines of a result, each cleaned by itself."""
@@ -112,4 +123,7 @@ def _console(*, stderr: bool) -> "Console":
         def on_broken_pipe(self) -> None:
             raise BrokenPipeError
 
-    return PipeableConsole(stderr=stderr, markup=False, highlight=False, emoji=False)
+    console = PipeableConsole(stderr=stderr, markup=False, highlight=False, emoji=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = 400  # nobody watches: whoever reads the lines wants ids in one piece
+    return console

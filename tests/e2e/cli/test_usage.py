@@ -12,7 +12,8 @@ from typing import NoReturn, Self
 
 import pytest
 
-from foundations.experience.command_line import exit_code, main
+from foundations.experience.command_line import main
+from foundations.experience.exit_codes import exit_code, worst
 from foundations.public_works.settings import Settings
 from utilities.errors import ErrorKind, FieldError, PlatformError
 
@@ -220,7 +221,16 @@ def test_help_is_readable_in_plain_c_locale_and_any_width(columns: str) -> None:
     ],
 )
 def test_exit_code_of_an_error_follows_its_kind(kind: ErrorKind, code: int) -> None:
-    assert exit_code(kind) == code
+    error = type("Fault", (PlatformError,), {"kind": kind})("it failed")
+
+    assert exit_code(error) == code
+
+
+@pytest.mark.parametrize(
+    ("codes", "one"), [([], 0), ([0, 0], 0), ([0, 3], 3), ([3, 3], 3), ([3, 1, 0], 1)]
+)
+def test_several_exit_codes_become_one(codes: list[int], one: int) -> None:
+    assert worst(codes) == one
 
 
 def python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

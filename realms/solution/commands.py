@@ -1,0 +1,170 @@
+"""`mash FILE...`: the whole data mash of files, told in sentences or as JSON."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from foundations.experience.exit_codes import DONE, FAILED, REFUSED, exit_code, worst
+from foundations.experience.invocation import AsJson, DataDir, Invocation
+from utilities.errors import ErrorKind, PlatformError
+from utilities.observability.trace_id_generator import TraceIDGenerator
+
+if TYPE_CHECKING:
+    from foundations.experience.client import CityClient
+    from foundations.experience.terminal import Bar, Terminal
+    from foundations.public_works.settings import Settings
+
+SERVICE = "DataMashSolutionOrchestratorService"
+GLANCE_SECONDS = 0.25
+"""How long one look at a running mash waits for its end, before the progress is shown."""
+_JUDGED_UNFIT = {ErrorKind.INVALID, ErrorKind.UNSUPPORTED, ErrorKind.TOO_LARGE, ErrorKind.REFUSED}
+
+app = typer.Typer()
+
+
+@dataclass(slots=True)
+class Mash:
+    """What became of one file: its outcome, or the error that kept it from having one."""
+
+    file: str
+    trace_id: str
+    record: dict[str, Any] = field(default_factory=dict)
+    outcome: dict[str, Any] = field(default_factory=dict)
+    error: PlatformError | None = None
+    code: int = DONE
+
+    def document(self) -> dict[str, Any]:
+        """All of it for programs; every document has the same first keys."""
+        head = {"file": self.file, "file_id": self.record.get("file_id", "")}
+        if self.error is None:
+            return head | self.outcome
+        return head | {
+            "success": False,
+            "trace_id": self.trace_id,
+            "journey_id": "",
+            "phases": {},
+            "error": _as_data(self.error),
+        }
+
+
+@app.command("mash")
+def mash(
+    context: typer.Context,
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Files; - for stdin.")],
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Do the whole data mash of files and tell their insights.
+
+    In the running city of the data folder when there is one, else in this process. A file that
+    fails does not keep the others from their turn.
+    """
+    invocation = Invocation.of(context)
+
+    async def mash_all(client: "CityClient", settings: "Settings") -> list[Mash]:
+        with invocation.terminal.progress() as bar:
+            return [await _mash(client, file, settings, bar) for file in files]
+
+    mashes = invocation.with_city(mash_all, data_dir=data_dir)
+    if as_json:
+        documents = [mash.document() for mash in mashes]
+        invocation.terminal.json(documents[0] if len(documents) == 1 else documents)
+    for mash in mashes:
+        _tell(mash, invocation.terminal, as_json=as_json)
+    raise typer.Exit(worst(mash.code for mash in mashes))
+
+
+async def _mash(client: "CityClient", file: str, settings: "Settings", bar: "Bar") -> Mash:
+    from foundations.experience.input_files import opened
+
+    mash = Mash(file, TraceIDGenerator.generate())
+    try:
+        with opened(file, limit=settings.max_upload_bytes) as readable:
+            bar.show(0, 1, f"{readable.name}: upload")
+            await _upload(client, mash, readable.path, readable.name)
+        mash.outcome = await _followed(client, mash, bar)
+        mash.code = DONE if mash.outcome["success"] else FAILED
+    except PlatformError as error:
+        mash.error = error
+        mash.code = mash.code or exit_code(error)
+    return mash
+
+
+async def _upload(client: "CityClient", mash: Mash, path: Any, name: str) -> None:
+    """Hand the file over; one that the city judges unfit is refused, not failed."""
+    try:
+        mash.record = await client.upload(path, name, trace_id=mash.trace_id)
+    except PlatformError as error:
+        mash.code = REFUSED if error.kind in _JUDGED_UNFIT else DONE
+        raise
+
+
+async def _followed(client: "CityClient", mash: Mash, bar: "Bar") -> dict[str, Any]:
+    """The outcome, with progress shown until it is there."""
+    asked = {
+        "file_id": mash.record["file_id"],
+        "own_trace": True,
+        "wait_seconds": GLANCE_SECONDS,
+    }
+    while True:
+        outcome = await client.call(
+            SERVICE, "execute_data_mash_flow", asked, trace_id=mash.trace_id
+        )
+        if outcome["success"] or outcome["error"]["code"] != "still_running":
+            return outcome
+        done = [name for name, phase in outcome["phases"].items() if phase["status"] == "succeeded"]
+        total = len(outcome["phases"])
+        now = list(outcome["phases"])[min(len(done), total - 1)]
+        bar.show(len(done), total, f"{mash.record['name']}: {now}")
+
+
+def _tell(mash: Mash, terminal: "Terminal", *, as_json: bool) -> None:
+    if not as_json:
+        terminal.say(mash.file)
+        if mash.outcome:
+            _tell_outcome(mash, terminal)
+    if mash.error is not None:
+        terminal.tell(mash.error, about=mash.file)
+    elif mash.outcome["error"]:
+        error = mash.outcome["error"]
+        terminal.note(f"error: {mash.file}: {error['detail']}")
+        terminal.note(f"fix: {error['hint'] or 'see `civitas run show ' + _run(mash) + '`'}")
+
+
+def _tell_outcome(mash: Mash, terminal: "Terminal") -> None:
+    for insight in _insights(mash.outcome):
+        terminal.say(f"  - {insight['sentence']}")
+    phases = mash.outcome["phases"]
+    terminal.table(
+        ["phase", "status", "milestones"],
+        [[name, p["status"], " ".join(p["milestones"])] for name, p in phases.items()],
+    )
+    terminal.say(f"  file      {mash.record['file_id']} at {mash.record['storage_location']}")
+    terminal.say(f"  journey   {_run(mash)}")
+    terminal.say(f"  trace id  {mash.outcome['trace_id']}")
+
+
+def _insights(outcome: dict[str, Any]) -> list[dict[str, Any]]:
+    """The insights, where the last phase came as far."""
+    for milestone in outcome["phases"]["insights"]["milestones"].values():
+        found: list[dict[str, Any]] = (
+            (milestone["output"] or {}).get("insights_result", {}).get("insights", [])
+        )
+        return found
+    return []
+
+
+def _run(mash: Mash) -> str:
+    return str(mash.outcome["journey_id"])
+
+
+def _as_data(error: PlatformError) -> dict[str, Any]:
+    return {
+        "kind": error.kind.value,
+        "code": error.code,
+        "title": error.title,
+        "detail": error.detail,
+        "hint": error.hint,
+        "errors": [{"pointer": e.pointer, "detail": e.detail} for e in error.errors],
+    }
