@@ -23,10 +23,12 @@ MIGRATIONS = Path(realms.journey.__file__).parent / "migrations"
 async def open_database(folder: Path) -> AsyncIterator[SqliteDatabase]:
     """A database in `folder` with the journal's tables."""
     settings = Settings(data_dir=folder)
-    async with DataFolder(settings=settings, ids=TimeSortableIds()) as data:
-        async with SqliteDatabase(folder=data) as database:
-            await database.migrate("journey", MIGRATIONS)
-            yield database
+    async with (
+        DataFolder(settings=settings, ids=TimeSortableIds()) as data,
+        SqliteDatabase(folder=data) as database,
+    ):
+        await database.migrate("journey", MIGRATIONS)
+        yield database
 
 
 @asynccontextmanager
