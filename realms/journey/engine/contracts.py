@@ -44,7 +44,8 @@ def checked_schema(schema: Any) -> dict[str, Any]:
     """
     if isinstance(schema, str):
         if schema not in JSON_TYPES:
-            raise BadSchema(f'"{schema}" is no type', hint=schema)
+            known = ", ".join(JSON_TYPES)
+            raise BadSchema(f'"{_short(schema)}" is no type; types are {known}', hint=schema)
         return {"type": schema}
     if not isinstance(schema, dict):
         raise BadSchema("a type is one of JSON's, or a JSON Schema")

@@ -153,8 +153,9 @@ class _Loader:
     def _inputs(self, entry: Entry) -> dict[str, JsonSchema]:
         declared = self._map(entry.value, "input")
         return {
-            self._field(name, f"input.{name}"): self._schema(part.value, f"input.{name}")
+            name: self._schema(part.value, f"input.{name}")
             for name, part in declared.items()
+            if self._is_field(name, f"input.{name}")
         }
 
     def _contracts(self, entry: Entry | None) -> Iterator[tuple[str, HandoffContract]]:
@@ -180,20 +181,21 @@ class _Loader:
         self._faults.marks[path] = entry.key.mark
         match entry.value:
             case Entries():
-                typed = self._map(entry.value, path)
                 return tuple(
                     ContractField(
-                        name=self._field(name, f"{path}.{name}"),
-                        value_schema=self._schema(part.value, f"{path}.{name}"),
+                        name=name, value_schema=self._schema(part.value, f"{path}.{name}")
                     )
-                    for name, part in typed.items()
+                    for name, part in self._map(entry.value, path).items()
+                    if self._is_field(name, f"{path}.{name}")
                 )
             case Text(text=text) if text.strip() and not is_null(entry.value):
                 names = [name.strip() for name in text.split(",")]
                 for name in sorted({name for name in names if names.count(name) > 1}):
                     self._faults.add(path, f'names "{name}" twice')
                 return tuple(
-                    ContractField(name=self._field(name, path)) for name in dict.fromkeys(names)
+                    ContractField(name=name)
+                    for name in dict.fromkeys(names)
+                    if self._is_field(name, path)
                 )
             case _:
                 problem = "must be names with commas between, or a map of names to types"
@@ -257,14 +259,15 @@ class _Loader:
             near = f'Did you mean "{right}"?' if _NAME.fullmatch(right) else ""
             problem = f'"{_shown(name)}" is not snake_case of at most 64 letters, digits and _'
             self._faults.add(path, problem, suggestion=near)
-        elif entry is not None and isinstance(entry.value, Text) and not entry.value.text:
-            self._faults.add(path, "is empty") if entry.value.plain is False else None
+        elif not name and entry is not None and not self._faults.at(path):
+            self._faults.add(path, "is empty")
         return name
 
-    def _field(self, name: str, path: str) -> str:
-        if not _FIELD.fullmatch(name):
-            self._faults.add(path, f'"{_shown(name)}" is no name of a field')
-        return name
+    def _is_field(self, name: str, path: str) -> bool:
+        if _FIELD.fullmatch(name):
+            return True
+        self._faults.add(path, f'"{_shown(name)}" is no name of a field')
+        return False
 
     def _check_unique(self, name: str, path: str, seen: dict[str, tuple[str, str]]) -> None:
         folded = unicodedata.normalize("NFC", name).casefold()

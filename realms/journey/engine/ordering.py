@@ -21,8 +21,9 @@ def in_line(milestones: Sequence[Milestone], faults: Faults) -> tuple[int, ...]:
     line = _walk(follows)
     if whole:
         caught = {index for cycle in cycles for index in cycle}
-        for index in sorted(set(range(len(milestones))) - set(line) - caught):
-            _report_unreachable(milestones, index, faults)
+        if not caught & set(line):  # a line that runs into a cycle leaves the rest behind
+            for index in sorted(set(range(len(milestones))) - set(line) - caught):
+                _report_unreachable(milestones, index, faults)
     return line if whole and not cycles and len(line) == len(milestones) else ()
 
 

@@ -245,6 +245,8 @@ class _Compiler:
         constants = self._template.milestones[index].constants
         for name, value in constants.items():
             place = f"milestones[{index}].with.{name}"
+            if self._faults.at(place):
+                continue
             if name in FROM_CONTEXT:
                 self._faults.add(place, f'"{name}" comes from the call context and nowhere else')
             elif name not in signature.parameters:

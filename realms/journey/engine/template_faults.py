@@ -68,6 +68,10 @@ class Faults:
         near = suggestion or (did_you_mean(wrong, right) if wrong else "")
         self.found.append(TemplateFault(self.mark(place), path or place, problem, near))
 
+    def at(self, place: str) -> bool:
+        """Whether there is a fault at `place` or below it."""
+        return any(fault.path.startswith(place) for fault in self.found)
+
     def mark(self, place: str) -> Mark:
         """Where `place` stands; for something that is missing, what it is missing in."""
         while place not in self.marks and place:

@@ -289,7 +289,7 @@ def _decoded(source: str | bytes) -> str:
     data = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else source
     if len(data) > MAX_BYTES:
         raise _refused(Mark(1, 1), f"the text is {len(data):,} bytes; {MAX_BYTES:,} is the most")
-    if data[:2] in {b"\xff\xfe", b"\xfe\xff"} or b"\x00" in data[:4]:
+    if data[:2] in {b"\xff\xfe", b"\xfe\xff"} or b"\x00" in data:
         raise _refused(Mark(1, 1), "the text is UTF-16 or binary; save it as UTF-8")
     try:
         text = data.decode("utf-8")
