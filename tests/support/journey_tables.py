@@ -1,0 +1,69 @@
+"""Tables and graphs of the documents that come from the data mash template and the language."""
+
+from main import Platform
+from realms.journey.engine.binding import Constant, FromInput, FromResult, Source
+from realms.journey.engine.driver import TemplateSource
+from realms.journey.engine.language import MILESTONE_LATER, TOP_LATER
+from realms.journey.engine.mermaid import mermaid
+from realms.journey.engine.plan import Plan
+from tests.support.city_tables import code, listed, table
+
+TEMPLATE = "data_mash_flow"
+
+
+async def graph(city: Platform) -> str:
+    """The data mash, milestone by milestone, with what each takes from the one before."""
+    return f"```mermaid\n{mermaid(await _plan(city))}```"
+
+
+async def milestones(city: Platform) -> str:
+    """What each milestone calls, where its parameters come from, and what it returns."""
+    plan = await _plan(city)
+    return table(
+        ["milestone", "phase", "calls", "effect", "is fed", "returns"],
+        [
+            [
+                code(node.path),
+                code(node.phase),
+                code(f"{node.service}.{node.api}"),
+                str(node.effect),
+                ", ".join(f"`{b.parameter}` from {_said(b.source)}" for b in node.bindings),
+                listed(node.output),
+            ]
+            for node in plan.nodes.values()
+        ],
+    )
+
+
+async def contracts(city: Platform) -> str:
+    """When each field of each contract is checked."""
+    plan = await _plan(city)
+    rows: list[tuple[str, str, str, str]] = []
+    for node in plan.nodes.values():
+        entered, done = f"before `{node.path}` begins", f"when `{node.path}` answers"
+        rows += [(code(name), "", code("trace_id"), entered) for name in node.trace_required_by]
+        rows += [(code(c.contract), c.side, code(c.field), entered) for c in node.on_entry]
+        rows += [(code(c.contract), c.side, code(c.field), done) for c in node.on_done]
+    return table(["contract", "side", "field", "checked"], sorted(rows))
+
+
+async def later(_city: Platform) -> str:
+    """The words of the language that this version refuses."""
+    return (
+        f"- at the top: {listed(sorted(TOP_LATER))}\n"
+        f"- on a milestone: {listed(sorted(MILESTONE_LATER))}"
+    )
+
+
+async def _plan(city: Platform) -> Plan:
+    return (await city.registry.get(TemplateSource).current(TEMPLATE)).plan
+
+
+def _said(source: Source) -> str:
+    match source:
+        case FromResult(path, field):
+            return f"`{path}.{field}`" if field else f"`{path}`"
+        case FromInput():
+            return "the input"
+        case Constant():
+            return "the template"
