@@ -13,6 +13,7 @@ from foundations.experience.api_route import ApiRoute
 from foundations.experience.openapi import PROBLEM_RESPONSE, openapi_document
 from foundations.experience.problems import SafetyNet, answer_with_problems
 from foundations.experience.request_bodies import BodyGuard
+from foundations.experience.request_heads import HeadGuard
 from foundations.experience.request_tracing import RequestTracing
 from foundations.experience.road import RoadSocket
 from foundations.public_works.settings import Settings
@@ -38,6 +39,7 @@ class Application:
             registry,
             middleware=[
                 Middleware(RequestTracing, tracing=tracing),
+                Middleware(HeadGuard),
                 Middleware(SafetyNet),
                 Middleware(
                     BodyGuard,

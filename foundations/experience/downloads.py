@@ -68,6 +68,7 @@ def download(
     """The bytes of `part` as a response that a browser saves under `name` and does not open."""
     headers = {
         "Accept-Ranges": "bytes",
+        "Content-Type": media_type or "application/octet-stream",
         "Content-Length": str(part.end - part.start),
         "Content-Disposition": attachment(name),
         "Content-Security-Policy": "default-src 'none'; sandbox",
@@ -75,12 +76,7 @@ def download(
     }
     if part.partial:
         headers["Content-Range"] = f"bytes {part.start}-{part.end - 1}/{part.size}"
-    return StreamingResponse(
-        chunks,
-        status_code=206 if part.partial else 200,
-        headers=headers,
-        media_type=media_type or "application/octet-stream",
-    )
+    return StreamingResponse(chunks, status_code=206 if part.partial else 200, headers=headers)
 
 
 def attachment(name: str) -> str:

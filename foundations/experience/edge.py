@@ -11,6 +11,7 @@ from starlette.responses import Response
 from foundations.curator.registry import Registry
 from foundations.experience.json_bodies import json_object
 from foundations.experience.problems import InvalidRequest, pointer_to
+from foundations.experience.request_heads import check_query
 from foundations.experience.request_tracing import RequestTrace
 from foundations.experience.road import CityRequest, InsideRequest, Outcome, RoadSocket
 from foundations.public_works.settings import Settings
@@ -69,7 +70,12 @@ class Caller:
 
 
 async def caller(request: Request) -> Caller:
-    """A caller with the session that the request names in `X-Session-ID`."""
+    """A caller with the session that the request names in `X-Session-ID`.
+
+    Raises:
+        InvalidRequest: that cannot be one, or the query has parameters the route does not know.
+    """
+    check_query(request)
     return Caller(request.app.state.road, session_id_of(request))
 
 
