@@ -28,7 +28,8 @@ class Mash:
     """What became of one file: its outcome, or the error that kept it from having one."""
 
     file: str
-    trace_id: str
+    stdin_name: str = "stdin"
+    trace_id: str = field(default_factory=TraceIDGenerator.generate)
     record: dict[str, Any] = field(default_factory=dict)
     outcome: dict[str, Any] = field(default_factory=dict)
     error: PlatformError | None = None
@@ -52,6 +53,9 @@ class Mash:
 def mash(
     context: typer.Context,
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Files; - for stdin.")],
+    name: Annotated[
+        str, typer.Option(metavar="NAME", help="What to call stdin, such as data.csv.")
+    ] = "stdin",
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -64,7 +68,7 @@ def mash(
 
     async def mash_all(client: "CityClient", settings: "Settings") -> list[Mash]:
         with invocation.terminal.progress() as bar:
-            return [await _mash(client, file, settings, bar) for file in files]
+            return [await _mash(client, Mash(file, name), settings, bar) for file in files]
 
     mashes = invocation.with_city(mash_all, data_dir=data_dir)
     if as_json:
@@ -75,14 +79,14 @@ def mash(
     raise typer.Exit(worst(mash.code for mash in mashes))
 
 
-async def _mash(client: "CityClient", file: str, settings: "Settings", bar: "Bar") -> Mash:
-    from foundations.experience.input_files import opened
+async def _mash(client: "CityClient", mash: Mash, settings: "Settings", bar: "Bar") -> Mash:
+    from foundations.experience.input_files import STDIN, opened
 
-    mash = Mash(file, TraceIDGenerator.generate())
     try:
-        with opened(file, limit=settings.max_upload_bytes) as readable:
-            bar.show(0, 1, f"{readable.name}: upload")
-            await _upload(client, mash, readable.path, readable.name)
+        with opened(mash.file, limit=settings.max_upload_bytes) as readable:
+            name = mash.stdin_name if mash.file == STDIN else readable.name
+            bar.show(0, 1, f"{name}: upload")
+            await _upload(client, mash, readable.path, name)
         mash.outcome = await _followed(client, mash, bar)
         mash.code = DONE if mash.outcome["success"] else FAILED
     except PlatformError as error:

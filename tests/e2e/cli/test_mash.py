@@ -1,0 +1,132 @@
+"""`mash` on real files: insights to read or as JSON, here and through a running server."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.processes import ROOT, civitas, serving
+
+pytestmark = pytest.mark.slow
+
+WEATHER = ROOT / "tests/data/weather.csv"
+DECLARATION = ROOT / "tests/data/declaration.pdf"
+PHASES = ["infrastructure", "business_enablement", "semantic_layer", "insights"]
+EICAR = b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$" + b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
+
+
+def test_insights_of_a_table_are_readable(tmp_path: Path) -> None:
+    found = civitas("mash", WEATHER, "--data-dir", tmp_path)
+
+    assert found.returncode == 0
+    assert "weather has 731 rows and 6 columns" in found.stdout
+    assert all(phase in found.stdout for phase in PHASES)
+    assert "trace id  " in found.stdout
+    assert found.stderr == ""
+
+
+def test_json_of_one_file_is_its_outcome(tmp_path: Path) -> None:
+    found = civitas("mash", DECLARATION, "--json", "--data-dir", tmp_path)
+
+    outcome = json.loads(found.stdout)
+    assert list(outcome) == [
+        "file",
+        "file_id",
+        "success",
+        "trace_id",
+        "journey_id",
+        "phases",
+        "error",
+    ]
+    assert list(outcome["phases"]) == PHASES
+    assert outcome["success"]
+    assert outcome["journey_id"] == f"data_mash_{outcome['file_id']}_local"
+
+
+def test_failing_file_does_not_stop_the_others(tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("a,b\n1,2\n")
+    missing = tmp_path / "missing.csv"
+
+    found = civitas("mash", missing, table, "--json", "--data-dir", tmp_path / "city")
+
+    outcomes = json.loads(found.stdout)
+    assert found.returncode == 1
+    assert [outcome["success"] for outcome in outcomes] == [False, True]
+    assert outcomes[0].keys() == outcomes[1].keys()
+    assert outcomes[0]["error"]["code"] == "input_unusable"
+    assert "missing.csv does not exist" in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("virus.txt", EICAR), ("program.csv", b"\x7fELF\x02\x01\x01" + b"\0" * 90)],
+)
+def test_file_judged_unfit_exits_3(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+
+    found = civitas("mash", tmp_path / name, "--data-dir", tmp_path / "city")
+
+    assert found.returncode == 3
+    cause, remedy = found.stderr.splitlines()
+    assert cause.startswith("error: ")
+    assert remedy.startswith("fix: ")
+
+
+def test_file_that_cannot_be_parsed_shows_how_far_it_came(tmp_path: Path) -> None:
+    found = civitas("mash", ROOT / "tests/data/encrypted.pdf", "--data-dir", tmp_path)
+
+    assert found.returncode == 1
+    assert "infrastructure        succeeded" in found.stdout
+    assert "business_enablement   failed" in found.stdout
+    assert "protected by a password" in found.stderr
+
+
+def test_standard_input_is_mashed(tmp_path: Path) -> None:
+    rows = b"day,rain\n1,2\n2,4\n"
+
+    found = civitas("mash", "-", "--name", "rain.csv", "--data-dir", tmp_path, stdin=rows)
+
+    assert found.returncode == 0, found.stderr
+    assert "rain has 2 rows and 2 columns" in found.stdout
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        {"PYTHONIOENCODING": "latin-1", "COLUMNS": "20", "NO_COLOR": "1"},
+    ],
+)
+def test_names_that_the_terminal_cannot_show_do_no_harm(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    nasty = tmp_path / "re\x1b[31md\u202e→.csv"
+    nasty.write_text("a,b\n1,2\n")
+
+    read = civitas("mash", nasty, "--data-dir", tmp_path / "city", environment=environment)
+
+    assert read.returncode == 0, read.stderr
+    assert "\x1b[31m" not in read.stdout + read.stderr
+    assert "\u202e" not in read.stdout + read.stderr
+
+
+def test_running_server_is_used_and_gives_the_same(tmp_path: Path) -> None:
+    here = json.loads(civitas("mash", WEATHER, "--json", "--data-dir", tmp_path / "a").stdout)
+
+    with serving(tmp_path / "b") as server:
+        found = civitas("mash", WEATHER, "--json", "--data-dir", tmp_path / "b")
+        there = json.loads(found.stdout)
+        log = (tmp_path / "b" / "logs" / "civitas.jsonl").read_text()
+        runs = civitas("run", "list", "--json", "--data-dir", tmp_path / "b")
+        server.stop()
+
+    assert there["success"]
+    assert insights(there) == insights(here)
+    assert there["trace_id"] in log
+    assert [run["alias"] for run in json.loads(runs.stdout)["runs"]] == [there["journey_id"]]
+
+
+def insights(outcome: dict[str, dict[str, dict[str, object]]]) -> object:
+    return outcome["phases"]["insights"]["milestones"]
