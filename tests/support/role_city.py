@@ -104,9 +104,8 @@ async def role_city(
     tracing.add_processor(SimpleSpanProcessor(spans))
     report = BootReport([StageRecord("public_works", StageStatus.OPEN, 0.25)])
     moved = clock or MovableClock()
-    for part in (Settings(data_dir=path), report, moved, TimeSortableIds(), tracing):
-        registry.add(part)
-    for part in (EMBEDDER, SCANNER):
+    given = (Settings(data_dir=path), report, moved, TimeSortableIds(), tracing)
+    for part in (*given, EMBEDDER, SCANNER):
         registry.add(part)
     city = RoleCity(registry, moved, spans)
     async with AsyncExitStack() as stack:

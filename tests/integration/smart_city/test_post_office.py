@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from smart_city.post_office.api import (
     SubscriptionDiffers,
 )
 from smart_city.post_office.mail import DeadLetterUnknown, InvalidEvent, InvalidTopic
+from smart_city.post_office.records import PostRecords, Subscription
 from tests.support.role_city import NORTH, NORTH_SECOND, SOUTH, RoleCity, as_user, role_city
 
 pytestmark = pytest.mark.anyio
@@ -56,16 +57,48 @@ async def test_subscription_gets_what_is_published_in_order(office: PostOffice) 
         assert await numbers(deliveries, 3) == [0, 1, 2]
 
 
-async def test_waiting_reader_is_woken(office: PostOffice) -> None:
+@pytest.fixture
+def idle(city: RoleCity, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Set when a reader has found nothing and is about to wait."""
+    records, found_nothing = city.get(PostRecords), asyncio.Event()
+    next_due = records.next_due
+
+    async def watched(reader: Subscription) -> datetime | None:
+        due = await next_due(reader)
+        found_nothing.set()
+        return due
+
+    monkeypatch.setattr(records, "next_due", watched)
+    return found_nothing
+
+
+async def test_waiting_reader_is_woken_by_a_publication(
+    office: PostOffice, idle: asyncio.Event
+) -> None:
     async with (
         office.subscribe("files.*", "reader") as deliveries,
         asyncio.timeout(5),
         asyncio.TaskGroup() as tasks,
     ):
         waiting = tasks.create_task(numbers(deliveries, 1))
+        await idle.wait()
         await office.publish_event(stored(7))
 
         assert await waiting == [7]
+
+
+async def test_waiting_reader_wakes_when_a_returned_event_is_due(
+    city: RoleCity, office: PostOffice, idle: asyncio.Event
+) -> None:
+    async with office.subscribe("files.*", "reader") as deliveries, asyncio.timeout(5):
+        await office.publish_event(stored(7))
+        await (await anext(deliveries)).nack("later", delay=timedelta(milliseconds=20))
+        async with asyncio.TaskGroup() as tasks:
+            waiting = tasks.create_task(numbers(deliveries, 1))
+            await idle.wait()
+            city.clock.move(timedelta(milliseconds=20))
+
+        assert waiting.result() == [7]
 
 
 async def test_events_wait_for_a_subscription_over_a_restart(tmp_path: Path) -> None:
@@ -76,9 +109,11 @@ async def test_events_wait_for_a_subscription_over_a_restart(tmp_path: Path) -> 
         published = await office.publish_event(stored(1))
         await office.publish_event(stored(2))
 
-    async with role_city(tmp_path, clock=before.clock) as after:
-        async with after.get(PostOffice).subscribe("files.*", "reader") as deliveries:
-            assert await numbers(deliveries, 2) == [1, 2]
+    async with (
+        role_city(tmp_path, clock=before.clock) as after,
+        after.get(PostOffice).subscribe("files.*", "reader") as deliveries,
+    ):
+        assert await numbers(deliveries, 2) == [1, 2]
     assert published.subscriptions == 1
 
 
@@ -135,7 +170,7 @@ async def test_events_of_one_key_come_one_after_the_other(
 
 
 async def test_reader_of_a_blocked_key_is_woken_when_the_earlier_event_is_done(
-    office: PostOffice,
+    office: PostOffice, idle: asyncio.Event
 ) -> None:
     async with office.subscribe("files.stored", "reader") as deliveries:
         await office.publish_event(stored(1, "a"))
@@ -143,6 +178,7 @@ async def test_reader_of_a_blocked_key_is_woken_when_the_earlier_event_is_done(
         first = await anext(deliveries)
         async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
             waiting = tasks.create_task(numbers(deliveries, 1))
+            await idle.wait()
             await first.ack()
 
         assert waiting.result() == [2]

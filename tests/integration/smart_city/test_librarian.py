@@ -1,0 +1,261 @@
+"""Search by words and by meaning, in one's own tenant only, with any text as the question."""
+
+import pytest
+
+from foundations.public_works.content_metadata import ContentMetadataAbstraction, content_id_of
+from foundations.public_works.object_store import ObjectStore
+from foundations.public_works.parsing.models import Passage
+from foundations.public_works.semantics import (
+    EDGES,
+    PASSAGES,
+    VECTORS,
+    IndexableContent,
+    SemanticResult,
+    folder_of,
+)
+from smart_city.data_steward.api import DataSteward, PolicyRefused, PolicySubject
+from smart_city.librarian import searching
+from smart_city.librarian.api import FoundBy, Librarian, NotIndexed, SearchHit, UnusableQuery
+from tests.support.role_city import EMBEDDER, SOUTH, RoleCity, as_user
+from utilities.context import current
+
+pytestmark = pytest.mark.anyio
+
+WEATHER = (
+    "Heavy showers made the spring unusually wet.",
+    "The café on the corner sold umbrellas.",
+    "Snow fell on the hills in January.",
+)
+
+
+@pytest.fixture
+async def library(city: RoleCity) -> Librarian:
+    librarian = city.get(Librarian)
+    city.get(ContentMetadataAbstraction).plug_index(librarian)
+    return librarian
+
+
+async def let_in(city: RoleCity, file_id: str) -> None:
+    asked = PolicySubject(file_id=file_id, name="a.txt", media_type="text/plain", size=1)
+    await city.get(DataSteward).enforce_client_data_policy(asked)
+
+
+async def known(city: RoleCity, file_id: str, texts: tuple[str, ...], name: str = "a.txt") -> None:
+    """Store a file's passages and vectors in the semantic layer, which has them indexed."""
+    await let_in(city, file_id)
+    objects, folder = city.get(ObjectStore), folder_of(current().tenant, file_id)
+    passages = [Passage(number=n, place=f"line {n}", text=t) for n, t in enumerate(texts)]
+    lines = "\n".join(passage.model_dump_json() for passage in passages)
+    await objects.put(f"{folder}/{PASSAGES}", lines.encode())
+    await objects.put(f"{folder}/{VECTORS}", (await EMBEDDER.embed(texts)).tobytes())
+    await objects.put(f"{folder}/{EDGES}", b"")
+    await city.get(ContentMetadataAbstraction).store_semantic_embeddings(
+        file_id,
+        SemanticResult(
+            file_id=file_id,
+            name=name,
+            media_type="text/plain",
+            model=EMBEDDER.model,
+            dimensions=EMBEDDER.dimensions,
+            passage_count=len(texts),
+            edge_count=0,
+            artifact=folder,
+        ),
+    )
+
+
+async def hits(library: Librarian, q: str, limit: int = 10) -> list[SearchHit]:
+    return list((await library.search(q, limit)).hits)
+
+
+async def test_word_of_a_passage_finds_it_with_its_place(
+    city: RoleCity, library: Librarian
+) -> None:
+    await known(city, "file-1", WEATHER, "weather.txt")
+
+    (best, *_) = await hits(library, "January")
+
+    assert (best.file_id, best.name, best.place) == ("file-1", "weather.txt", "line 2")
+    assert best.snippet == WEATHER[2]
+    assert FoundBy.WORDS in best.found_by
+
+
+async def test_meaning_finds_a_passage_without_its_words(
+    city: RoleCity, library: Librarian
+) -> None:
+    await known(city, "file-1", WEATHER)
+
+    (best, *_) = await hits(library, "rain")
+
+    assert best.place == "line 0"
+    assert best.found_by == (FoundBy.MEANING,)
+
+
+async def test_passage_found_both_ways_stands_first_with_the_sum_of_both(
+    city: RoleCity, library: Librarian
+) -> None:
+    await known(city, "file-1", WEATHER)
+
+    (best, *_) = await hits(library, "snow on the hills")
+
+    assert best.place == "line 2"
+    assert best.found_by == (FoundBy.WORDS, FoundBy.MEANING)
+    assert best.score == pytest.approx(2 / 61, abs=1e-6)
+
+
+@pytest.mark.parametrize("q", ["cafe", "CAFÉ", "Cafe\u0301"])
+async def test_accents_and_case_make_no_difference(
+    city: RoleCity, library: Librarian, q: str
+) -> None:
+    await known(city, "file-1", WEATHER)
+
+    assert (await hits(library, q))[0].place == "line 1"
+
+
+@pytest.mark.parametrize(
+    "q",
+    [
+        '"', "%_", "*", "snow*", "text:snow", "NEAR(snow hills)", "snow AND", "snow OR", "NOT snow",
+        "^snow", "-snow", "snow' OR 1=1 --", '"snow" "', "(snow", "{snow}", "snow\0hills", "+",
+        "x" * 1000,
+    ],
+)  # fmt: skip
+async def test_no_text_is_syntax(city: RoleCity, library: Librarian, q: str) -> None:
+    await known(city, "file-1", WEATHER)
+
+    found = {hit.place for hit in await hits(library, q) if FoundBy.WORDS in hit.found_by}
+
+    assert found == ({"line 2"} if "snow" in q else set())
+
+
+async def test_question_without_a_word_finds_nothing(city: RoleCity, library: Librarian) -> None:
+    await known(city, "file-1", WEATHER)
+
+    assert await hits(library, "%_ !") == []
+    assert await hits(library, "") == []
+
+
+@pytest.mark.parametrize(("q", "limit"), [("x" * 1001, 10), ("rain", 0), ("rain", 101)])
+async def test_question_beyond_the_limits_is_refused(
+    library: Librarian, q: str, limit: int
+) -> None:
+    with pytest.raises(UnusableQuery):
+        await library.search(q, limit)
+
+
+async def test_limit_is_kept(city: RoleCity, library: Librarian) -> None:
+    await known(city, "file-1", tuple(f"snow number {n}" for n in range(30)))
+
+    assert len(await hits(library, "snow", 7)) == 7
+
+
+async def test_other_tenants_content_is_found_by_nobody_else(
+    city: RoleCity, library: Librarian
+) -> None:
+    await known(city, "file-1", WEATHER)
+
+    with as_user(SOUTH):
+        assert await hits(library, "snow on the hills") == []
+        with pytest.raises(NotIndexed):
+            await library.get_entry("file-1")
+
+
+async def test_many_passages_of_another_tenant_push_none_of_ones_own_out(
+    city: RoleCity, library: Librarian
+) -> None:
+    with as_user(SOUTH):
+        await known(city, "file-2", tuple("snow snow snow" for _ in range(60)))
+    await known(city, "file-1", WEATHER)
+
+    found = await hits(library, "snow", 1)
+
+    assert [hit.file_id for hit in found] == ["file-1"]
+
+
+async def test_indexing_a_file_again_replaces_what_was_there(
+    city: RoleCity, library: Librarian
+) -> None:
+    await known(city, "file-1", WEATHER)
+    before = await library.get_entry("file-1")
+    await known(city, "file-1", ("A recipe for chocolate cake.",), "cake.txt")
+
+    assert [hit.name for hit in await hits(library, "chocolate")] == ["cake.txt"]
+    assert [h for h in await hits(library, "january") if FoundBy.WORDS in h.found_by] == []
+    assert before.passages == 3
+    assert (await library.get_entry("file-1")).passages == 1
+
+
+async def test_entry_and_lineage_tell_what_was_indexed(city: RoleCity, library: Librarian) -> None:
+    await known(city, "file-1", WEATHER, "weather.txt")
+
+    entry = await library.get_entry("file-1")
+
+    assert entry.content_id == content_id_of("north", "file-1")
+    assert (entry.name, entry.passages, entry.trace_id) == ("weather.txt", 3, "trace-1")
+    assert entry.indexed_at == city.clock.now()
+    (link,) = (await city.get(DataSteward).get_lineage("file-1")).links
+    assert (link.subject, link.predicate) == (entry.content_id, "was_derived_from")
+
+
+async def test_content_the_policy_did_not_let_in_is_not_indexed(library: Librarian) -> None:
+    content = IndexableContent(
+        content_id="content-1", file_id="file-1", name="a.txt", media_type="text/plain"
+    )
+
+    with pytest.raises(PolicyRefused):
+        await library.index_content(content)
+    with pytest.raises(NotIndexed):
+        await library.get_entry("file-1")
+
+
+async def test_file_without_passages_has_an_entry_and_no_hits(
+    city: RoleCity, library: Librarian
+) -> None:
+    await let_in(city, "file-1")
+    content = IndexableContent(
+        content_id="content-1", file_id="file-1", name="blank.txt", media_type="text/plain"
+    )
+
+    indexed = await library.index_content(content)
+
+    assert indexed.passages == 0
+    assert (await library.get_entry("file-1")).name == "blank.txt"
+    assert await hits(library, "blank") == []
+
+
+async def test_vectors_of_a_file_that_is_not_indexed_are_left_out(
+    city: RoleCity, library: Librarian
+) -> None:
+    class Elsewhere:
+        async def index_content(self, content: IndexableContent) -> IndexableContent:
+            return content
+
+    city.get(ContentMetadataAbstraction).plug_index(Elsewhere())
+    await known(city, "file-1", WEATHER)
+
+    assert await hits(library, "snow") == []
+
+
+async def test_question_of_unknown_words_is_answered_by_words_alone(
+    city: RoleCity, library: Librarian, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await known(city, "file-1", WEATHER)
+    embed = EMBEDDER.embed
+
+    async def knows_nothing(texts: list[str]) -> object:
+        return await embed([""] * len(texts))
+
+    monkeypatch.setattr(EMBEDDER, "embed", knows_nothing)
+
+    assert [hit.found_by for hit in await hits(library, "snow")] == [(FoundBy.WORDS,)]
+
+
+async def test_only_the_first_words_of_a_long_question_count(
+    city: RoleCity, library: Librarian
+) -> None:
+    await known(city, "file-1", WEATHER)
+    filler = " ".join(f"w{n}" for n in range(searching.MOST_WORDS))
+
+    found = await hits(library, f"{filler} snow")
+
+    assert all(FoundBy.WORDS not in hit.found_by for hit in found)
