@@ -89,6 +89,7 @@ def write_realm(name: str, root: Path) -> list[Path]:
 def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name) or keyword.iskeyword(name) or len(name) > 40:
         right = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_0123456789")[:40]
+        right += "_realm" if keyword.iskeyword(right) else ""
         raise BadRealmName(
             f'"{name}" is no name for a realm',
             hint=f"use at most 40 lower-case letters, digits and _, such as {right or 'billing'}",
