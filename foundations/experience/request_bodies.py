@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import cast
 
-from anyio import fail_after
+from anyio import fail_after, move_on_after
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -14,6 +14,9 @@ from utilities.errors import ErrorKind
 
 MINIMUM_RATE = 1024
 """Bytes per second a client has to keep up with, averaged over the time it may be idle."""
+
+_LINGER_SECONDS = 2.0
+_DISCARDED_AT_MOST = 64 * 1024 * 1024
 
 _CLOSE = {"Connection": "close"}
 """What is left of the body is not read, so the connection cannot serve another request."""
@@ -59,16 +62,28 @@ class BodyGuard:
             return
         body = IncomingBody(scope, receive, self._limit, self._idle_seconds)
         scope["civitas.body"] = body
-        await self._app(scope, body.receive, send)
+
+        async def send_and_linger(message: Message) -> None:
+            last = message["type"] == "http.response.body" and not message.get("more_body", False)
+            if last and body.overflowing:
+                await send({**message, "more_body": True})
+                await body.discard()
+                message = {"type": "http.response.body", "body": b""}
+            await send(message)
+
+        await self._app(scope, body.receive, send_and_linger)
 
 
 class IncomingBody:
     """The body of one request. Only time spent waiting for the client counts against it."""
 
     def __init__(self, scope: Scope, receive: Receive, limit: int, idle_seconds: float) -> None:
-        declared = Headers(scope=scope).get("content-length", "")
+        headers = Headers(scope=scope)
+        declared = headers.get("content-length", "")
         self.declared = int(declared) if declared.isdecimal() else 0
         self.limit = limit
+        self.overflowing = False
+        self._waits_for_leave = "expect" in headers
         self._receive = receive
         self._idle_seconds = idle_seconds
         self._patience = idle_seconds
@@ -86,13 +101,29 @@ class IncomingBody:
         if self._ended:
             return await self._receive()
         if self.declared > self.limit:
+            self.overflowing = not self._waits_for_leave
             raise BodyTooLarge(self.limit)
         message = await self._in_time()
         self._size += len(message.get("body", b""))
-        if self._size > self.limit:
-            raise BodyTooLarge(self.limit)
         self._ended = not message.get("more_body", False)
+        if self._size > self.limit:
+            self.overflowing = not self._ended
+            raise BodyTooLarge(self.limit)
         return message
+
+    async def discard(self) -> None:
+        """Read on for a while without keeping anything.
+
+        A connection that is closed while its client still sends is reset, and the client may never
+        see the answer.
+        """
+        left = _DISCARDED_AT_MOST
+        with move_on_after(_LINGER_SECONDS):
+            while left > 0:
+                message = await self._receive()
+                left -= len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return
 
     async def _in_time(self) -> Message:
         begun = time.monotonic()

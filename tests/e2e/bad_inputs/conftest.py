@@ -20,6 +20,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         with running.client() as client:
             client.get("/readyz")  # what is loaded once is loaded before memory is measured
             client.post("/api/files", files={"file": ("warm.txt", b"Warm.")})
+            client.get("/api/search?q=warm")
         yield running
 
 
