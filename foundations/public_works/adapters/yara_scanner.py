@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, Self
 
 from foundations.public_works import archives
 from foundations.public_works.scanner import Finding, Scanner, ScanReport
@@ -26,22 +26,16 @@ class YaraScanner(Scanner):
         return await in_thread(self._scan, path)
 
     def _scan(self, path: Path) -> ScanReport:
-        scanner = self._scanner()
-        found = list(_findings(scanner.scan_file(str(path)), ""))
-        with path.open("rb") as file:
-            is_archive = file.read(4) == archives.ZIP_MAGIC
-        if is_archive:
-            found += self._inside(path, scanner)
+        with _OfThisThread(self._scanner()) as scanner:
+            found = list(_findings(scanner.scan_file(path), ""))
+            with path.open("rb") as file:
+                is_archive = file.read(4) == archives.ZIP_MAGIC
+            if is_archive:
+                found += _inside(path, scanner)
         return ScanReport(findings=tuple(dict.fromkeys(found)))
 
-    def _inside(self, path: Path, scanner: Any) -> Iterator[Finding]:
-        for piece in archives.walk(path):
-            if piece.first and piece.entry.lower().endswith(_MACROS):
-                yield Finding(rule="office_macros", title="macros", where=piece.entry)
-            yield from _findings(scanner.scan(piece.data), piece.entry)
-
     def _scanner(self) -> Any:
-        """A scanner of its own for each scan: they are not shared between threads."""
+        """A new scanner over the rules, compiled once."""
         import yara_x
 
         with self._compiling:
@@ -53,6 +47,37 @@ class YaraScanner(Scanner):
         scanner = yara_x.Scanner(self._compiled)
         scanner.set_timeout(_SECONDS)
         return scanner
+
+
+class _OfThisThread:
+    """Holds a scanner that may be used, and dropped, by one thread only.
+
+    The traceback of an error keeps its frames, and so a scanner in one of them, until another
+    thread has handled it: so frames hold this holder, which lets go at the end of its block.
+    """
+
+    def __init__(self, scanner: Any) -> None:
+        self._held = [scanner]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._held.clear()
+
+    def scan_file(self, path: Path) -> Any:
+        return self._held[0].scan_file(str(path))
+
+    def scan(self, data: bytes) -> Any:
+        return self._held[0].scan(data)
+
+
+def _inside(path: Path, scanner: _OfThisThread) -> Iterator[Finding]:
+    """What is found in the entries of an archive."""
+    for piece in archives.walk(path):
+        if piece.first and piece.entry.lower().endswith(_MACROS):
+            yield Finding(rule="office_macros", title="macros", where=piece.entry)
+        yield from _findings(scanner.scan(piece.data), piece.entry)
 
 
 def _findings(results: Any, where: str) -> Iterator[Finding]:

@@ -66,8 +66,10 @@ def _loaded(text: str, line: int = 0) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        if "recursion" in str(error).lower():
+        if "depth" in error.msg or "recursion" in error.msg:
             raise _too_deep() from error
+        if "memory" in error.msg:
+            raise MemoryError from error
         at = f"line {line or error.lineno}, column {error.colno}"
         raise UnreadableFile(
             f"the JSON is broken at {at}: {error.msg.split(':')[0]}",
@@ -85,7 +87,7 @@ def _lines(text: str, notes: Notes) -> list[Any]:
         try:
             found.append(_loaded(line, number))
         except UnreadableFile as error:
-            broken = error
+            broken = broken or error
             notes.add("lines that are no JSON, left out", error.detail, line=number)
     if broken is not None and not found:
         raise broken

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 Scalar = int | float | str | bool | None
 
@@ -30,6 +30,15 @@ class ParseOptions(BaseModel):
     encoding: str = Field(default="", max_length=40, description="of a text file")
     header: bool | None = Field(default=None, description="whether the first row names columns")
     max_rows: int = Field(default=1_000_000, ge=1, le=10_000_000, description="of each table")
+
+    @field_validator("encoding")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        try:
+            "a".encode(name or "utf-8")
+        except (LookupError, UnicodeError):
+            raise ValueError(f"{name!r} is no known encoding of text") from None
+        return name
 
 
 DEFAULT = ParseOptions()

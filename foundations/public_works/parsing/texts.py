@@ -11,10 +11,10 @@ from foundations.public_works.media_types import Encrypted, MediaType
 from foundations.public_works.parsing.faults import FieldLimit, UnreadableFile
 from foundations.public_works.parsing.models import Scalar
 from foundations.public_works.parsing.notes import Notes
+from foundations.public_works.parsing.passages import MAX_CHARACTERS
 from foundations.public_works.parsing.sources import Section, Text
 
 MAX_TEXT = 50_000_000  # characters
-_SECTION = 800
 _HEADING = re.compile(r"^(#{1,6})\s+(.+?)\s*#*$")
 _FENCE = re.compile(r"^\s*(```|~~~)")
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)\s]*(?:\s+\"[^\"]*\")?\)")
@@ -86,18 +86,28 @@ def _plain(line: str) -> str:
 
 
 def _by_line(plain: str) -> Iterator[Section]:
-    """Paragraphs gathered into sections of some size, each placed by its first line."""
+    """Paragraphs gathered into sections a passage can hold, each placed by its first line."""
     held: list[str] = []
-    size, start = 0, 1
-    for number, line in enumerate(plain.splitlines(), start=1):
-        if not line.strip() and size > _SECTION:
-            yield Section(f"line {start}", "\n".join(held))
-            held, size, start = [], 0, number + 1
-            continue
-        held.append(line)
-        size += len(line)
-    if size:
-        yield Section(f"line {start}", "\n".join(held))
+    start = 1
+    for first, paragraph in _paragraphs(plain):
+        if held and sum(map(len, held)) + len(paragraph) > MAX_CHARACTERS:
+            yield Section(f"line {start}", "\n\n".join(held))
+            held = []
+        start = start if held else first
+        held.append(paragraph)
+    if held:
+        yield Section(f"line {start}", "\n\n".join(held))
+
+
+def _paragraphs(plain: str) -> Iterator[tuple[int, str]]:
+    """Each paragraph with the number of its first line."""
+    held: list[str] = []
+    for number, line in enumerate([*plain.splitlines(), ""], start=1):
+        if line.strip():
+            held.append(line)
+        elif held:
+            yield number - len(held), "\n".join(held)
+            held = []
 
 
 def _decoded(path: Path, encoding: str) -> str:

@@ -1,25 +1,263 @@
 """A file's content goes through parsing, the semantic layer and insights."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 
-from tests.support.content_world import World
+from foundations.public_works.content_metadata import (
+    ContentUnknown,
+    NoIndexPlugged,
+    NotParsed,
+    WrongFile,
+)
+from foundations.public_works.object_store import ObjectNotFound
+from foundations.public_works.parsing.faults import UnreadableFile
+from foundations.public_works.semantics import UnusableFileId, folder_of
+from smart_city.content_steward.api import FileUnknown
+from tests.support.content_world import EMBEDDER, World
+from utilities.context import CallContext, UserContext, bound
 
 pytestmark = pytest.mark.anyio
 
+DATA = Path(__file__).parents[2] / "data"
 READINGS = b"""day,city,temp,rain
 2024-01-01,Oslo,-4.5,0
 2024-01-02,Oslo,-2.5,1
 2024-01-03,Rome,11.5,NA
 2024-01-04,Rome,12.5,4
 """
+SOUTH = CallContext("other-trace", UserContext(tenant="south", principal="someone"))
 
 
 async def test_table_becomes_insights(world: World) -> None:
     answer = await world.mash("f1", "readings.csv", READINGS)
 
     sentences = [insight.sentence for insight in answer.insights_result.insights]
-    assert (
-        sentences[0]
-        == "readings has 4 rows and 4 columns, 2 of them numeric; 93.8% of its cells are filled."
+    assert sentences[0] == (
+        "readings has 4 rows and 4 columns, 2 of them numeric; 93.8% of its cells are filled."
     )
     assert "rain is missing in 1 of 4 rows (25.0%)." in sentences
+
+
+async def test_answer_of_parsing_is_small_and_carries_the_trace(world: World) -> None:
+    await world.steward.take("f1", "weather.csv", (DATA / "weather.csv").read_bytes())
+
+    parsed = await world.analysis.parse_file("f1", trace_id="trace-of-the-caller")
+
+    assert parsed.trace_id == "trace-of-the-caller"
+    assert len(parsed.model_dump_json()) < 20_000
+    assert parsed.semantic_result.passage_count == 1 + 6 + 731
+    assert parsed.semantic_result.artifact == "derived/north/f1"
+
+
+async def test_parsing_leaves_no_workspace_behind(world: World) -> None:
+    await world.steward.take("f1", "readings.csv", READINGS)
+    await world.analysis.parse_file("f1")
+    await world.steward.take("f2", "broken.json", b'{"a": ')
+    with pytest.raises(UnreadableFile):
+        await world.analysis.parse_file("f2")
+
+    assert list(world.folder.staging.iterdir()) == []
+    with pytest.raises(ObjectNotFound):
+        await world.objects.get("derived/north/f2/manifest.json")
+
+
+async def test_parsing_again_leaves_the_same(world: World) -> None:
+    await world.steward.take("f1", "readings.csv", READINGS)
+
+    first = await world.analysis.parse_file("f1")
+    vectors = await world.objects.get("derived/north/f1/vectors.f32")
+    again = await world.analysis.parse_file("f1")
+
+    assert again == first
+    assert await world.objects.get("derived/north/f1/vectors.f32") == vectors
+
+
+async def test_file_that_is_not_there_is_unknown(world: World) -> None:
+    with pytest.raises(FileUnknown):
+        await world.analysis.parse_file("nothing")
+
+
+# --- the semantic layer --------------------------------------------------------------------------
+
+
+async def test_stored_meaning_is_found_by_what_it_means(world: World) -> None:
+    await world.mash("f1", "rain-gauge.md", (DATA / "rain-gauge.md").read_bytes())
+    await world.mash("f2", "gettysburg.txt", (DATA / "gettysburg.txt").read_bytes())
+    question = (await EMBEDDER.embed(["soldiers who died in the battle"]))[0]
+
+    hits = await world.metadata.search_vectors(question, model=EMBEDDER.model, limit=3)
+
+    assert hits[0].file_id == "f2"
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+
+
+async def test_row_of_a_table_is_found_by_what_it_says(world: World) -> None:
+    await world.mash("f1", "planets.xlsx", (DATA / "planets.xlsx").read_bytes())
+    question = (await EMBEDDER.embed(["Cassini mission to Saturn"]))[0]
+
+    hits = await world.metadata.search_vectors(question, model=EMBEDDER.model, limit=2)
+
+    assert any("mission: Cassini; target: Saturn" in hit.text for hit in hits)
+
+
+async def test_vectors_of_another_model_are_not_compared(world: World) -> None:
+    await world.mash("f1", "readings.csv", READINGS)
+    question = (await EMBEDDER.embed(["Oslo"]))[0]
+
+    assert await world.metadata.search_vectors(question, model="another") == []
+
+
+async def test_embeddings_come_in_pages(world: World) -> None:
+    await world.mash("f1", "readings.csv", READINGS)
+
+    page = await world.metadata.get_semantic_embeddings("f1", offset=1, limit=2)
+
+    assert (page.total, page.dimensions) == (9, 256)
+    assert [one.number for one in page.embeddings] == [2, 3]
+    assert np.linalg.norm(page.embeddings[0].vector) == pytest.approx(1.0, abs=1e-5)
+
+
+async def test_graph_leads_from_the_file_to_its_columns(world: World) -> None:
+    await world.mash("f1", "readings.csv", READINGS)
+
+    known = await world.metadata.get_content_metadata("f1")
+    facts = {(edge.subject, edge.predicate, edge.object) for edge in known.edges}
+
+    assert known.edge_count == len(known.edges) == 9
+    assert ("file:f1", "has_table", "table:f1/readings") in facts
+    assert ("table:f1/readings", "has_column", "column:f1/readings/temp") in facts
+    assert ("column:f1/readings/day", "holds", "type:date") in facts
+    assert known.trace_id == "trace-of-the-test"
+
+
+async def test_graph_leads_from_a_phrase_to_every_file_that_mentions_it(world: World) -> None:
+    await world.mash("f1", "rain-gauge.md", (DATA / "rain-gauge.md").read_bytes())
+    await world.mash("f2", "annual-report.docx", (DATA / "annual-report.docx").read_bytes())
+
+    edges = await world.metadata.related("phrase:rain gauge")
+
+    assert {edge.subject.split("/")[0] for edge in edges} == {"passage:f1", "passage:f2"}
+    assert {edge.predicate for edge in edges} == {"mentions"}
+
+
+async def test_storing_again_replaces_and_keeps_the_id(world: World) -> None:
+    await world.mash("f1", "readings.csv", READINGS)
+    first = await world.metadata.get_content_metadata("f1")
+    shorter = b"\n".join(READINGS.splitlines()[:3]) + b"\n"
+
+    await world.mash("f1", "readings.csv", shorter)
+
+    again = await world.metadata.get_content_metadata("f1")
+    assert again.content_id == first.content_id
+    assert (first.passage_count, again.passage_count) == (9, 7)
+
+
+async def test_index_is_given_all_passages(world: World) -> None:
+    await world.mash("f1", "rain-gauge.md", (DATA / "rain-gauge.md").read_bytes())
+
+    (content,) = world.index.given
+    assert (content.file_id, content.name) == ("f1", "rain-gauge.md")
+    assert len(content.passages) == 4
+    assert "rain gauge" in content.key_phrases
+    assert content.summary
+
+
+async def test_without_an_index_nothing_is_stored(world: World) -> None:
+    world.metadata.plug_index(None)
+
+    with pytest.raises(NoIndexPlugged):
+        await world.mash("f1", "readings.csv", READINGS)
+    with pytest.raises(ContentUnknown):
+        await world.metadata.get_content_metadata("f1")
+
+
+async def test_what_was_not_parsed_cannot_be_stored_or_analysed(world: World) -> None:
+    await world.steward.take("f1", "readings.csv", READINGS)
+    parsed = await world.analysis.parse_file("f1")
+    stored = await world.metadata.store_semantic_embeddings("f1", parsed.semantic_result)
+    await world.objects.delete("derived/north/f1/vectors.f32")
+    await world.objects.delete("derived/north/f1/manifest.json")
+
+    with pytest.raises(NotParsed):
+        await world.metadata.store_semantic_embeddings("f1", parsed.semantic_result)
+    with pytest.raises(NotParsed):
+        await world.insights.analyze_content_for_insights("f1", stored.semantic_data)
+
+
+async def test_vectors_that_do_not_fit_their_passages_are_refused(world: World) -> None:
+    await world.steward.take("f1", "readings.csv", READINGS)
+    parsed = await world.analysis.parse_file("f1")
+    await world.objects.put("derived/north/f1/vectors.f32", b"\0" * 100)
+
+    with pytest.raises(NotParsed, match="not those of its passages"):
+        await world.metadata.store_semantic_embeddings("f1", parsed.semantic_result)
+
+
+async def test_file_without_passages_or_edges_is_stored(world: World) -> None:
+    await world.steward.take("f1", "readings.csv", READINGS)
+    result = (await world.analysis.parse_file("f1")).semantic_result
+    for name in ("vectors.f32", "passages.jsonl", "edges.jsonl"):
+        await world.objects.put(f"derived/north/f1/{name}", b"")
+
+    stored = await world.metadata.store_semantic_embeddings("f1", result)
+
+    assert stored.semantic_data.passage_count == 0
+
+
+async def test_result_of_another_file_is_refused(world: World) -> None:
+    await world.steward.take("f1", "readings.csv", READINGS)
+    parsed = await world.analysis.parse_file("f1")
+    stored = await world.metadata.store_semantic_embeddings("f1", parsed.semantic_result)
+
+    with pytest.raises(WrongFile):
+        await world.metadata.store_semantic_embeddings("f2", parsed.semantic_result)
+    with pytest.raises(WrongFile):
+        await world.insights.analyze_content_for_insights("f2", stored.semantic_data)
+
+
+async def test_other_tenant_finds_and_reads_nothing(world: World) -> None:
+    await world.steward.take("f1", "readings.csv", READINGS)
+    parsed = await world.analysis.parse_file("f1")
+    stored = await world.metadata.store_semantic_embeddings("f1", parsed.semantic_result)
+    question = (await EMBEDDER.embed(["Oslo"]))[0]
+
+    with bound(SOUTH):
+        assert await world.metadata.search_vectors(question, model=EMBEDDER.model) == []
+        assert await world.metadata.related("file:f1") == []
+        with pytest.raises(ContentUnknown):
+            await world.metadata.get_content_metadata("f1")
+        with pytest.raises(ContentUnknown):
+            await world.metadata.get_semantic_embeddings("f1")
+        with pytest.raises(FileUnknown):
+            await world.insights.analyze_content_for_insights("f1", stored.semantic_data)
+        with pytest.raises(NotParsed):
+            await world.metadata.store_semantic_embeddings("f1", parsed.semantic_result)
+
+
+@pytest.mark.parametrize("file_id", ["", "../north/f1", "a/b", "x" * 65, "é"])
+def test_id_that_would_leave_its_folder_is_refused(file_id: str) -> None:
+    with pytest.raises(UnusableFileId):
+        folder_of("north", file_id)
+
+
+# --- the embedder --------------------------------------------------------------------------------
+
+
+async def test_vectors_have_length_one_and_empty_texts_have_none() -> None:
+    vectors = await EMBEDDER.embed(["rain", "", "snow and wind"])
+
+    assert vectors.shape == (3, EMBEDDER.dimensions)
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx([1.0, 0.0, 1.0], abs=1e-6)
+    assert vectors.dtype == np.float32
+
+
+async def test_no_texts_have_no_vectors() -> None:
+    assert (await EMBEDDER.embed([])).shape == (0, 256)
+
+
+async def test_meaning_is_closer_than_spelling() -> None:
+    sea, ocean, season = await EMBEDDER.embed(["the sea", "the ocean", "the season"])
+
+    assert float(sea @ ocean) > float(sea @ season)

@@ -1,0 +1,190 @@
+"""Whatever a child does, its end is told in the platform's words and nothing of it stays."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from foundations.public_works.adapters.child_process import (
+    ChildLimits,
+    ChildProcessParsers,
+    run_in_child,
+)
+from foundations.public_works.parsing.faults import (
+    ParseMemoryExceeded,
+    ParserCrashed,
+    ParseTimeout,
+    UnreadableFile,
+)
+from foundations.public_works.settings import Settings
+
+pytestmark = pytest.mark.anyio
+
+ROOT = Path(__file__).parents[3]
+LIMITS = ChildLimits(cpu_seconds=20, memory_bytes=512 * 2**20, wall_seconds=30)
+
+
+async def told(do: str, limits: ChildLimits = LIMITS, **more: Any) -> Any:
+    return await run_in_child("tests.support.children", {"do": do, **more}, limits)
+
+
+async def test_u23_child_that_spins_is_killed_at_its_processor_limit() -> None:
+    started = time.perf_counter()
+
+    with pytest.raises(ParseTimeout, match="1 s of processor time") as caught:
+        await told("spin", ChildLimits(1, 512 * 2**20, wall_seconds=30))
+
+    assert caught.value.code == "parse_timeout"
+    assert time.perf_counter() - started < 10
+
+
+async def test_child_that_sleeps_is_killed_at_its_limit_on_the_wall() -> None:
+    with pytest.raises(ParseTimeout, match=r"0\.5 s"):
+        await told("sleep", ChildLimits(20, 512 * 2**20, wall_seconds=0.5))
+
+
+async def test_child_never_stalls_the_event_loop() -> None:
+    ticks = 0
+
+    async def tick() -> None:
+        nonlocal ticks
+        while True:
+            await asyncio.sleep(0.01)
+            ticks += 1
+
+    ticking = asyncio.ensure_future(tick())
+    with pytest.raises(ParseTimeout):
+        await told("spin", ChildLimits(20, 512 * 2**20, wall_seconds=0.8))
+    ticking.cancel()
+
+    assert ticks > 20
+
+
+@pytest.mark.parametrize("do", ["allocate", "abort", "killed"])
+async def test_child_without_memory_says_so(do: str) -> None:
+    with pytest.raises(ParseMemoryExceeded, match="512 MiB"):
+        await told(do)
+
+
+@pytest.mark.parametrize(
+    ("do", "end"),
+    [("segfault", "signal SIGSEGV"), ("raise", "exit code 1"), ("silence", "exit code 0")],
+)
+async def test_child_that_crashes_tells_no_more_than_how(do: str, end: str) -> None:
+    with pytest.raises(ParserCrashed, match=end) as caught:
+        await told(do, why="a secret")
+
+    assert "secret" not in str(caught.value)
+
+
+async def test_noise_beside_the_answer_is_no_harm() -> None:
+    assert await told("chatter") == "heard"
+
+
+async def test_child_sees_no_settings_and_finds_this_very_code(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CIVITAS_MODEL_API_KEY", "a secret")
+
+    answer = await told("environment")
+
+    assert not any(name.startswith("CIVITAS") for name in answer["environment"])
+    assert answer["path"][0] == str(ROOT)
+
+
+async def test_cancelled_call_leaves_no_process() -> None:
+    running = asyncio.ensure_future(told("grandchild"))
+    group = 0
+    while not group:
+        await asyncio.sleep(0.01)
+        group = _group_of("sleep 600")
+
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+    assert _group_of("sleep 600", group) == 0
+
+
+def _group_of(command: str, group: int = 0) -> int:
+    """The process group of a descendant of ours that runs `command`, or 0."""
+    listed = subprocess.run(
+        ["ps", "-eo", "pid,ppid,pgid,stat,args"], capture_output=True, text=True, check=True
+    ).stdout
+    processes = [line.split(None, 4) for line in listed.splitlines()[1:]]
+    children = {pid for pid, parent, *_ in processes if parent == str(os.getpid())}
+    for _, parent, pgid, state, arguments in processes:
+        ours = parent in children or pgid == str(group)
+        if arguments == command and ours and not state.startswith("Z"):
+            return int(pgid)
+    return 0
+
+
+# --- the parsers behind the port -----------------------------------------------------------------
+
+
+def parsers(**settings: Any) -> ChildProcessParsers:
+    return ChildProcessParsers(settings=Settings(**settings))
+
+
+async def test_parser_that_needs_too_long_is_stopped(tmp_path: Path) -> None:
+    big = tmp_path / "big.csv"
+    big.write_text("a,b,c\n" + "1,2.5,some words\n" * 3_000_000)
+
+    with pytest.raises(ParseTimeout):
+        await parsers(parse_cpu_seconds=1).parse(big, tmp_path, name="big.csv")
+
+
+async def test_parser_that_needs_too_much_memory_is_stopped(tmp_path: Path) -> None:
+    big = tmp_path / "big.json"
+    big.write_text("[" + ",".join(['{"a": [1, 2, 3], "b": {"c": "some words"}}'] * 500_000) + "]")
+
+    with pytest.raises(ParseMemoryExceeded):
+        await parsers(parse_memory_bytes=256 * 2**20).parse(big, tmp_path, name="big.json")
+
+
+async def test_faults_come_out_of_the_child_as_they_were(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.json"
+    broken.write_text('{"a": ')
+
+    with pytest.raises(UnreadableFile, match="line 1, column 7") as caught:
+        await parsers().parse(broken, tmp_path, name="broken.json")
+    assert caught.value.hint
+
+
+async def test_child_works_beside_foreign_packages_of_the_same_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("utilities", "foundations", "polars"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise SystemExit('foreign')")
+    (tmp_path / "table.csv").write_text("a,b\n1,2\n")
+    monkeypatch.chdir(tmp_path)
+
+    result = await parsers().parse(Path("table.csv"), Path(), name="table.csv")
+
+    assert result.tables[0].row_count == 1
+
+
+@pytest.mark.slow
+async def test_server_side_imports_nothing_heavy() -> None:
+    program = (
+        "import sys, realms.business_enablement.container,"
+        "foundations.public_works.content_metadata,"
+        "foundations.public_works.adapters.child_process,"
+        "foundations.public_works.adapters.wordllama_embedder,"
+        "foundations.public_works.adapters.yara_scanner;"
+        "print([m for m in ('polars', 'numpy', 'kreuzberg', 'wordllama', 'yara_x', 'fastexcel')"
+        " if m in sys.modules])"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.strip() == "[]"

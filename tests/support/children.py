@@ -1,0 +1,52 @@
+"""Children that misbehave: `python -m tests.support.children`, told how on standard input."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from foundations.public_works.parsing.child import limit
+
+
+def main() -> int:  # noqa: C901 - a list of cases
+    request = json.loads(sys.stdin.buffer.read())
+    limit(request["limits"])
+    match request["do"]:
+        case "spin":
+            while True:
+                pass
+        case "sleep":
+            time.sleep(600)
+        case "allocate":
+            held = [bytearray(50 * 2**20) for _ in range(1_000)]
+            return len(held)
+        case "abort":
+            os.write(2, b"memory allocation of 12845072 bytes failed\n")
+            os.kill(os.getpid(), signal.SIGABRT)
+        case "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "segfault":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        case "raise":
+            raise RuntimeError(request["why"])
+        case "silence":
+            return 0
+        case "chatter":
+            os.write(2, b"x" * 300_000)
+            os.write(1, json.dumps({"result": "heard"}).encode())
+        case "grandchild":
+            subprocess.Popen(["sleep", "600"], stdin=subprocess.DEVNULL)
+            time.sleep(600)
+        case "environment":
+            told = {"environment": dict(os.environ), "path": sys.path}
+            os.write(1, json.dumps({"result": told}).encode())
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except MemoryError:
+        sys.exit(86)

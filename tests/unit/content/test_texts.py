@@ -1,0 +1,252 @@
+"""Documents become sections, passages, key phrases and a summary."""
+
+from pathlib import Path
+
+import pytest
+
+from foundations.public_works.media_types import Encrypted, Family, MediaType, detect
+from foundations.public_works.parsing import passages, phrases, texts
+from foundations.public_works.parsing.faults import FieldLimit, UnreadableFile
+from foundations.public_works.parsing.models import Passage
+from foundations.public_works.parsing.notes import Notes
+from foundations.public_works.parsing.sources import Text
+from tests.support import hostile_files as hostile
+
+DATA = Path(__file__).parents[2] / "data"
+
+
+def read(path: Path, name: str = "") -> Text:
+    return texts.text(path, media=detect(path, name), notes=Notes())
+
+
+def written(folder: Path, data: bytes) -> Path:
+    path = folder / "upload"
+    path.write_bytes(data)
+    return path
+
+
+def test_pdf_is_read_by_page() -> None:
+    source = read(DATA / "declaration.pdf")
+
+    assert [section.place for section in source.sections] == ["page 1", "page 2", "page 3"]
+    assert source.sections[0].text.startswith("IN CONGRESS, July 4, 1776.")
+    assert source.sections[2].text.endswith("our Fortunes and our sacred Honor.")
+    assert source.metadata["page_count"] == 3
+    assert source.metadata["title"] == "Declaration of Independence"
+
+
+def test_docx_is_read_by_heading() -> None:
+    source = read(DATA / "annual-report.docx")
+
+    assert [section.place for section in source.sections] == [
+        "Annual report of the weather station",
+        "Temperature",
+        "Wind",
+        "Maintenance",
+    ]
+    assert "hill; 148 km/h; 28 October" in source.sections[2].text
+
+
+def test_markdown_is_read_by_heading_without_its_marks() -> None:
+    source = read(DATA / "rain-gauge.md")
+
+    assert [section.place for section in source.sections] == [
+        "Reading a rain gauge",
+        "Reading a rain gauge > Choosing a place",
+        "Reading a rain gauge > Taking a reading",
+        "Reading a rain gauge > Common errors",
+    ]
+    assert "Read the gauge every morning at 9 o'clock." in source.sections[2].text
+    assert "less than 0.05 mm; trace" in source.sections[2].text
+
+
+def test_marks_inside_code_are_left_alone() -> None:
+    sections = list(
+        texts.by_heading(
+            "before\n\n# A\n```\n# no heading\n- no bullet\n```\n> said **loud** [here](x)\n# B\n"
+        )
+    )
+
+    assert [(section.place, section.text) for section in sections] == [
+        ("beginning", "before"),
+        ("A", "A\n\n# no heading\n- no bullet\nsaid loud here"),
+        ("B", "B"),
+    ]
+
+
+def test_plain_text_is_placed_by_line(tmp_path: Path) -> None:
+    paragraph = "A sentence of a certain length stands here. " * 30
+    path = written(tmp_path, f"{paragraph}\n\n{paragraph}\n\nThe end.\n".encode())
+
+    assert [section.place for section in read(path, "t.txt").sections] == [
+        "line 1",
+        "line 3",
+        "line 5",
+    ]
+
+
+def test_u26_document_under_a_password_says_so() -> None:
+    with pytest.raises(Encrypted) as caught:
+        read(DATA / "encrypted.pdf")
+    assert caught.value.code == "encrypted"
+
+
+@pytest.mark.parametrize("name", ["declaration.pdf", "annual-report.docx"])
+def test_u26_document_cut_off_is_unreadable(tmp_path: Path, name: str) -> None:
+    media = detect(DATA / name)
+    path = written(tmp_path, (DATA / name).read_bytes()[:3000])
+
+    with pytest.raises(UnreadableFile) as caught:
+        texts.text(path, media=media, notes=Notes())
+    assert caught.value.code == "unreadable_file"
+
+
+def test_u23_circular_cross_references_end(tmp_path: Path) -> None:
+    data = hostile.circular_pdf((DATA / "declaration.pdf").read_bytes())
+    assert b"/Prev" in data
+
+    assert len(read(written(tmp_path, data)).sections) == 3
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "cp1252"])
+def test_texts_in_other_encodings_are_read(tmp_path: Path, encoding: str) -> None:
+    path = written(tmp_path, "Zoë and José met.\n".encode(encoding))
+
+    assert read(path, "t.txt").sections[0].text == "Zoë and José met."
+
+
+def test_nul_byte_in_a_text_says_where(tmp_path: Path) -> None:
+    path = written(tmp_path, b"words\n" * 20_000 + b"a\0b\n")
+
+    with pytest.raises(UnreadableFile, match="line 20001"):
+        read(path, "t.txt")
+
+
+def test_text_in_another_encoding_than_stated_is_refused(tmp_path: Path) -> None:
+    media = MediaType(name="text/plain", family=Family.TEXT, encoding="ascii")
+
+    with pytest.raises(UnreadableFile, match="ascii"):
+        texts.text(written(tmp_path, "é".encode()), media=media, notes=Notes())
+
+
+def test_text_too_long_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(texts, "MAX_TEXT", 10)
+
+    with pytest.raises(FieldLimit):
+        read(written(tmp_path, b"more than ten characters\n"), "t.txt")
+
+
+def test_printed_lines_flow_together_again() -> None:
+    page = (
+        "A first paragraph goes on over several lines of print, and it\r\n"
+        "ends well be-\r\nfore the end.\r\n"
+        "The second paragraph begins here and is long enough to fill one\r\nline.\r\n\r\nThird."
+    )
+
+    assert texts._reflowed(page).split("\n\n") == [
+        "A first paragraph goes on over several lines of print, and it ends well before the end.",
+        "The second paragraph begins here and is long enough to fill one line.",
+        "",
+        "Third.",
+    ]
+
+
+# --- passages ------------------------------------------------------------------------------------
+
+
+def test_sentences_end_where_people_end_them() -> None:
+    text = (
+        "Dr. Brown paid 3.50 euros. He left at 5 p.m. with B. Stone! Why? "
+        "\u201cNobody knows.\u201d 7 did."
+    )
+
+    assert passages.sentences(text) == [
+        "Dr. Brown paid 3.50 euros.",
+        "He left at 5 p.m. with B. Stone!",
+        "Why?",
+        "\u201cNobody knows.",
+        "7 did.",
+    ]
+
+
+def test_passages_are_cut_between_paragraphs_then_sentences_then_words() -> None:
+    sentence = "These words make a sentence of some length. "
+    text = f"First.\n\n{'Second paragraph. ' * 50}\n\n{sentence * 40}\n\n{'word' * 600}"
+
+    cut = [piece for _, piece in passages.cut(text, "here")]
+
+    assert all(len(piece) <= 1000 for piece in cut)
+    assert cut[0].startswith("First.\n\nSecond")
+    assert "".join(cut).replace("\n", "").replace(" ", "") == text.replace("\n", "").replace(
+        " ", ""
+    )
+    assert all(piece.endswith(".") for piece in cut[:-3])
+
+
+def test_passages_are_numbered_up_to_the_cap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passages, "MAX_PASSAGES", 2)
+
+    made = passages.numbered([("a", "x"), ("b", "y"), ("c", "z")])
+
+    assert [(one.number, one.place) for one in made] == [(1, "a"), (2, "b")]
+
+
+def test_no_passage_of_nothing() -> None:
+    assert list(passages.cut(" \n\n \n", "x")) == []
+
+
+# --- phrases -------------------------------------------------------------------------------------
+
+
+def passage(text: str, number: int = 1) -> Passage:
+    return Passage(number=number, place="x", text=text)
+
+
+def test_key_phrases_are_what_a_text_repeats() -> None:
+    told = [
+        passage("The rain gauge stands here. A rain gauge collects rain.", 1),
+        passage("Clean the rain gauge. It is of the tin.", 2),
+    ]
+
+    found = phrases.key_phrases(told)
+
+    assert found[0].phrase == "rain gauge"
+    assert (found[0].count, found[0].passages) == (3, (1, 2))
+    assert "gauge" not in [one.phrase for one in found]
+
+
+def test_short_text_has_no_key_phrases() -> None:
+    assert phrases.key_phrases([passage("Nothing is said twice here.")]) == ()
+
+
+def test_key_phrases_of_a_huge_text_stop_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(phrases, "_CONSIDERED", 3)
+
+    found = phrases.key_phrases(
+        [passage("wind storm, wind storm", 1), passage("rain rain rain", 2)]
+    )
+
+    assert [one.phrase for one in found] == ["wind storm"]
+
+
+def test_summary_is_made_of_the_texts_own_sentences_in_order() -> None:
+    text = (
+        "The station measures the wind and the rain of the harbour. "
+        "The station measures the wind and the rain of the valley. "
+        "Nobody came. "
+        "Once a painter visited with seven assistants and an umbrella of silk. "
+        "A funnel of copper collects water for the gauge. "
+        "A funnel of copper collects water for the bucket."
+    )
+
+    found = phrases.summary([passage(text, 4)], most=2)
+
+    assert [one.sentence for one in found] == [
+        "The station measures the wind and the rain of the harbour.",
+        "A funnel of copper collects water for the gauge.",
+    ]
+    assert {one.passage for one in found} == {4}
+
+
+def test_text_without_sentences_has_no_summary() -> None:
+    assert phrases.summary([passage("a b c")]) == ()
