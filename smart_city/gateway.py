@@ -2,7 +2,6 @@
 
 from typing import Literal, overload
 
-from foundations.curator.entries import Kind
 from foundations.curator.registry import NotRegistered, Registry
 from foundations.declarations import service
 from smart_city.api_gateway.api import APIGateway
@@ -71,5 +70,5 @@ class SmartCityGateway:
         return tuple(
             entry.name
             for entry in self._registry.entries()
-            if entry.kind is Kind.ROLE and entry.cls is not type(self)
+            if entry.room.package.startswith("smart_city.")
         )

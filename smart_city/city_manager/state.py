@@ -45,7 +45,7 @@ class CityManagerService(CityManager):
             uptime_seconds=(self._clock.now() - self._started_at).total_seconds(),
             boot=self._boot(),
             services=len(entries),
-            roles=sum(entry.kind is Kind.ROLE for entry in entries),
+            roles=sum(entry.room.package.startswith("smart_city.") for entry in entries),
             agents=sum(entry.kind is Kind.AGENT for entry in entries),
             apis=sum(len(entry.apis) for entry in entries),
             realms=tuple(sorted(realms)),

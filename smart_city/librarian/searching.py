@@ -165,11 +165,12 @@ def fuse(lists: dict[FoundBy, list[FoundPassage]], words: Sequence[str]) -> list
 
 
 def snippet(text: str, words: Sequence[str]) -> str:
-    """The part of a passage around the first of `words` in it, on one line."""
+    """The part of a passage around the longest of `words` in it, on one line."""
     line = " ".join(text.split())
     if len(line) <= _SNIPPET:
         return line
-    found = [at for word in words if (at := line.casefold().find(word)) >= 0]
-    begin = max(0, min(min(found, default=0) - _SNIPPET // 4, len(line) - _SNIPPET))
+    folded, longest_first = line.casefold(), sorted(words, key=len, reverse=True)
+    found = next((at for word in longest_first if (at := folded.find(word)) >= 0), 0)
+    begin = max(0, min(found - _SNIPPET // 4, len(line) - _SNIPPET))
     cut = line[begin : begin + _SNIPPET].strip()
     return f"{'…' if begin else ''}{cut}{'…' if begin + _SNIPPET < len(line) else ''}"
