@@ -25,7 +25,6 @@ from foundations.public_works.parsing.tables import delimited
 from foundations.public_works.parsing.workbooks import workbook
 from tests.support import hostile_files as hostile
 
-
 moment = dt.datetime.fromisoformat
 
 
