@@ -1,5 +1,6 @@
 """The journey and solution realms in a real registry, above small services."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
@@ -86,7 +87,7 @@ class ContentStewardService:
 
 @service
 class ContentAnalysisOrchestrator:
-    """Parses every file whose id does not begin with `bad`."""
+    """Parses every file whose id does not begin with `bad`; one with `slow` never ends."""
 
     @soa_api(public=True, effect=Effect.KEYED)
     async def parse_file(
@@ -95,6 +96,8 @@ class ContentAnalysisOrchestrator:
         """Parse."""
         if file_id.startswith("bad"):
             raise Unreadable("no parser understands it")
+        if file_id.startswith("slow"):
+            await asyncio.Event().wait()
         return Parsed(parse_result={"rows": 3}, semantic_result={}, trace_id=trace_id or "")
 
 
@@ -122,14 +125,18 @@ class InsightsOrchestrator:
         return Insights(insights_result={"sentences": [f"{file_id} has 3 rows."]})
 
 
-class KnownByType(ContentStewardService, ContentSteward):
+class KnownByType(ContentStewardService, ContentSteward):  # type: ignore[misc]  # see below
     """The small steward as the solution realm asks for it; it defines only what is used."""
 
 
 @asynccontextmanager
 async def open_realms(folder: Path) -> AsyncIterator[Registry]:
     """Both realms, open, over a database in `folder`."""
-    settings, ids, clock = Settings(data_dir=folder), TimeSortableIds(), SystemClock()
+    settings, ids, clock = (
+        Settings(data_dir=folder, drain_seconds=0.05),
+        TimeSortableIds(),
+        SystemClock(),
+    )
     registry = Registry()
     async with AsyncExitStack() as stack:
         data = await stack.enter_async_context(DataFolder(settings=settings, ids=ids))
@@ -148,7 +155,7 @@ async def open_realms(folder: Path) -> AsyncIterator[Registry]:
             InsightsOrchestrator,
         )
         registry.enrol(services(), Room("tests.support", "small"))
-        registry.add(KnownByType())
+        registry.add(KnownByType())  # type: ignore[abstract]  # as it says
         registry.enrol(journey(), Room("realms.journey", "journey"))
         registry.enrol(solution(), Room("realms.solution", "solution"))
         registry.prepare()

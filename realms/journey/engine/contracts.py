@@ -92,11 +92,12 @@ def misfit(check: Validator, value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One field of one contract, and where its value comes from."""
+    """One field of one contract, and the milestone that produces it (none: the run's input)."""
 
     contract: str
     side: str
     field: str
+    producer: str = ""
     validator: Validator | None = None
 
     def problem(self, data: Mapping[str, Any]) -> str:

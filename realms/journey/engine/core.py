@@ -165,7 +165,8 @@ def failure_of(error: PlatformError) -> Failure:
 
 def _entered(node: Node, run: RunState, now: datetime) -> MilestoneBegan | MilestoneFailed:
     """Begin a milestone, once everything that is due at its door has been handed over."""
-    problems = broken(node.on_entry, run.start.values)
+    handed: dict[str, Mapping[str, Any]] = {"": run.start.values, **run.results}
+    problems = [p for c in node.on_entry if (p := c.problem(handed.get(c.producer, {})))]
     if not run.start.trace_id:
         problems += [f"{name}: a trace id is required" for name in node.trace_required_by]
     if problems:

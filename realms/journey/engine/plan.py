@@ -69,7 +69,7 @@ class Node:
     bindings: tuple[Binding, ...] = ()
     output: Mapping[str, JsonSchema] = field(default_factory=dict)
     on_entry: tuple[Check, ...] = ()
-    """Contract fields that come from the run's input and are due when this milestone begins."""
+    """Contract fields that must be there, as promised, when this milestone begins."""
     on_done: tuple[Check, ...] = ()
     """Contract fields that this milestone produces."""
     trace_required_by: tuple[str, ...] = ()
@@ -348,12 +348,14 @@ class _Compiler:
             place = f"handoff {name}.{side}.{wanted.name}"
             text = f'"{wanted.name}" {problem}'
             self._faults.add(place, text, path=f"handoff {name}")
-        check = Check(name, side, wanted.name, None if schema is None else validator(schema))
-        if isinstance(source, FromInput):
+        producer = source.path if isinstance(source, FromResult) else ""
+        fits = None if schema is None else validator(schema)
+        check = Check(name, side, wanted.name, producer, fits)
+        if producer:
+            self._due[producer].on_done[name, side, wanted.name] = check
+            self._due[producer].promised.add(wanted.name)
+        if side == "input" or not producer:
             self._due[entered.milestone_id].on_entry[name, side, wanted.name] = check
-        else:
-            self._due[source.path].on_done[name, side, wanted.name] = check
-            self._due[source.path].promised.add(source.field)
 
     def _report_unkept(self, name: str, side: str, wanted: str, *, at: int, last: int) -> None:
         milestones = self._template.milestones

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,14 @@ from typing import Any
 import pytest
 
 from realms.journey.api import JourneyRun, Reason, RunStatus
-from realms.journey.engine.facts import RunSucceeded, encode
+from realms.journey.engine.engine import NotOpenForResult
+from realms.journey.engine.facts import (
+    MilestoneBegan,
+    MilestoneSucceeded,
+    RunSucceeded,
+    decode,
+    encode,
+)
 from realms.journey.engine.journal import StaleWriter, Stored
 from realms.journey.engine.memory_journal import MemoryJournal
 from tests.integration.journey.test_running import APIS, make_guarded
@@ -159,7 +167,7 @@ async def test_a_guarded_call_that_crashed_is_neither_repeated_nor_skipped(inner
         run = await city.engine.get(accepted.run_id)
         assert (run.status, run.reason) == (RunStatus.WAITING, Reason.AMBIGUOUS)
         assert city.services.called.count("parse_file") == 1
-        result = {"parse_result": {}, "semantic_result": {}}
+        result: dict[str, Any] = {"parse_result": {}, "semantic_result": {}}
         await city.engine.supply(run.run_id, "file_parsed", result)
         await city.dispatch.settle()
         assert (await city.engine.get(run.run_id)).status is RunStatus.SUCCEEDED
@@ -255,6 +263,31 @@ async def test_a_corrupt_run_fails_alone(damage: bytes) -> None:
             assert (await city.engine.get(sound.run_id)).status is RunStatus.SUCCEEDED
 
 
+async def test_data_that_was_damaged_in_the_journal_is_not_handed_over() -> None:
+    journal = MemoryJournal()
+    async with JourneyCity(journal) as city:
+        with bound(USER):
+            dies(city, "parse_file", times=1)
+            accepted = await city.engine.start("data_mash_flow", {"file_id": "f1"})
+            with pytest.raises(PowerCut):
+                await city.dispatch.settle()
+            facts = journal._facts[accepted.run_id]
+            damaged = {"validation_status": "valid", "storage_location": "files/f1"}
+            for index, fact in enumerate(map(decode, facts)):
+                if isinstance(fact, MilestoneSucceeded):
+                    facts[index] = encode(replace(fact, output=damaged))
+                if isinstance(fact, MilestoneBegan) and fact.path == "file_parsed":
+                    del facts[index:]
+            row = journal._rows[accepted.run_id]
+            journal._rows[accepted.run_id] = replace(row, next_seq=len(facts))
+            await city.reboot()
+            await city.dispatch.settle()
+
+            run = await city.engine.get(accepted.run_id)
+            assert (run.status, run.reason) == (RunStatus.FAILED, Reason.CONTRACT)
+            assert city.services.called.count("parse_file") == 1
+
+
 async def test_an_engine_that_was_taken_over_writes_nothing_more(inner: Any) -> None:
     async with JourneyCity(inner) as old:
         accepted = await old.engine.start("data_mash_flow", {"file_id": "f1"})
@@ -343,7 +376,7 @@ def slowly(city: JourneyCity, called: asyncio.Event, go: asyncio.Event) -> None:
             await go.wait()
         return await call(*a)
 
-    city.services.call = slow  # type: ignore[method-assign]
+    city.services.call = slow  # type: ignore[method-assign, assignment]
 
 
 @pytest.mark.parametrize("guarded", [False, True])
@@ -381,6 +414,45 @@ async def test_a_run_accepted_but_not_begun_at_closing_is_no_crash(inner: Any) -
         assert (run.milestones[0].crashes, run.milestones[0].attempts) == (0, 2)
 
 
+async def test_a_result_supplied_while_the_city_closes_is_kept_for_the_next_boot(
+    inner: Any,
+) -> None:
+    async with JourneyCity(inner) as city:
+        make_guarded(city, "parse_file")
+        answer = city.services.answers["parse_file"]
+        dies(city, "parse_file", times=1)
+        accepted = await city.engine.start("data_mash_flow", {"file_id": "f1"})
+        with pytest.raises(PowerCut):
+            await city.dispatch.settle()
+        await city.reboot()
+        await city.dispatch.settle()
+        await city.close()
+        await city.engine.supply(accepted.run_id, "file_parsed", answer({}))
+        await city.boot()
+        await city.dispatch.settle()
+
+        run = await city.engine.get(accepted.run_id)
+        assert run.status is RunStatus.SUCCEEDED
+        assert [m.crashes for m in run.milestones] == [0, 1, 0, 0]
+
+
+async def test_a_run_that_cannot_be_laid_down_is_taken_up_all_the_same(inner: Any) -> None:
+    async with JourneyCity(inner) as city:
+        accepted = await city.engine.start("data_mash_flow", {"file_id": "f1"})
+        append = inner.append
+
+        async def full(*_: Any, **__: Any) -> None:
+            raise DiskFull("the disk is full")
+
+        inner.append = full
+        await city.close()
+        inner.append = append
+        await city.boot()
+        await city.dispatch.settle()
+
+        assert (await city.engine.get(accepted.run_id)).status is RunStatus.SUCCEEDED
+
+
 async def test_a_run_that_is_being_driven_is_not_driven_twice(inner: Any) -> None:
     async with JourneyCity(inner) as city:
         accepted = await city.engine.start("data_mash_flow", {"file_id": "f1"})
@@ -389,6 +461,8 @@ async def test_a_run_that_is_being_driven_is_not_driven_twice(inner: Any) -> Non
         driving = asyncio.create_task(city.dispatch.settle())
         await called.wait()
         await city.driver.advance(accepted.run_id)
+        with pytest.raises(NotOpenForResult, match="at this moment"):
+            await city.engine.supply(accepted.run_id, "file_uploaded", {})
         go.set()
         await driving
 

@@ -309,7 +309,7 @@ async def test_a_supplied_result_ends_a_wait_for_the_next_attempt(city: JourneyC
     accepted = await city.engine.start("data_mash_flow", {"file_id": "f1"})
     await city.dispatch.settle(until=timedelta(0))
 
-    result = {"parse_result": {}, "semantic_result": {}}
+    result: dict[str, Any] = {"parse_result": {}, "semantic_result": {}}
     await city.engine.supply(accepted.run_id, "file_parsed", result)
     await city.dispatch.settle()
 

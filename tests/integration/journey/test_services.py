@@ -11,7 +11,7 @@ from foundations.curator.verification import FaultKind
 from foundations.declarations import service
 from foundations.rooms import Room
 from realms.journey import templates as journey_templates
-from realms.journey.api import Journey, JourneyRun, RunPage, RunStatus, UnknownRun
+from realms.journey.api import Journey, JourneyRun, Reason, RunPage, RunStatus, UnknownRun
 from realms.journey.data_mash import DataMashJourneyOrchestratorService
 from realms.journey.runs import JourneyRunsService, LintReport, TemplateDetail, TemplateList
 from realms.journey.templates import JourneyTemplates, UnknownTemplate
@@ -19,7 +19,7 @@ from realms.solution.api import DataMashOutcome
 from realms.solution.data_mash import DataMashSolutionOrchestratorService
 from smart_city.content_steward.api import FileUnknown
 from tests.support.journey_rooms import open_realms
-from tests.support.journeys import DATA_MASH, USER
+from tests.support.journeys import BEGAN, DATA_MASH, USER
 from utilities.context import CallContext, UserContext, bound
 from utilities.errors import PlatformError
 
@@ -136,12 +136,35 @@ async def test_a_mash_asked_for_again_is_the_same_journey_unless_rerun(
 async def test_a_mash_that_is_not_done_in_time_says_so(
     mash: DataMashSolutionOrchestratorService,
 ) -> None:
-    outcome = await mash.execute_data_mash_flow("f1", wait_seconds=0)
+    outcome = await mash.execute_data_mash_flow("slow1", wait_seconds=0.01)
 
     assert not outcome.success
     assert outcome.error is not None
     assert outcome.error.code == "still_running"
-    assert (await mash.get_data_mash(outcome.journey_id)).journey_id == "data_mash_f1_ada"
+    assert (await mash.get_data_mash(outcome.journey_id)).journey_id == "data_mash_slow1_ada"
+
+
+async def test_a_mash_that_waits_for_a_person_says_so(
+    mash: DataMashSolutionOrchestratorService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = JourneyRun(
+        run_id="run-1",
+        template="data_mash_flow",
+        template_hash="hash",
+        status=RunStatus.WAITING,
+        reason=Reason.AMBIGUOUS,
+        created_at=BEGAN,
+        updated_at=BEGAN,
+    )
+
+    async def stuck(*_: Any, **__: Any) -> JourneyRun:
+        return run
+
+    monkeypatch.setattr(mash._journeys, "get", stuck)
+    outcome = await mash.get_data_mash("run-1")
+
+    assert outcome.error is not None
+    assert (outcome.journey_id, outcome.error.code) == ("run-1", "waiting")
 
 
 async def test_a_mash_of_an_unknown_file_begins_no_journey(

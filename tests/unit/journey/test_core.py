@@ -160,7 +160,7 @@ class Runs(RuleBasedStateMachine):
         stuck = {RunStatus.WAITING, RunStatus.FAILED}
         return [path for path in PATHS if self.run.node(path).status in stuck]
 
-    @precondition(_stuck)
+    @precondition(lambda self: bool(self._stuck()))
     @rule()
     def supply(self) -> None:
         path = self._stuck()[0]

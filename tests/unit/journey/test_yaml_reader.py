@@ -77,10 +77,10 @@ def test_a_number_beyond_64_bits_is_refused(digits: int) -> None:
     ids=["merge-bomb", "lists", "maps", "long-scalar", "long-file", "many-values", "utf-16"],
 )
 def test_a_bomb_is_refused_at_once(source: str | bytes) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     with pytest.raises(UnreadableYaml):
         read_yaml(source)
-    assert time.perf_counter() - begun < 0.5
+    assert time.process_time() - begun < 2
 
 
 def test_the_caps_are_exact() -> None:
