@@ -24,6 +24,7 @@ from utilities.errors import ErrorKind, FieldError, PlatformError
 
 FIELD = "file"
 _WRITTEN_AT_ONCE = 512 * 1024
+_FOLLOWED_AT_ONCE = 64 * 1024
 _LARGEST_HEADER = 16 * 1024
 _MOST_OUTSIDE = 1024 * 1024
 """Bytes before the first and after the last boundary, which nobody needs."""
@@ -158,14 +159,8 @@ class _Form:
 
     def feed(self, chunk: bytes) -> bytes:
         """The bytes of the file that a piece of the body holds."""
-        if self._ended or not self._parts:
-            self._outside += len(chunk)
-            if self._outside > _MOST_OUTSIDE:
-                raise MalformedForm("too much stands outside of the form's parts")
-        try:
-            self._parser.write(chunk)
-        except FormParserError as error:
-            raise MalformedForm("the form is not well-formed (RFC 7578)") from error
+        for start in range(0, len(chunk), _FOLLOWED_AT_ONCE):
+            self._follow(chunk[start : start + _FOLLOWED_AT_ONCE])
         found = b"".join(self._found)
         self._found.clear()
         return found
@@ -176,6 +171,16 @@ class _Form:
             raise MalformedForm("the form ends before its closing boundary")
         if not self._parts:
             raise _misfit("the form has no file")
+
+    def _follow(self, piece: bytes) -> None:
+        if self._ended or not self._parts:
+            self._outside += len(piece)
+            if self._outside > _MOST_OUTSIDE:
+                raise MalformedForm("too much stands outside of the form's parts")
+        try:
+            self._parser.write(piece)
+        except FormParserError as error:
+            raise MalformedForm("the form is not well-formed (RFC 7578)") from error
 
     def _on_part_begin(self) -> None:
         self._parts += 1

@@ -1,8 +1,19 @@
 """The edge's own routes."""
 
+from typing import Annotated, Any
+
 import pytest
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field
 
 from foundations.curator.health import HealthStatus
+from foundations.experience.edge import (
+    TheRegistry,
+    TheSettings,
+    Trace,
+    described_body,
+    strict_body,
+)
 from foundations.rooms import Room
 from tests.support.small_city import SmallCity
 
@@ -78,3 +89,54 @@ def test_routes_without_a_router_are_a_fault(
 
     [fault] = city.registry.faults()
     assert fault.subject == "foundations.experience.routes"
+
+
+def test_routes_of_a_room_are_served(city: SmallCity) -> None:
+    city.application.include(Room("smart_city.city_manager", "smart_city"))
+
+    answer = city.client.get("/api/city/boot")
+
+    assert answer.json()["code"] == "not_registered"  # the route is there, its service is not
+
+
+class Fence(BaseModel):
+    posts: int = Field(ge=1)
+
+
+router = APIRouter()
+
+
+@router.post("/fences", openapi_extra=described_body(Fence))
+async def build(
+    fence: Annotated[Fence, Depends(strict_body(Fence))],
+    registry: TheRegistry,
+    settings: TheSettings,
+    trace: Trace,
+) -> dict[str, Any]:
+    return {
+        "posts": fence.posts,
+        "registered": len(registry.entries()),
+        "limit": settings.max_body_bytes,
+        "sent": trace.sent,
+    }
+
+
+@pytest.mark.parametrize(
+    ("headers", "sent"),
+    [({}, False), ({"X-Trace-ID": "abc"}, True), ({"X-Trace-ID": "not one"}, False)],
+)
+def test_route_gets_what_it_asks_for(city: SmallCity, headers: dict[str, str], sent: bool) -> None:
+    city.application.asgi.include_router(router)
+
+    answer = city.client.post("/fences", json={"posts": 3}, headers=headers)
+
+    assert answer.json() == {"posts": 3, "registered": 3, "limit": 100_000, "sent": sent}
+
+
+def test_strict_body_of_another_form_is_pointed_at(city: SmallCity) -> None:
+    city.application.asgi.include_router(router)
+
+    answer = city.client.post("/fences", json={"posts": 0})
+
+    assert answer.status_code == 422
+    assert [error["pointer"] for error in answer.json()["errors"]] == ["/posts"]

@@ -110,6 +110,16 @@ def test_public_apis_are_in_it_and_others_are_not(document: dict[str, Any]) -> N
     )
 
 
+def test_document_is_made_once_and_again_when_a_service_joins(city: SmallCity) -> None:
+    application = city.application.asgi
+    first = application.openapi()
+    assert application.openapi() is first
+
+    city.registry.register(ShadingService(), Room("shading", "shading"))
+
+    assert "/api/shading/shading_service/get_shade" in application.openapi()["paths"]
+
+
 def test_equal_names_of_unequal_schemas_do_not_meet(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     colours = [name for name in schemas if name.split(".")[-1] == "Colour"]
