@@ -93,11 +93,11 @@ def serving(
 
 
 def clean_environment() -> dict[str, str]:
-    """This process's environment without settings of the city."""
+    """A user's environment: no settings of the city, and bytecode is kept for the next start."""
     return {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("CIVITAS_", "CLOUD_READY_"))
+        if not name.startswith(("CIVITAS_", "CLOUD_READY_", "PYTHONDONTWRITEBYTECODE"))
     }
 
 
