@@ -376,7 +376,7 @@ def slowly(city: JourneyCity, called: asyncio.Event, go: asyncio.Event) -> None:
             await go.wait()
         return await call(*a)
 
-    city.services.call = slow  # type: ignore[method-assign, assignment]
+    city.services.call = slow  # type: ignore[method-assign, assignment]  # slow once
 
 
 @pytest.mark.parametrize("guarded", [False, True])

@@ -115,8 +115,8 @@ async def test_four_milestones_take_five_commits(city: JourneyCity) -> None:
         commits.append("append")
         await append(*a, **k)
 
-    city.journal.create = counted_create  # type: ignore[method-assign]
-    city.journal.append = counted_append  # type: ignore[method-assign]
+    city.journal.create = counted_create  # type: ignore[method-assign]  # of this one journal
+    city.journal.append = counted_append  # type: ignore[method-assign]  # of this one journal
     await run_through(city)
 
     assert commits == ["create", *["append"] * 4]
