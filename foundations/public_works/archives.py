@@ -71,14 +71,6 @@ def names(path: Path, limits: ArchiveLimits = DEFAULT_LIMITS) -> tuple[str, ...]
         return tuple(info.filename for info in _opened(file, limits).infolist())
 
 
-def read_entry(path: Path, name: str, limit: int) -> bytes:
-    """At most `limit` bytes of one entry."""
-    with path.open("rb") as file, _explained(name):
-        archive = _opened(file, DEFAULT_LIMITS)
-        with archive.open(name) as entry:
-            return entry.read(limit)
-
-
 def walk(path: Path, limits: ArchiveLimits = DEFAULT_LIMITS) -> Iterator[Piece]:
     """Every entry's bytes, nested archives included, inflated under `limits`.
 

@@ -1,5 +1,6 @@
 """Children that misbehave: `python -m tests.support.children`, told how on standard input."""
 
+import fcntl
 import json
 import os
 import signal
@@ -37,7 +38,9 @@ def main() -> int:  # noqa: C901 - a list of cases
             os.write(2, b"x" * 300_000)
             os.write(1, json.dumps({"result": "heard"}).encode())
         case "grandchild":
-            subprocess.Popen(["sleep", "600"], stdin=subprocess.DEVNULL)
+            lock = os.open(request["lock"], os.O_RDWR)
+            fcntl.flock(lock, fcntl.LOCK_EX)  # held until this process and its child have ended
+            subprocess.Popen(["sleep", "600"], stdin=subprocess.DEVNULL, pass_fds=[lock])
             time.sleep(600)
         case "environment":
             told = {"environment": dict(os.environ), "path": sys.path}

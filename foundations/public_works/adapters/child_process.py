@@ -15,6 +15,7 @@ from loguru import logger
 
 import foundations
 from foundations.public_works.parsers import Parsers
+from foundations.public_works.parsing.child import MEMORY_EXIT
 from foundations.public_works.parsing.faults import (
     ParseMemoryExceeded,
     ParserCrashed,
@@ -30,7 +31,6 @@ from foundations.public_works.parsing.models import (
 from foundations.public_works.settings import Settings
 
 _CHILD = "foundations.public_works.parsing.child"
-_MEMORY_EXIT = 86
 _ANSWER_LIMIT = 4 * 1024 * 1024
 _NOISE_LIMIT = 64 * 1024
 _OUT_OF_MEMORY = (b"memory allocation of", b"MemoryError", b"bad_alloc", b"Cannot allocate memory")
@@ -97,7 +97,7 @@ async def run_in_child(module: str, request: dict[str, Any], limits: ChildLimits
 
 
 class ChildProcessParsers(Parsers):
-    """Parses each file in a process of its own."""
+    """Parses each file in a process of its own, as many at once as there are processors."""
 
     def __init__(self, *, settings: Settings) -> None:
         self._limits = ChildLimits(
@@ -105,6 +105,7 @@ class ChildProcessParsers(Parsers):
             memory_bytes=settings.parse_memory_bytes,
             wall_seconds=settings.parse_wall_seconds,
         )
+        self._places = asyncio.Semaphore(max(2, os.cpu_count() or 2))
 
     async def parse(
         self, path: Path, output: Path, *, name: str, options: ParseOptions = DEFAULT
@@ -116,7 +117,7 @@ class ChildProcessParsers(Parsers):
             "name": name,
             "options": options.model_dump(mode="json"),
         }
-        return ParseResult.model_validate(await run_in_child(_CHILD, request, self._limits))
+        return ParseResult.model_validate(await self._run(request))
 
     async def find_insights(
         self, parsed: ParseResult, artifacts: Mapping[str, Path]
@@ -126,7 +127,12 @@ class ChildProcessParsers(Parsers):
             "parsed": parsed.model_dump(mode="json"),
             "artifacts": {name: str(path.absolute()) for name, path in artifacts.items()},
         }
-        return InsightsResult.model_validate(await run_in_child(_CHILD, request, self._limits))
+        return InsightsResult.model_validate(await self._run(request))
+
+    async def _run(self, request: dict[str, Any]) -> Any:
+        """Wait for a place, then work; the time limit counts from there."""
+        async with self._places:
+            return await run_in_child(_CHILD, request, self._limits)
 
 
 async def _conversation(child: asyncio.subprocess.Process, told: bytes) -> tuple[bytes, bytes]:
@@ -175,7 +181,7 @@ def _understood(code: int, answer: bytes, noise: bytes, limits: ChildLimits) -> 
     )
     if code == -signal.SIGXCPU:
         raise _too_slow(f"{limits.cpu_seconds} s of processor time")
-    if code in (_MEMORY_EXIT, -signal.SIGKILL) or any(w in noise for w in _OUT_OF_MEMORY):
+    if code in (MEMORY_EXIT, -signal.SIGKILL) or any(w in noise for w in _OUT_OF_MEMORY):
         raise ParseMemoryExceeded(
             f"reading the file needs more than {limits.memory_bytes // 1024**2} MiB of memory",
             hint="split the file, or raise CIVITAS_PARSE_MEMORY_BYTES",

@@ -11,7 +11,8 @@ from typing import Any
 from foundations.public_works.parsing import faults
 from utilities.errors import PlatformError
 
-_MEMORY_EXIT = 86
+MEMORY_EXIT = 86
+"""The exit code of a child that ran out of memory."""
 
 
 def main() -> int:
@@ -27,7 +28,7 @@ def main() -> int:
     try:
         reply = perform(request)
     except MemoryError:
-        return _MEMORY_EXIT
+        return MEMORY_EXIT
     with os.fdopen(answer, "wb") as out:
         out.write(json.dumps(reply, allow_nan=False).encode())
     return 0

@@ -30,6 +30,7 @@ MAX_COLUMNS = 4_096
 _DELIMITERS = ",;\t|"
 _SAMPLE_ROWS = 200
 _CHUNK_ROWS = 50_000
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LIKE_DATA = re.compile(r"\s*(?:[+-]?[\d.,]+(?:[eE][+-]?\d+)?|\d{4}-\d\d-\d\d.*)\s*")
 
 Row = list[str]
@@ -69,7 +70,7 @@ def unique_names(names: Iterable[str], notes: Notes, *, line: int = 1) -> list[s
     taken: set[str] = set()
     made: list[str] = []
     for number, raw in enumerate(names, start=1):
-        name = " ".join(raw.split())[:200] or f"column_{number}"
+        name = _CONTROL.sub("", " ".join(raw.split()))[:200] or f"column_{number}"
         if not raw.strip():
             notes.add("headers without a name", f"column {number} is called {name}", line=line)
         unique, copy = name, 2

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,14 @@ from foundations.public_works.parsing.models import (
     ParseResult,
 )
 from foundations.public_works.parsing.profiles import column_type, scalar
+from foundations.public_works.parsing.statistics import Numbers
 from foundations.public_works.parsing.table_words import plain
 
 _ROWS_SHOWN = 20
 _LEAST_FOR_OUTLIERS = 8
 _LEAST_FOR_CORRELATION = 8
 _LEAST_CORRELATION = 0.5
+_RANKED = 100_000
 _COLUMNS_COMPARED = 60
 _LEAST_EXPLAINED = 0.14  # eta squared that Cohen (1988) calls a large effect
 _MOST_GROUPS = 20
@@ -165,40 +168,60 @@ def _correlations(frame: pl.DataFrame, name: str) -> Iterator[Insight]:
         both = columns[left].is_not_null() & columns[right].is_not_null()
         x = columns[left].filter(both).to_numpy()
         y = columns[right].filter(both).to_numpy()
-        n = len(x)
-        if n < _LEAST_FOR_CORRELATION or len(np.unique(x)) < 3 or len(np.unique(y)) < 3:
+        if len(x) < _LEAST_FOR_CORRELATION:
             continue
-        r, rho = statistics.pearson(x, y), statistics.spearman(x, y)
-        p = statistics.correlation_p_value(r, n)
-        if abs(r) < _LEAST_CORRELATION or p > 0.01 / len(pairs):
-            continue
-        yield _correlated(frame, name, (left, right), {"r": r, "rho": rho, "n": n, "p": p})
+        found = _coefficient(x, y, least_p=0.01 / len(pairs))
+        if found is not None:
+            yield _correlated(frame, name, (left, right), found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Coefficient:
+    """A correlation worth telling: by Pearson where the relation is a line, else by Spearman."""
+
+    measure: str
+    value: float
+    n: int
+    p: float
+    others: dict[str, float]
+
+
+def _coefficient(x: Numbers, y: Numbers, *, least_p: float) -> _Coefficient | None:
+    """The coefficient that is strong and beyond chance; ranks of very long columns are not made."""
+    n, found = len(x), {"pearson_r": statistics.pearson(x, y)}
+    if n <= _RANKED:
+        found["spearman_rho"] = statistics.spearman(x, y)
+    for measure, value in found.items():
+        p = statistics.correlation_p_value(value, n)
+        if abs(value) >= _LEAST_CORRELATION and p <= least_p:
+            return _Coefficient(measure, value, n, p, found)
+    return None
 
 
 def _correlated(
-    frame: pl.DataFrame, name: str, pair: tuple[str, str], found: dict[str, Any]
+    frame: pl.DataFrame, name: str, pair: tuple[str, str], found: _Coefficient
 ) -> Insight:
     """A sentence for two columns; a time column makes it a trend."""
     left, right = pair
-    r, rho, n, p = found["r"], found["rho"], found["n"], found["p"]
-    figures = {"pearson_r": round(r, 6), "spearman_rho": round(rho, 6), "n": n, "p_value": p}
     times = [column for column in pair if column_type(frame[column]) in _TEMPORAL]
-    basis = f"(Pearson r = {r:.3f}, n = {n:,}, {_p(p)})"
+    sign = "Pearson r" if found.measure == "pearson_r" else "Spearman rho"
+    basis = f"({sign} = {found.value:.3f}, n = {found.n:,}, {_p(found.p)})"
     if len(times) == 1:
         other = right if times[0] == left else left
-        moves = "rises" if r > 0 else "falls"
+        moves = "rises" if found.value > 0 else "falls"
         sentence = f"{other} {moves} over time, along {times[0]} {basis}."
         kind = InsightKind.TREND
     else:
-        moves = "rise and fall together" if r > 0 else "move in opposite directions"
+        moves = "rise and fall together" if found.value > 0 else "move in opposite directions"
         sentence = f"{left} and {right} {moves} {basis}."
         kind = InsightKind.CORRELATION
+    rounded = {measure: round(value, 6) for measure, value in found.others.items()}
     return Insight(
         kind=kind,
         sentence=sentence,
-        figures=figures,
+        figures={**rounded, "n": found.n, "p_value": found.p},
         evidence=Evidence(table=name, columns=pair),
-        strength=_bounded(abs(r)),
+        strength=_bounded(abs(found.value)),
     )
 
 
@@ -310,14 +333,14 @@ def _text_profile(series: pl.Series, filled: pl.Series, name: str) -> Insight:
 
 
 def _comparable(frame: pl.DataFrame) -> dict[str, pl.Series]:
-    """Numeric columns, and times as numbers, that can be correlated."""
+    """Numeric columns, and times as numbers, of three different values or more."""
     found: dict[str, pl.Series] = {}
     for series in frame:
         kind = column_type(series)
-        if kind in _NUMERIC:
-            found[series.name] = series.cast(pl.Float64)
-        elif kind in _TEMPORAL:
-            found[series.name] = series.to_physical().cast(pl.Float64)
+        if kind not in _NUMERIC + _TEMPORAL or series.drop_nulls().n_unique() < 3:
+            continue
+        known = series.to_physical() if kind in _TEMPORAL else series
+        found[series.name] = known.cast(pl.Float64)
         if len(found) == _COLUMNS_COMPARED:
             break
     return found

@@ -1,6 +1,7 @@
 """Whatever a child does, its end is told in the platform's words and nothing of it stays."""
 
 import asyncio
+import fcntl
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from foundations.public_works.adapters import child_process
 from foundations.public_works.adapters.child_process import (
     ChildLimits,
     ChildProcessParsers,
@@ -97,32 +99,31 @@ async def test_child_sees_no_settings_and_finds_this_very_code(
     assert answer["path"][0] == str(ROOT)
 
 
-async def test_cancelled_call_leaves_no_process() -> None:
-    running = asyncio.ensure_future(told("grandchild"))
-    group = 0
-    while not group:
+async def test_cancelled_call_leaves_no_process(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    lock.touch()
+    running = asyncio.ensure_future(told("grandchild", lock=str(lock)))
+    while not _held(lock):  # noqa: ASYNC110 - another process holds it
         await asyncio.sleep(0.01)
-        group = _group_of("sleep 600")
 
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
 
-    assert _group_of("sleep 600", group) == 0
+    async with asyncio.timeout(5):
+        while _held(lock):  # noqa: ASYNC110 - another process holds it
+            await asyncio.sleep(0.01)
+    assert not _held(lock)
 
 
-def _group_of(command: str, group: int = 0) -> int:
-    """The process group of a descendant of ours that runs `command`, or 0."""
-    listed = subprocess.run(
-        ["ps", "-eo", "pid,ppid,pgid,stat,args"], capture_output=True, text=True, check=True
-    ).stdout
-    processes = [line.split(None, 4) for line in listed.splitlines()[1:]]
-    children = {pid for pid, parent, *_ in processes if parent == str(os.getpid())}
-    for _, parent, pgid, state, arguments in processes:
-        ours = parent in children or pgid == str(group)
-        if arguments == command and ours and not state.startswith("Z"):
-            return int(pgid)
-    return 0
+def _held(lock: Path) -> bool:
+    """Whether some process holds the lock: the child, or the child of the child."""
+    with lock.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 # --- the parsers behind the port -----------------------------------------------------------------
@@ -146,6 +147,28 @@ async def test_parser_that_needs_too_much_memory_is_stopped(tmp_path: Path) -> N
 
     with pytest.raises(ParseMemoryExceeded):
         await parsers(parse_memory_bytes=256 * 2**20).parse(big, tmp_path, name="big.json")
+
+
+async def test_children_beyond_the_processors_wait_for_a_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running, most = 0, 0
+
+    async def counted(*_: object) -> dict[str, Any]:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0)
+        running -= 1
+        return {"kind": "text", "name": "a", "media_type": "text/plain"}
+
+    monkeypatch.setattr(child_process, "run_in_child", counted)
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    busy = parsers()
+
+    await asyncio.gather(*(busy.parse(tmp_path, tmp_path, name="a") for _ in range(20)))
+
+    assert most == 3
 
 
 async def test_faults_come_out_of_the_child_as_they_were(tmp_path: Path) -> None:

@@ -148,14 +148,6 @@ def test_encrypted_or_unknown_entries_are_damage(file: Path, flags: int, method:
         inspect(file)
 
 
-def test_entry_is_read_up_to_a_limit(file: Path) -> None:
-    file.write_bytes(hostile.zipped({"a": b"words"}))
-
-    assert archives.read_entry(file, "a", 3) == b"wor"
-    with pytest.raises(DamagedArchive):
-        archives.read_entry(file, "b", 3)
-
-
 @pytest.mark.parametrize(
     ("name", "data"),
     [

@@ -213,6 +213,25 @@ def test_trend_is_told_whatever_the_order_of_columns() -> None:
     assert insight.sentence.startswith("n falls over time, along day")
 
 
+def test_curve_that_only_ranks_see_is_told_by_them() -> None:
+    (insight,) = told(
+        {"x": range(40), "y": [-(3.0**n) for n in range(40)]}, InsightKind.CORRELATION
+    )
+
+    assert insight.sentence.startswith("x and y move in opposite directions (Spearman rho = -1.000")
+    assert insight.figures["pearson_r"] == pytest.approx(
+        reference.correlation(range(40), [-(3.0**n) for n in range(40)]), abs=1e-6
+    )
+
+
+def test_very_long_columns_are_not_ranked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table_insights, "_RANKED", 10)
+
+    (insight,) = told({"x": range(40), "y": range(40)}, InsightKind.CORRELATION)
+
+    assert set(insight.figures) == {"pearson_r", "n", "p_value"}
+
+
 def test_noise_correlates_with_nothing() -> None:
     columns = {f"c{n}": NOISE[n * 20 : n * 20 + 20] for n in range(10)}
 
@@ -225,7 +244,7 @@ def test_too_few_or_too_equal_values_correlate_with_nothing() -> None:
 
 
 def test_wide_table_compares_its_first_sixty_numeric_columns() -> None:
-    frame = pl.DataFrame({f"c{n}": [1.0, 2.0] for n in range(70)})
+    frame = pl.DataFrame({f"c{n}": [1.0, 2.0, 3.0] for n in range(70)})
 
     assert len(table_insights._comparable(frame)) == 60
 

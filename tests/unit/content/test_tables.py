@@ -127,6 +127,10 @@ def test_u22_duplicate_and_empty_headers_follow_the_stated_policy(reader: Reader
     ]
 
 
+def test_names_lose_their_control_characters(reader: Reader) -> None:
+    assert reader.csv("\x1b[31mred,two  \twords\n1,2\n").columns == ["[31mred", "two words"]
+
+
 def test_a_thousand_faults_are_a_short_list(reader: Reader) -> None:
     reader.csv("a,b\n1,2\n" + "1\n" * 500 + "1,2\n" * 900)
 
