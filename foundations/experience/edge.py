@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from foundations.curator.registry import Registry
 from foundations.experience.json_bodies import json_object
+from foundations.experience.openapi import example
 from foundations.experience.problems import InvalidRequest, pointer_to
 from foundations.experience.request_heads import check_query
 from foundations.experience.request_tracing import RequestTrace
@@ -121,7 +122,8 @@ def strict_body(model: type[M]) -> Callable[[Request], Awaitable[M]]:
 def described_body(model: type[BaseModel]) -> dict[str, Any]:
     """The `openapi_extra` of a route that reads its body with `strict_body`."""
     schema = model.model_json_schema()
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+    body = {"schema": schema, "example": example(schema, schema)}
+    return {"requestBody": {"required": True, "content": {"application/json": body}}}
 
 
 def session_id_of(request: Request) -> str | None:

@@ -1,6 +1,7 @@
 """The OpenAPI document: the hand-made routes, and an operation for every public API."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -45,6 +46,7 @@ def openapi_document(app: FastAPI, apis: Iterable[Api]) -> dict[str, Any]:
     for api in apis:
         document["paths"].setdefault(api.path, {})["post"] = _operation(api, components)
     document["components"] = {"schemas": dict(sorted(components.schemas.items()))}
+    _give_examples(document)
     return document
 
 
@@ -55,10 +57,11 @@ class Components:
         self.schemas: dict[str, JsonSchema] = {}
         self._names: dict[str, str] = {}
 
-    def adopt(self, schema: JsonSchema, name: str, *, owner: str) -> JsonSchema:
-        """Move a schema and its `$defs` here; a reference to it is returned."""
+    def adopt(self, schema: JsonSchema, untitled: str, *, owner: str) -> JsonSchema:
+        """Move a schema and its `$defs` here, under its title; a reference to it is returned."""
         bare = {key: value for key, value in schema.items() if key != "$defs"}
         definitions = schema.get("$defs", {})
+        name = re.sub(r"[^A-Za-z0-9._-]", "_", bare.get("title", untitled))
         if set(bare) == {"$ref"}:
             name = bare["$ref"].removeprefix(_IN_DEFS)
             bare = definitions[name]
@@ -93,7 +96,7 @@ class Components:
         self, name: str, schema: JsonSchema, definitions: Mapping[str, JsonSchema], owner: str
     ) -> str:
         whole = {n: definitions[n] for n in sorted(_reached(schema, definitions))}
-        identity = json.dumps([name, schema, whole], sort_keys=True)
+        identity = json.dumps(_comparable([name, schema, whole]), sort_keys=True)
         if identity in self._names:
             return self._names[identity]
         free = (n for n in _candidates(name, owner) if n not in self._names.values())
@@ -101,9 +104,8 @@ class Components:
 
 
 def _operation(api: Api, components: Components) -> dict[str, Any]:
-    title = "".join(part.title() for part in api.name.split("_"))
-    given = components.adopt(api.input_schema, f"{title}Arguments", owner=api.service)
-    answered = components.adopt(api.output_schema, f"{title}Result", owner=api.service)
+    given = components.adopt(api.input_schema, "Arguments", owner=api.service)
+    answered = components.adopt(api.output_schema, "Result", owner=api.service)
     body = {"schema": given, "example": example(api.input_schema, api.input_schema)}
     outcome = {
         "type": "object",
@@ -136,11 +138,25 @@ def _operation(api: Api, components: Components) -> dict[str, Any]:
     }
 
 
-def example(schema: JsonSchema, whole: JsonSchema, depth: int = 0) -> Any:
-    """A small value that has the form a schema asks for: only what is required."""
+def _give_examples(document: dict[str, Any]) -> None:
+    """Show what every good answer looks like, where its route does not do so itself."""
+    whole = {"$defs": _redirected(document["components"]["schemas"])}
+    operations = [operation for item in document["paths"].values() for operation in item.values()]
+    for operation in operations:
+        for status, response in operation["responses"].items():
+            media = response.get("content", {}).get("application/json")
+            if status.startswith("2") and media and not {"example", "examples"} & set(media):
+                media["example"] = example(_redirected(media["schema"]), whole)
+
+
+def example(schema: JsonSchema, whole: JsonSchema, within: frozenset[str] = frozenset()) -> Any:
+    """A small value that has the form a schema asks for: only what is required.
+
+    `within` are the definitions it stands in; one that needs itself gets an empty object there.
+    """
     if "$ref" in schema:
         name = schema["$ref"].removeprefix(_IN_DEFS)
-        return example(whole["$defs"][name], whole, depth + 1) if depth < 6 else {}
+        return {} if name in within else example(whole["$defs"][name], whole, within | {name})
     for key in ("examples", "enum"):
         if schema.get(key):
             return schema[key][0]
@@ -149,16 +165,16 @@ def example(schema: JsonSchema, whole: JsonSchema, depth: int = 0) -> Any:
             return schema[key]
     for key in ("anyOf", "oneOf", "allOf"):
         if schema.get(key):
-            return example(schema[key][0], whole, depth + 1)
-    return _plain_example(schema, whole, depth)
+            return example(schema[key][0], whole, within)
+    return _plain_example(schema, whole, within)
 
 
-def _plain_example(schema: JsonSchema, whole: JsonSchema, depth: int) -> Any:
+def _plain_example(schema: JsonSchema, whole: JsonSchema, within: frozenset[str]) -> Any:
     match schema.get("type"):
         case "object":
             properties = schema.get("properties", {})
             wanted = schema.get("required", ())
-            return {name: example(properties.get(name, {}), whole, depth + 1) for name in wanted}
+            return {name: example(properties.get(name, {}), whole, within) for name in wanted}
         case "array":
             return []
         case "integer" | "number":
@@ -193,6 +209,13 @@ def _reached(schema: Any, definitions: Mapping[str, JsonSchema]) -> set[str]:
                 found.add(name)
                 waiting.append(definitions[name])
     return found
+
+
+def _comparable(value: Any) -> Any:
+    """A schema without what FastAPI leaves out and pydantic does not: defaults of null."""
+    if isinstance(value, Mapping):
+        return {k: _comparable(v) for k, v in value.items() if (k, v) != ("default", None)}
+    return [_comparable(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _references(value: Any) -> Iterable[str]:

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 
 from loguru import logger
-from opentelemetry.trace import Span, SpanKind, StatusCode
+from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, StatusCode, use_span
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -39,6 +39,7 @@ class RequestTracing:
         method, path = _escaped(scope["method"]), _escaped_path(scope)
         with (
             bound(CallContext(incoming.trace_id, LOCAL_USER)),
+            use_span(INVALID_SPAN),  # a kept connection may bring the context of its last request
             self._tracing.span(
                 f"HTTP {method}",
                 incoming.trace_id,

@@ -140,6 +140,16 @@ def test_example_of_an_operation_fits_its_schema(document: dict[str, Any]) -> No
     assert post["requestBody"]["required"] is True
 
 
+def test_every_good_answer_has_an_example_that_fits_its_schema(document: dict[str, Any]) -> None:
+    for path, method, operation in operations(document):
+        for status, response in operation["responses"].items():
+            media = response.get("content", {}).get("application/json")
+            if media is None or not status.startswith("2"):
+                continue
+            schema = {**media["schema"], "components": document["components"]}
+            assert Draft202012Validator(schema).is_valid(media["example"]), (path, method)
+
+
 def test_definitions_that_differ_only_further_down_get_names_of_their_own() -> None:
     def schema(width: str) -> dict[str, Any]:
         return {

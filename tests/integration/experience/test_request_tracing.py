@@ -3,9 +3,14 @@
 import re
 
 import pytest
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
+from starlette.types import Message, Receive, Scope, Send
 
+from foundations.experience.request_tracing import RequestTracing
 from tests.support.small_city import SmallCity
+from utilities.observability.distributed_tracing import DistributedTracing
 
 HEX = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = f"00-{HEX}-00f067aa0ba902b7-01"
@@ -85,3 +90,28 @@ def test_answers_are_neither_sniffed_nor_stored(city: SmallCity) -> None:
 
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.anyio
+async def test_span_of_an_earlier_request_on_the_connection_is_no_parent() -> None:
+    tracing, spans = DistributedTracing(), InMemorySpanExporter()
+    tracing.add_processor(SimpleSpanProcessor(spans))
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def receive() -> Message:
+        raise AssertionError("nothing is read")
+
+    async def send(message: Message) -> None:
+        assert message["status"] == 200
+
+    headers = [(b"x-trace-id", b"abc")]
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": headers}
+    with tracing.span("earlier", "abc") as earlier:
+        await RequestTracing(application, tracing=tracing)(scope, receive, send)
+
+    [server] = [span for span in spans.get_finished_spans() if span.kind is SpanKind.SERVER]
+    assert server.parent is not None
+    assert server.parent.span_id != earlier.get_span_context().span_id
+    tracing.close()

@@ -1,0 +1,103 @@
+"""The rooms' own routes, over a whole city in this process."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from foundations.public_works.settings import Settings
+from main import Platform
+from tests.support.oracle import check_problem
+
+pytestmark = pytest.mark.anyio
+
+MASH = "/api/solution/data-mash"
+CSV = b"day,mill,flour_kg\n1,A,10\n2,B,12\n3,A,11\n4,B,13\n"
+BROKEN_PDF = b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog >>\nendobj\ntrailer << /Root 1 0 R >>\n"
+
+
+@pytest.fixture
+async def client(tmp_path: Path) -> AsyncIterator[httpx2.AsyncClient]:
+    async with Platform(Settings(data_dir=tmp_path / "data")) as city:
+        transport = httpx2.ASGITransport(app=city.asgi)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://city") as client:
+            yield client
+
+
+async def uploaded(client: httpx2.AsyncClient, name: str, content: bytes) -> dict[str, Any]:
+    answer = await client.post("/api/files", files={"file": (name, content)})
+    assert answer.status_code == 201, answer.text
+    record: dict[str, Any] = answer.json()["result"]
+    assert answer.headers["Location"] == f"/api/files/{record['file_id']}"
+    return record
+
+
+async def test_file_goes_in_and_comes_out(client: httpx2.AsyncClient) -> None:
+    record = await uploaded(client, "mill.csv", CSV)
+    path = f"/api/files/{record['file_id']}"
+
+    assert (await client.get(path)).json()["result"] == record
+    assert (await client.get("/api/files")).json()["result"]["files"] == [record]
+    whole, part = (
+        await client.get(f"{path}/content"),
+        await client.get(f"{path}/content", headers={"Range": "bytes=0-2"}),
+    )
+    assert (whole.status_code, whole.content) == (200, CSV)
+    assert (part.status_code, part.content) == (206, b"day")
+    assert whole.headers["Content-Type"] == "text/csv"
+    check_problem(await client.get("/api/files/nope/content"), 404, "file_unknown")
+
+
+async def test_mash_is_waited_for_followed_and_found(client: httpx2.AsyncClient) -> None:
+    record = await uploaded(client, "mill.csv", CSV)
+
+    accepted = await client.post(MASH, json={"file_id": record["file_id"]})
+    answer = await client.post(MASH, params={"wait": "50s"}, json={"file_id": record["file_id"]})
+
+    assert (accepted.status_code, answer.status_code) == (202, 200)
+    assert accepted.json()["run_id"]
+    outcome = answer.json()
+    assert outcome["trace_id"] == record["trace_id"]
+    assert (await client.get(f"{MASH}/{outcome['journey_id']}")).json() == outcome
+    run = (await client.get(accepted.headers["Location"])).json()["result"]
+    assert run["status"] == "succeeded"
+    listed = (await client.get("/api/journey/runs?status=succeeded")).json()["result"]["runs"]
+    assert [run["run_id"] for run in listed] == [accepted.json()["run_id"]]
+    found = (await client.get("/api/search?q=flour")).json()["result"]["hits"]
+    assert found[0]["file_id"] == record["file_id"]
+
+
+async def test_mash_that_fails_keeps_its_phases_readable(client: httpx2.AsyncClient) -> None:
+    record = await uploaded(client, "broken.pdf", BROKEN_PDF)
+
+    answer = await client.post(MASH, params={"wait": "1m"}, json={"file_id": record["file_id"]})
+
+    problem = check_problem(answer, 422)
+    assert problem["phases"]["infrastructure"]["status"] == "succeeded"
+    assert problem["phases"]["business_enablement"]["status"] == "failed"
+
+
+async def test_wait_may_be_too_short_or_no_wait_at_all(client: httpx2.AsyncClient) -> None:
+    record = await uploaded(client, "mill.csv", CSV)
+
+    short = await client.post(MASH, params={"wait": "1ms"}, json={"file_id": record["file_id"]})
+    none = await client.post(MASH, params={"wait": "soon"}, json={"file_id": record["file_id"]})
+
+    assert (short.status_code, short.json()["status"]) == (202, "running")
+    check_problem(none, 422, "invalid_request")
+
+
+async def test_city_tells_of_itself(client: httpx2.AsyncClient) -> None:
+    for path, member in (
+        ("/api/city/boot", "stages"),
+        ("/api/city/state", "realms"),
+        ("/api/journey/templates", "templates"),
+        ("/api/journey/templates/data_mash_flow", "text"),
+        ("/api/curator/services", "services"),
+        ("/readyz", "components"),
+    ):
+        answer = await client.get(path)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["result"][member]
