@@ -246,7 +246,7 @@ def _difference(by: pl.Series, series: pl.Series, name: str) -> Iterator[Insight
         .agg(mean=pl.col("value").mean(), n=pl.len())
         .sort("mean", "group", descending=[True, False])
     )
-    if pair.height < 12 or groups.height < 2 or int(groups["n"].min()) < 3:  # type: ignore[arg-type]
+    if pair.height < 12 or groups.height < 2 or min(groups["n"].to_list()) < 3:
         return
     codes = pair["group"].rank("dense").to_numpy().astype(np.intp) - 1
     explained = statistics.explained_by_groups(pair["value"].to_numpy(), codes)
