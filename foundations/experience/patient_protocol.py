@@ -17,7 +17,10 @@ class PatientProtocol(HttpToolsProtocol):
     _size = 0
     _deadline: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(
+        self,
+        transport: asyncio.Transport,  # type: ignore[override]  # as uvicorn declares it
+    ) -> None:
         super().connection_made(transport)
         self._expect_a_head()
 

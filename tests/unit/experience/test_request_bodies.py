@@ -142,9 +142,12 @@ async def test_other_scopes_pass_untouched() -> None:
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         seen.append(scope["type"])
 
-    async def nothing(*_: object) -> Message:
-        return {}
+    async def receive() -> Message:
+        raise AssertionError("nothing is read")
 
-    await BodyGuard(application, limit=1, idle_seconds=1)({"type": "websocket"}, nothing, nothing)  # type: ignore[arg-type]
+    async def send(message: Message) -> None:
+        raise AssertionError("nothing is sent")
+
+    await BodyGuard(application, limit=1, idle_seconds=1)({"type": "websocket"}, receive, send)
 
     assert seen == ["websocket"]
