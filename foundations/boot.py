@@ -44,6 +44,17 @@ class Book(Protocol):
         ...
 
 
+class Works(Protocol):
+    """A service that works by itself, not only when it is called."""
+
+    def working(self) -> AbstractAsyncContextManager[None]:
+        """Work inside the block: entered when the whole city is open, left before any of it closes.
+
+        Leaving lets the work in progress end.
+        """
+        ...
+
+
 OpenStage = Callable[[Book], AbstractAsyncContextManager[None]]
 
 

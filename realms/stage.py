@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from foundations.boot import Book
+from foundations.boot import Book, Works
 from foundations.curator.discovery import realms
 from foundations.curator.registry import Registry
 from foundations.curator.verification import BootRefused
@@ -27,4 +27,6 @@ async def open_stage(book: Book) -> AsyncIterator[None]:
             raise BootRefused(found)
         await book.open(stack)
         registry.seal()
+        for _, worker in registry.implementations(Works):
+            await stack.enter_async_context(worker.working())
         yield

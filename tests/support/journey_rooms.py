@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from foundations.boot import Works
 from foundations.curator.registry import Registry
 from foundations.declarations import Effect, service, soa_api
 from foundations.public_works.adapters.in_process_dispatch import InProcessDispatch
@@ -160,4 +161,6 @@ async def open_realms(folder: Path) -> AsyncIterator[Registry]:
         registry.enrol(solution(), Room("realms.solution", "solution"))
         registry.prepare()
         await registry.open(stack)
+        for _, worker in registry.implementations(Works):
+            await stack.enter_async_context(worker.working())
         yield registry

@@ -248,7 +248,7 @@ class JourneyCity:
             clock=self.clock,
             ids=self.ids,
         )
-        await self._stack.enter_async_context(self.driver)
+        await self._stack.enter_async_context(self.driver.working())
 
     async def reboot(self) -> None:
         """Crash: what was only in memory is gone. Then boot again over what is durable."""

@@ -5,15 +5,15 @@ end of a milestone and the begin of the next are one commit.
 """
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 from loguru import logger
 
+from foundations.boot import Works
 from foundations.public_works.dispatch import Dispatch
 from foundations.public_works.events import Events
 from foundations.public_works.settings import Settings
@@ -75,7 +75,7 @@ class Held:
         return Held(self.plan, self.step.run, replace(self.step, facts=()))
 
 
-class Driver:
+class Driver(Works):
     """Holds the runs that are moving; a waiting one is in the journal and nowhere else."""
 
     def __init__(
@@ -103,29 +103,22 @@ class Driver:
         self.epoch = 0
         self.open = False
 
-    async def __aenter__(self) -> Self:
-        """Take over: earlier writers are fenced off, and every unfinished run goes on."""
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """Take over: earlier writers are fenced off, and every unfinished run goes on.
+
+        At the end begin nothing more, let attempts in progress end, and cut those that take too
+        long.
+        """
         self.epoch = await self._journal.take_epoch()
         self._dispatch.handle(QUEUE, self.advance)
         self.open = True
         await self._resume()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        """Begin nothing more, let attempts in progress end, cut those that take too long."""
-        self.open = False
-        if self._moving:
-            _, late = await asyncio.wait(self._moving, timeout=self._grace)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
-        for held in list(self._held.values()):
-            await self._lay_down(held)
+        try:
+            yield
+        finally:
+            self.open = False
+            await self._drain()
 
     async def take(self, held: Held) -> None:
         """Make the facts of a step durable, and drive the run on from there."""
@@ -179,6 +172,15 @@ class Driver:
         """The plan of the text that a run began with."""
         text = await self._journal.pinned_text(run.start.template_hash)
         return await self._templates.compiled(text)
+
+    async def _drain(self) -> None:
+        if self._moving:
+            _, late = await asyncio.wait(self._moving, timeout=self._grace)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        for held in list(self._held.values()):
+            await self._lay_down(held)
 
     async def _drive(self, run_id: str) -> None:
         try:
