@@ -1,4 +1,6 @@
-"""What every test shares."""
+"""What every test shares, and what a run of all tests does that a run of some does not."""
+
+import os
 
 import pytest
 
@@ -7,3 +9,24 @@ import pytest
 def anyio_backend() -> str:
     """Async tests run on asyncio."""
     return "asyncio"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Measure coverage when all tests run; some tests cannot cover everything."""
+    coverage = config.pluginmanager.getplugin("_cov")
+    if coverage is None or hasattr(config, "workerinput") or all_tests(config):
+        return
+    if not any(argument.startswith("--cov") for argument in config.invocation_params.args):
+        coverage.options.no_cov = True
+        coverage.cov_controller.cov.stop()
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """As many workers as processors, four at most, when all tests run; else none."""
+    return min(4, len(os.sched_getaffinity(0))) if all_tests(config) else 0
+
+
+def all_tests(config: pytest.Config) -> bool:
+    """Whether the command line picks no tests: plain `pytest`, with or without ways of showing."""
+    picked = (config.option.keyword, config.option.markexpr, config.option.collectonly)
+    return config.args_source is pytest.Config.ArgsSource.TESTPATHS and not any(picked)
