@@ -41,7 +41,7 @@ class SpellingAgent:
         """Ask the model until it answers in words."""
         declared = agent_of(type(self))
         assert declared is not None
-        messages = (
+        messages: tuple[Message, ...] = (
             Message(speaker=Speaker.SYSTEM, text=declared.instructions),
             Message(speaker=Speaker.USER, text=question),
         )
