@@ -14,7 +14,9 @@ from foundations.public_works.semantics import Manifest, SemanticResult, edges_o
 from foundations.public_works.threads import in_thread
 from foundations.public_works.workspaces import workspace
 from realms.business_enablement.api import ContentAnalysis, ParsedFile
+from realms.business_enablement.quality import quality_of
 from smart_city.content_steward.api import ContentSteward, FileRecord
+from smart_city.data_steward.api import DataSteward
 from utilities.context import UserContext, current
 
 
@@ -26,12 +28,14 @@ class ContentAnalysisOrchestrator(ContentAnalysis):
         self,
         *,
         steward: ContentSteward,
+        data: DataSteward,
         parsers: Parsers,
         embedder: Embedder,
         objects: ObjectStore,
         folder: DataFolder,
     ) -> None:
         self._steward = steward
+        self._data = data
         self._parsers = parsers
         self._embedder = embedder
         self._objects = objects
@@ -48,7 +52,8 @@ class ContentAnalysisOrchestrator(ContentAnalysis):
         """Parse one stored file in a child process with limits, and embed what it says.
 
         Tables, passages and vectors go to the object store, under keys made from the file's id, so
-        that doing it again overwrites them with the same.
+        that doing it again overwrites them with the same. The data steward is told how good the
+        data is.
 
         Raises:
             FileUnknown, FileNotStored: there is no such file to read.
@@ -64,6 +69,7 @@ class ContentAnalysisOrchestrator(ContentAnalysis):
                 )
             meant = await self._understood(record, parsed, output)
             await self._stored(record, parsed, meant, output)
+        await self._data.record_quality(file_id, quality_of(parsed))
         return ParsedFile(parse_result=parsed, semantic_result=meant, trace_id=current().trace_id)
 
     async def _understood(

@@ -21,11 +21,14 @@ from foundations.public_works.settings import Settings
 from realms.business_enablement.content_analysis import ContentAnalysisOrchestrator
 from realms.business_enablement.insights import InsightsOrchestrator
 from smart_city.content_steward.api import FileRecord, FileStatus, FileUnknown
+from smart_city.data_steward.governance import DataStewardService
+from smart_city.data_steward.records import DataRecords
 from utilities.clock import SystemClock
 from utilities.context import current
 from utilities.ids import TimeSortableIds
 
 MIGRATIONS = Path(__file__).parents[2] / "foundations" / "public_works" / "migrations"
+DATA_STEWARD = Path(__file__).parents[2] / "smart_city" / "data_steward" / "migrations"
 EMBEDDER = WordLlamaEmbedder()
 
 
@@ -89,6 +92,7 @@ class World:
     insights: InsightsOrchestrator
     metadata: ContentMetadataAbstraction
     index: FakeIndex
+    data: DataStewardService
 
     async def mash(self, file_id: str, name: str, data: bytes) -> Any:
         """The three milestones of content, one after the other."""
@@ -108,6 +112,7 @@ async def content_world(data_dir: Path) -> AsyncIterator[World]:
         database = SqliteDatabase(folder=folder)
         await stack.enter_async_context(database)
         await database.migrate("public_works", MIGRATIONS)
+        await database.migrate("data_steward", DATA_STEWARD)
         yield _built(settings, folder, database)
 
 
@@ -115,6 +120,7 @@ def _built(settings: Settings, folder: DataFolder, database: SqliteDatabase) -> 
     objects = LocalObjectStore(folder=folder)
     steward: Any = FakeSteward(objects)
     parsers = ChildProcessParsers(settings=settings)
+    data = DataStewardService(records=DataRecords(database=database), clock=SystemClock())
     index = FakeIndex()
     metadata = ContentMetadataAbstraction(
         records=ContentRecords(database=database), objects=objects, clock=SystemClock()
@@ -126,9 +132,15 @@ def _built(settings: Settings, folder: DataFolder, database: SqliteDatabase) -> 
         objects=objects,
         steward=steward,
         analysis=ContentAnalysisOrchestrator(
-            steward=steward, parsers=parsers, embedder=EMBEDDER, objects=objects, folder=folder
+            steward=steward,
+            data=data,
+            parsers=parsers,
+            embedder=EMBEDDER,
+            objects=objects,
+            folder=folder,
         ),
         insights=InsightsOrchestrator(steward=steward, parsers=parsers, objects=objects),
         metadata=metadata,
         index=index,
+        data=data,
     )

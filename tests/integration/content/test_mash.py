@@ -261,3 +261,14 @@ async def test_meaning_is_closer_than_spelling() -> None:
     sea, ocean, season = await EMBEDDER.embed(["the sea", "the ocean", "the season"])
 
     assert float(sea @ ocean) > float(sea @ season)
+
+
+async def test_data_steward_is_told_how_good_the_data_is(world: World) -> None:
+    await world.mash("f1", "readings.csv", b"a,b\n1,x\n,y\n2,\n2,\n")
+
+    quality = (await world.data.get_quality("f1")).report
+
+    assert quality.completeness == 1 - 3 / 8
+    assert quality.measures["rows"] == 4
+    assert quality.measures["missing_values"] == 3
+    assert quality.measures["duplicate_rows"] == 1
