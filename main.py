@@ -10,8 +10,6 @@ from foundations.boot import Boot, BootReport, Stage
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-    from foundations.curator.registry import Registry
-    from foundations.di_container import DIContainer
     from foundations.public_works.settings import Settings
 
 STAGES = (
@@ -26,7 +24,7 @@ STAGES = (
 
 
 class Platform:
-    """The city: enter it to boot, leave it to stop. `registry` and `di_container` find everything."""
+    """The city: enter it to boot, leave it to stop; `registry` and `di_container` find all."""
 
     def __init__(self, settings: "Settings") -> None:
         from foundations.curator.registry import Registry
@@ -68,7 +66,7 @@ class Platform:
 
 
 def create_app() -> "ASGIApp":
-    """A web application that boots the city in its lifespan: `uvicorn --factory main:create_app`."""
+    """The web application that boots in its lifespan: `uvicorn --factory main:create_app`."""
     from foundations.experience.lifespan import CityApplication
     from foundations.public_works.settings import Settings
 

@@ -3,13 +3,12 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from foundations.public_works.content_metadata import ContentMetadataAbstraction
-
 from foundations.boot import Book
 from foundations.curator.discovery import roles
 from foundations.curator.registry import Registry
 from foundations.experience.road import RoadSocket
 from foundations.experience.rooms import join
+from foundations.public_works.content_metadata import ContentMetadataAbstraction
 from foundations.rooms import Room
 from smart_city.communication_director.api import CommunicationDirector
 from smart_city.librarian.api import Librarian

@@ -1,4 +1,4 @@
-"""The semantic layer: contents, their passages with vectors, and the graph."""  # noqa: INP001 - alembic revisions are no package
+"""The semantic layer: contents, their passages with vectors, and the graph."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Files of both tracks."""  # noqa: INP001 - alembic revisions are no package and begin with a number
+"""Files of both tracks."""
 
 import sqlalchemy as sa
 from alembic import op

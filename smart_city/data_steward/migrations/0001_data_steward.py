@@ -1,4 +1,4 @@
-"""Policy decisions, quality and lineage."""  # noqa: INP001 - alembic revisions are no package and begin with a number
+"""Policy decisions, quality and lineage."""
 
 import sqlalchemy as sa
 from alembic import op

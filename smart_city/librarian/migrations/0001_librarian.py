@@ -1,4 +1,4 @@
-"""Entries, passages, and the full text index over the passages."""  # noqa: INP001 - alembic revisions are no package and begin with a number
+"""Entries, passages, and the full text index over the passages."""
 
 import sqlalchemy as sa
 from alembic import op

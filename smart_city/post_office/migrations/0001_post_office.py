@@ -1,4 +1,4 @@
-"""Events, the subscriptions they go to, and what is on its way."""  # noqa: INP001 - alembic revisions are no package and begin with a number
+"""Events, the subscriptions they go to, and what is on its way."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Sessions."""  # noqa: INP001 - alembic revisions are no package and begin with a number
+"""Sessions."""
 
 import sqlalchemy as sa
 from alembic import op
