@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import typer
 
+from foundations.boot import Works
 from foundations.curator.catalogue import Catalogue
 from foundations.curator.entries import Entry, Kind
 from foundations.experience.application import Application
@@ -59,10 +60,11 @@ async def stages(city: Platform) -> str:
                 code(stage.name),
                 _and_parts(listed(entry.name for entry in entries if entry.listed), parts),
                 listed(entry.name for entry in entries if _holds_something(entry)),
+                listed(entry.name for entry in entries if Works in entry.cls.__mro__),
             ]
         )
     given = listed(entry.name for entry in _shown(city) if not _stage_of(entry))
-    head = ["", "stage", "enrols", "opens, and closes in reverse"]
+    head = ["", "stage", "enrols", "opens, and closes in reverse", "works by itself"]
     return f"Before the first stage `main.py` gives: {given}.\n\n{table(head, rows)}"
 
 
