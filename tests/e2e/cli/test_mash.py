@@ -1,11 +1,23 @@
 """`mash` on real files: insights to read or as JSON, here and through a running server."""
 
 import json
+import signal
+import sqlite3
+import subprocess
+from contextlib import closing
 from pathlib import Path
 
+import httpx2
 import pytest
 
-from tests.support.processes import ROOT, civitas, serving
+from tests.support.processes import (
+    FROM_CHECKOUT,
+    PATIENCE,
+    ROOT,
+    civitas,
+    clean_environment,
+    serving,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -130,3 +142,35 @@ def test_running_server_is_used_and_gives_the_same(tmp_path: Path) -> None:
 
 def insights(outcome: dict[str, dict[str, dict[str, object]]]) -> object:
     return outcome["phases"]["insights"]["milestones"]
+
+
+def test_ctrl_c_ends_quietly_and_the_run_goes_on_at_the_next_start(tmp_path: Path) -> None:
+    folder = tmp_path / "city"
+    command = [*FROM_CHECKOUT, "mash", str(DECLARATION), "--data-dir", str(folder)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, env=clean_environment()) as mash:
+        while not accepted(folder / "city.sqlite3"):
+            assert mash.poll() is None
+        mash.send_signal(signal.SIGINT)
+        _, said = mash.communicate(timeout=PATIENCE)
+
+    assert (mash.returncode, said) == (130, b"interrupted\n")
+    with serving(folder) as server:
+        (run,) = httpx2.get(f"{server.url}/api/journey/runs").json()["result"]["runs"]
+        outcome = httpx2.post(
+            f"{server.url}/api/solution/data-mash?wait=30s",
+            json={"file_id": run["alias"].split("_")[2]},
+            timeout=PATIENCE,
+        )
+    assert outcome.json()["success"]
+    assert outcome.json()["journey_id"] == run["alias"]
+
+
+def accepted(database: Path) -> bool:
+    """Whether a city's journal holds a run."""
+    if not database.exists():
+        return False
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as reader:
+        try:
+            return bool(reader.execute("SELECT count(*) FROM journey_runs").fetchone()[0])
+        except sqlite3.OperationalError:
+            return False  # its tables are still being made
