@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from foundations.boot import Boot, BootReport, Stage
+from foundations.boot import Boot, BootReport, Stage, Works
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -24,9 +24,12 @@ STAGES = (
 
 
 class Platform:
-    """The city: enter it to boot, leave it to stop; `registry` and `di_container` find all."""
+    """The city: enter it to boot, leave it to stop; `registry` and `di_container` find all.
 
-    def __init__(self, settings: "Settings") -> None:
+    A city that is not `working` answers, and leaves what waits to be done where it is.
+    """
+
+    def __init__(self, settings: "Settings", *, working: bool = True) -> None:
         from foundations.curator.registry import Registry
         from foundations.di_container import DIContainer
         from utilities.clock import SystemClock
@@ -40,12 +43,15 @@ class Platform:
         given = (settings, report, SystemClock(), TimeSortableIds(), DistributedTracing())
         for instance in (*given, self.di_container):
             self.registry.add(instance)
+        self._working = working
         self._boot = Boot(STAGES, self.registry, report)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             await self._boot.run(stack)
+            for _, worker in self.registry.implementations(Works) if self._working else ():
+                await stack.enter_async_context(worker.working())
             self._stack = stack.pop_all()
         return self
 

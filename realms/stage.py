@@ -1,9 +1,9 @@
-"""Opens the realms, last: joins them, verifies the whole city, and only then lets work begin."""
+"""Opens the realms, last: joins them, verifies the whole city, and only then opens them."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from foundations.boot import Book, Works
+from foundations.boot import Book
 from foundations.curator.discovery import realms
 from foundations.curator.registry import Registry
 from foundations.curator.verification import BootRefused
@@ -27,6 +27,4 @@ async def open_stage(book: Book) -> AsyncIterator[None]:
             raise BootRefused(found)
         await book.open(stack)
         registry.seal()
-        for _, worker in registry.implementations(Works):
-            await stack.enter_async_context(worker.working())
         yield

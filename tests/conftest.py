@@ -14,7 +14,9 @@ def anyio_backend() -> str:
 def pytest_configure(config: pytest.Config) -> None:
     """Measure coverage when all tests run; some tests cannot cover everything."""
     coverage = config.pluginmanager.getplugin("_cov")
-    if coverage is None or hasattr(config, "workerinput") or all_tests(config):
+    if coverage is None or coverage.options.no_cov or hasattr(config, "workerinput"):
+        return
+    if all_tests(config):
         return
     if not any(argument.startswith("--cov") for argument in config.invocation_params.args):
         coverage.options.no_cov = True

@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,6 +13,7 @@ import httpx2
 from foundations.curator.catalogue import Catalogue
 from foundations.curator.registry import Registry
 from foundations.experience.lifespan import Serves
+from foundations.experience.need import Need
 from foundations.experience.road import CityRequest, InsideRequest, RoadSocket
 from foundations.public_works.data_folder import DataFolder, DataFolderInUse, holder_of
 from foundations.public_works.settings import Settings
@@ -22,6 +23,9 @@ from utilities.suggest import did_you_mean
 
 Json = dict[str, Any]
 
+PATIENCE = 5.0
+"""Seconds to wait for a process that holds the data folder and is about to serve, or to leave."""
+
 
 class City(Serves, Protocol):
     """A booted city and what is registered in it."""
@@ -30,7 +34,12 @@ class City(Serves, Protocol):
     def registry(self) -> Registry: ...
 
 
-CityFactory = Callable[[Settings], AbstractAsyncContextManager[City]]
+class CityFactory(Protocol):
+    """Makes a city that boots when it is entered."""
+
+    def __call__(
+        self, settings: Settings, *, working: bool = True
+    ) -> AbstractAsyncContextManager[City]: ...
 
 
 class CityUnreachable(PlatformError):
@@ -140,32 +149,38 @@ class HttpClient(CityClient):
 
 @asynccontextmanager
 async def connect(
-    factory: CityFactory, settings: Settings, *, needs_data: bool = True, patience: float = 5.0
+    factory: CityFactory,
+    settings: Settings,
+    *,
+    need: Need = Need.WORKING,
+    patience: float = PATIENCE,
 ) -> AsyncIterator[CityClient]:
     """The city of a data folder: the server that holds it, else one booted here for the block.
 
-    Without need of the data, the city booted here stands on an empty folder of its own.
+    What the city is needed for says how one booted here stands: see `Need`.
 
     Raises:
         DataFolderInUse: another process holds the folder and serves nothing for `patience` seconds.
     """
-    holder = await _settled_holder(settings.data_dir, patience if needs_data else 0)
+    holder = await settled_holder(
+        settings.data_dir, patience=0 if need is Need.NOTHING else patience
+    )
     if holder is not None and holder.url:
         async with HttpClient.connected(holder.url) as client:
             yield client
-    elif not needs_data:
+    elif need is Need.NOTHING:
         with tempfile.TemporaryDirectory(prefix="civitas-") as empty:
             elsewhere = settings.model_copy(update={"data_dir": Path(empty)})
-            async with factory(elsewhere) as city:
+            async with factory(elsewhere, working=False) as city:
                 yield InProcessClient(city.registry)
     elif holder is None:
-        async with factory(settings) as city:
+        async with factory(settings, working=need is Need.WORKING) as city:
             yield InProcessClient(city.registry)
     else:
         raise holder
 
 
-async def _settled_holder(data_dir: Path, patience: float) -> DataFolderInUse | None:
+async def settled_holder(data_dir: Path, *, patience: float = PATIENCE) -> DataFolderInUse | None:
     """Who holds the folder, waiting a little for one who is about to serve or to leave."""
     deadline = asyncio.get_running_loop().time() + patience
     while True:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from foundations.experience.need import Need
 from foundations.experience.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -53,12 +54,9 @@ class Invocation:
         work: "Callable[[CityClient, Settings], Awaitable[T]]",
         *,
         data_dir: Path | None,
-        needs_data: bool = True,
+        need: Need = Need.WORKING,
     ) -> T:
-        """Run `work` with a client of the city: the running server's, or one booted here.
-
-        Without need of its data, a city booted here leaves the data folder alone.
-        """
+        """Run `work` with a client of the city: the running server's, or one booted here."""
         from foundations.experience.client import connect
         from utilities.observability.logs import configure_logs
 
@@ -66,7 +64,7 @@ class Invocation:
         configure_logs(level="DEBUG" if self.debug else "ERROR")
 
         async def connected() -> T:
-            async with connect(self.platform, settings, needs_data=needs_data) as client:
+            async with connect(self.platform, settings, need=need) as client:
                 return await work(client, settings)
 
         return asyncio.run(connected())
@@ -78,11 +76,11 @@ class Invocation:
         arguments: Mapping[str, object] | None = None,
         *,
         data_dir: Path | None = None,
-        needs_data: bool = True,
+        need: Need = Need.READING,
     ) -> dict[str, Any]:
         """The result of one public API of the city."""
 
         async def call(client: "CityClient", _settings: "Settings") -> dict[str, Any]:
             return await client.call(service, api, arguments or {})
 
-        return self.with_city(call, data_dir=data_dir, needs_data=needs_data)
+        return self.with_city(call, data_dir=data_dir, need=need)

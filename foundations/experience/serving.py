@@ -11,7 +11,8 @@ from contextlib import contextmanager
 import uvicorn
 from loguru import logger
 
-from foundations.experience.client import City, CityFactory
+from foundations.experience.client import City, CityFactory, settled_holder
+from foundations.experience.patient_protocol import PatientProtocol
 from foundations.public_works.data_folder import DataFolder
 from foundations.public_works.settings import Settings
 from utilities.errors import ErrorKind, PlatformError
@@ -37,10 +38,14 @@ async def serve(platform: CityFactory, settings: Settings, ready: Callable[[str]
 
     Raises:
         HostRefused: the host is not a loopback address.
+        DataFolderInUse: another process holds the data folder; a command that is about to end is
+            waited for.
         AddressUnusable: the port is taken, or the address is not of this machine.
         PlatformError: the city does not boot.
     """
     _refuse_others(settings.host)
+    if (holder := await settled_holder(settings.data_dir)) is not None:
+        raise holder
     with _bound(settings) as listener, _Stop() as stop:
         url = _url(listener)
         try:
@@ -104,7 +109,9 @@ class _Stop:
 def _config(city: City, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         city.asgi,
+        http=PatientProtocol,
         lifespan="off",
+        reset_contextvars=True,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -48,9 +48,6 @@ class Settings(BaseSettings):
     trace_export: Literal["none", "file"] = Field(
         default="none", description="file writes each span as a JSON line to logs/spans.jsonl"
     )
-    realms: str = Field(
-        default="", description="folders with realms beside the built-in ones, separated by ':'"
-    )
     max_upload_bytes: int = Field(default=100 * MIB, gt=0)
     max_body_bytes: int = Field(default=MIB, gt=0, description="of a JSON request")
     upload_idle_seconds: float = Field(default=20, gt=0)

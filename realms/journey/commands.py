@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from foundations.experience.invocation import AsJson, DataDir, Invocation
+from foundations.experience.need import Need
 
 if TYPE_CHECKING:
     from foundations.experience.terminal import Terminal
@@ -27,7 +28,7 @@ def list_journeys(
 ) -> None:
     """Every journey template and its milestones."""
     invocation = Invocation.of(context)
-    found = invocation.ask(SERVICE, "list_templates", data_dir=data_dir, needs_data=False)
+    found = invocation.ask(SERVICE, "list_templates", data_dir=data_dir, need=Need.NOTHING)
     if as_json:
         invocation.terminal.json(found)
         return
@@ -45,7 +46,7 @@ def show_journey(
     invocation = Invocation.of(context)
     terminal = invocation.terminal
     asked = {"name": name}
-    found = invocation.ask(SERVICE, "get_template", asked, data_dir=data_dir, needs_data=False)
+    found = invocation.ask(SERVICE, "get_template", asked, data_dir=data_dir, need=Need.NOTHING)
     if as_json:
         terminal.json(found)
         return
@@ -81,7 +82,7 @@ def lint_journeys(
             for file, text in texts.items()
         }
 
-    reports = invocation.with_city(lint, data_dir=data_dir, needs_data=False)
+    reports = invocation.with_city(lint, data_dir=data_dir, need=Need.NOTHING)
     if as_json:
         invocation.terminal.json([{"file": file, **report} for file, report in reports.items()])
     else:
@@ -96,7 +97,7 @@ def draw_journey(context: typer.Context, name: Name, data_dir: DataDir = None) -
     invocation = Invocation.of(context)
     asked = {"name": name}
     found = invocation.ask(
-        SERVICE, "get_template_graph", asked, data_dir=data_dir, needs_data=False
+        SERVICE, "get_template_graph", asked, data_dir=data_dir, need=Need.NOTHING
     )
     invocation.terminal.lines(found["mermaid"])
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from foundations.experience.invocation import AsJson, DataDir, Invocation
+from foundations.experience.need import Need
 
 if TYPE_CHECKING:
     from foundations.experience.client import CityClient
@@ -47,7 +48,7 @@ def verify(context: typer.Context) -> None:
         return await client.call(SERVICE, "get_city_state", {})
 
     with tempfile.TemporaryDirectory(prefix="civitas-verify-") as folder:
-        found = invocation.with_city(state, data_dir=Path(folder))
+        found = invocation.with_city(state, data_dir=Path(folder), need=Need.READING)
     invocation.terminal.say(
         f"no faults: {found['services']} services, {found['apis']} APIs, {found['agents']} agents, "
         f"realms {', '.join(found['realms'])}"
@@ -59,7 +60,7 @@ def graph(context: typer.Context, data_dir: DataDir = None) -> None:
     """What is built from what, as a mermaid flowchart."""
     invocation = Invocation.of(context)
     answer = invocation.ask(
-        "CuratorFoundationService", "get_graph", data_dir=data_dir, needs_data=False
+        "CuratorFoundationService", "get_graph", data_dir=data_dir, need=Need.NOTHING
     )
     invocation.terminal.lines(answer["mermaid"])
 

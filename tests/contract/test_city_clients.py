@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from foundations.experience.client import CityClient, CityUnreachable, HttpClient, connect
+from foundations.experience.need import Need
 from foundations.public_works.data_folder import DataFolderInUse
 from foundations.public_works.settings import Settings
 from main import Platform
@@ -133,7 +134,7 @@ async def test_folder_of_a_city_that_serves_nothing_is_not_taken(tmp_path: Path)
 async def test_city_without_need_of_data_leaves_the_folder_alone(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path / "untouched")
 
-    async with connect(Platform, settings, needs_data=False) as client:
+    async with connect(Platform, settings, need=Need.NOTHING) as client:
         await client.call("CuratorFoundationService", "list_agents", {})
 
     assert not settings.data_dir.exists()

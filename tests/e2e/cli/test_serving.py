@@ -79,7 +79,7 @@ async def test_signal_while_booting_ends_the_boot(tmp_path: Path) -> None:
     left: list[str] = []
 
     @asynccontextmanager
-    async def slow_city(_settings: Settings) -> AsyncIterator[City]:
+    async def slow_city(settings: Settings, *, working: bool = True) -> AsyncIterator[City]:
         os.kill(os.getpid(), signal.SIGTERM)
         try:
             await asyncio.Event().wait()

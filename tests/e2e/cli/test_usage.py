@@ -32,7 +32,7 @@ class BrokenCity:
 
     error: BaseException = CityIsDown("first line\nsecond line", hint="wait for tomorrow")
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, working: bool = True) -> None:
         self.settings = settings
 
     async def __aenter__(self) -> NoReturn:
@@ -169,7 +169,7 @@ def test_interrupt_exits_130(capsys: pytest.CaptureFixture[str]) -> None:
 def test_unexpected_fault_is_told_in_two_lines(tmp_path: Path) -> None:
     script = (
         "import sys\nfrom foundations.experience.command_line import main\n"
-        "def city(settings): raise ZeroDivisionError('a\\x1b[31m')\n"
+        "def city(settings, working=True): raise ZeroDivisionError('a\\x1b[31m')\n"
         "sys.exit(main(city, ['serve', '--port', '0']))"
     )
 

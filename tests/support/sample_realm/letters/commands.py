@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from foundations.experience.invocation import Invocation
+from foundations.experience.need import Need
 
 app = typer.Typer(name="letters", help="Letters in words.")
 
@@ -21,5 +22,5 @@ def count(
     """How often a letter occurs in a word."""
     invocation = Invocation.of(context)
     asked = {"word": word, "letter": letter}
-    found = invocation.ask("LetterService", "count_letter", asked, needs_data=False)
+    found = invocation.ask("LetterService", "count_letter", asked, need=Need.NOTHING)
     invocation.terminal.say(str(found["occurrences"]))
