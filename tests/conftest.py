@@ -12,15 +12,12 @@ def anyio_backend() -> str:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Measure coverage when all tests run; some tests cannot cover everything."""
+    """Judge and tell coverage when all tests run; some tests cannot cover everything."""
     coverage = config.pluginmanager.getplugin("_cov")
-    if coverage is None or coverage.options.no_cov or hasattr(config, "workerinput"):
-        return
-    if all_tests(config):
-        return
-    if not any(argument.startswith("--cov") for argument in config.invocation_params.args):
-        coverage.options.no_cov = True
-        coverage.cov_controller.cov.stop()
+    asked = any(argument.startswith("--cov") for argument in config.invocation_params.args)
+    if coverage is not None and not asked and not all_tests(config):
+        coverage.options.cov_report = {}
+        coverage.options.cov_fail_under = 0
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.support.mashes import MILESTONES, client, mash, upload
+from tests.support.mashes import MILESTONES, mash, upload
 from tests.support.processes import civitas, serving
 
 pytestmark = pytest.mark.slow
@@ -21,13 +21,13 @@ def test_killed_run_ends_after_a_restart_and_repeats_nothing_completed(
     tmp_path: Path, milestone: str, point: str
 ) -> None:
     with serving(tmp_path, environment={"JOURNEY_FAILPOINT": f"{point}:{milestone}"}) as server:
-        with client(server) as http:
+        with server.client() as http:
             file_id = upload(http, "settings.json")["file_id"]
             with pytest.raises(httpx2.TransportError):
                 mash(http, file_id)
         assert server.process.wait(30) == -signal.SIGKILL
 
-    with serving(tmp_path) as server, client(server) as http:
+    with serving(tmp_path) as server, server.client() as http:
         outcome = mash(http, file_id).json()
         run = http.get(f"/api/journey/runs/{outcome['journey_id']}").json()["result"]
 
@@ -42,20 +42,20 @@ def test_killed_run_ends_after_a_restart_and_repeats_nothing_completed(
 
 def test_run_that_was_accepted_survives_kill_9_before_anything_was_called(tmp_path: Path) -> None:
     with serving(tmp_path, environment={"JOURNEY_FAILPOINT": "accepted"}) as server:
-        with client(server) as http:
+        with server.client() as http:
             file_id = upload(http, "settings.json")["file_id"]
             with pytest.raises(httpx2.TransportError):
                 mash(http, file_id)
         server.process.wait(30)
 
-    with serving(tmp_path) as server, client(server) as http:
+    with serving(tmp_path) as server, server.client() as http:
         (run,) = http.get("/api/journey/runs").json()["result"]["runs"]
         assert mash(http, file_id).json()["journey_id"] == run["alias"]
 
 
 def test_reading_commands_leave_an_unfinished_run_alone(tmp_path: Path) -> None:
     with serving(tmp_path, environment={"JOURNEY_FAILPOINT": "called:file_parsed"}) as server:
-        with client(server) as http:
+        with server.client() as http:
             file_id = upload(http, "settings.json")["file_id"]
             with pytest.raises(httpx2.TransportError):
                 mash(http, file_id)
@@ -65,7 +65,7 @@ def test_reading_commands_leave_an_unfinished_run_alone(tmp_path: Path) -> None:
         shown = civitas("run", "list", "--data-dir", tmp_path)
         assert "running" in shown.stdout, shown.stderr
 
-    with serving(tmp_path) as server, client(server) as http:
+    with serving(tmp_path) as server, server.client() as http:
         assert mash(http, file_id).json()["success"] is True
         (run,) = http.get("/api/journey/runs").json()["result"]["runs"]
         milestones = http.get(f"/api/journey/runs/{run['run_id']}").json()["result"]["milestones"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
-from tests.support.server import Server, serving
+from tests.support.processes import Server, serving
 
 LIMIT = 2_000_000
 MIB = 1024 * 1024

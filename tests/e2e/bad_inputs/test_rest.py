@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from tests.support.oracle import check_problem
-from tests.support.server import Server
+from tests.support.processes import Server
 
 pytestmark = pytest.mark.slow
 
@@ -256,7 +256,7 @@ def test_k5_users_text_stays_inside_its_log_line(
 
     lines = [json.loads(line) for line in server.log[before:].splitlines()]
     assert {line["level"] for line in lines} <= {"INFO", "WARNING"}
-    stderr = server.errors.read_text()
+    stderr = server.stderr
     assert "\x1b[31mred" not in stderr
     assert "\nbreak" not in stderr
 

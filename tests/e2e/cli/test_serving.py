@@ -54,7 +54,7 @@ def test_signal_leaves_the_city_in_order(tmp_path: Path, sent: signal.Signals, c
         assert server.stop(sent) == code
 
     assert holder_of(tmp_path) is None
-    assert "Traceback" not in server.log
+    assert "Traceback" not in server.stderr
     assert list((tmp_path / "staging").iterdir()) == []
 
 

@@ -4,13 +4,13 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
 
+from tests.support.mashes import upload
 from tests.support.oracle import check_problem
-from tests.support.server import ROOT, Server, serving
+from tests.support.processes import Server, serving
 
 pytestmark = pytest.mark.slow
 
@@ -22,7 +22,7 @@ BROKEN_PDF = b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog >>\nendobj\ntrailer << /Root
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("over_http") / "data"
-    with serving(folder, trace_export="file") as running:
+    with serving(folder) as running:
         yield running
 
 
@@ -32,38 +32,8 @@ def client(server: Server) -> Iterator[httpx2.Client]:
         yield client
 
 
-def upload(client: httpx2.Client, path: Path, **headers: str) -> dict[str, Any]:
-    answer = client.post(
-        "/api/files", files={"file": (path.name, path.read_bytes())}, headers=headers
-    )
-    assert answer.status_code == 201, answer.text
-    record: dict[str, Any] = answer.json()["result"]
-    return record
-
-
-def test_one_trace_id_is_in_upload_handoffs_log_spans_and_answer(
-    server: Server, client: httpx2.Client
-) -> None:
-    record = upload(client, ROOT / "tests/data/weather.csv", **{"X-Trace-ID": "flow-of-today"})
-
-    answer = client.post(MASH, params={"wait": "30s"}, json={"file_id": record["file_id"]})
-
-    assert answer.status_code == 200
-    outcome = answer.json()
-    assert outcome["success"] is True
-    assert list(outcome["phases"]) == PHASES
-    assert record["trace_id"] == outcome["trace_id"] == "flow-of-today"
-    assert answer.headers["X-Trace-ID"] == "flow-of-today"
-    run = client.get(f"/api/journey/runs/{outcome['journey_id']}").json()["result"]
-    assert run["trace_id"] == "flow-of-today"
-    lines = [json.loads(line) for line in server.log.splitlines()]
-    assert sum(line["trace_id"] == "flow-of-today" for line in lines) >= 2
-    spans = (server.data_dir / "logs" / "spans.jsonl").read_text()
-    assert spans.count("flow-of-today") >= 1 + len(run["milestones"])
-
-
 def test_what_was_mashed_is_found(client: httpx2.Client) -> None:
-    record = upload(client, ROOT / "tests/data/gettysburg.txt")
+    record = upload(client, "gettysburg.txt")
     client.post(MASH, params={"wait": "30s"}, json={"file_id": record["file_id"]})
 
     found = client.get("/api/search", params={"q": "government of the people"}).json()["result"]
@@ -71,21 +41,8 @@ def test_what_was_mashed_is_found(client: httpx2.Client) -> None:
     assert found["hits"][0]["file_id"] == record["file_id"]
 
 
-def test_mash_with_a_trace_of_its_own_keeps_it(client: httpx2.Client) -> None:
-    record = upload(client, ROOT / "tests/data/settings.json")
-
-    answer = client.post(
-        MASH,
-        params={"wait": "30s"},
-        json={"file_id": record["file_id"]},
-        headers={"X-Trace-ID": "another-flow"},
-    )
-
-    assert answer.json()["trace_id"] == "another-flow" != record["trace_id"]
-
-
 def test_mash_without_a_wait_is_accepted_and_can_be_followed(client: httpx2.Client) -> None:
-    record = upload(client, ROOT / "tests/data/rain-gauge.md")
+    record = upload(client, "rain-gauge.md")
 
     answer = client.post(MASH, json={"file_id": record["file_id"]})
 
@@ -103,7 +60,7 @@ def test_mash_without_a_wait_is_accepted_and_can_be_followed(client: httpx2.Clie
 
 
 def test_wait_that_runs_out_leaves_the_mash_under_way(client: httpx2.Client) -> None:
-    record = upload(client, ROOT / "tests/data/planets.xlsx")
+    record = upload(client, "planets.xlsx")
 
     answer = client.post(MASH, params={"wait": "1ms"}, json={"file_id": record["file_id"]})
 
@@ -114,7 +71,7 @@ def test_wait_that_runs_out_leaves_the_mash_under_way(client: httpx2.Client) -> 
 
 
 def test_rerun_begins_another_journey(client: httpx2.Client) -> None:
-    record = upload(client, ROOT / "tests/data/elements.json")
+    record = upload(client, "elements.json")
     first = client.post(MASH, params={"wait": "30s"}, json={"file_id": record["file_id"]}).json()
 
     second = client.post(
@@ -145,7 +102,7 @@ def test_mash_that_fails_is_a_problem_and_its_phases_stay_readable(
 
 def test_runs_are_listed_by_status_and_page_by_page(client: httpx2.Client) -> None:
     for name in ("weather.csv", "gettysburg.txt"):
-        record = upload(client, ROOT / "tests/data" / name)
+        record = upload(client, name)
         client.post(MASH, params={"wait": "30s"}, json={"file_id": record["file_id"]})
 
     first = client.get("/api/journey/runs?status=succeeded&limit=1").json()["result"]
@@ -183,7 +140,7 @@ def test_boot_and_state_are_shown(client: httpx2.Client) -> None:
 
 def test_files_are_listed_page_by_page(client: httpx2.Client) -> None:
     for _ in range(2):
-        upload(client, ROOT / "tests/data/rain-gauge.md")
+        upload(client, "rain-gauge.md")
 
     first = client.get("/api/files?limit=1").json()["result"]
     second = client.get(f"/api/files?limit=1&cursor={first['next_cursor']}").json()["result"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.mashes import MILESTONES, client, mash, upload
+from tests.support.mashes import MILESTONES, mash, upload
 from tests.support.processes import Server, serving
 
 pytestmark = pytest.mark.slow
@@ -30,7 +30,7 @@ def traced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, P
 def test_file_goes_through_the_whole_data_mash(
     traced: tuple[Server, Path], name: str, phrase: str
 ) -> None:
-    with client(traced[0]) as http:
+    with traced[0].client() as http:
         outcome = mash(http, upload(http, name)["file_id"]).json()
 
         assert outcome["success"] is True
@@ -51,7 +51,7 @@ def test_one_trace_id_is_in_upload_handoffs_log_lines_spans_and_answer(
     traced: tuple[Server, Path],
 ) -> None:
     server, data_dir = traced
-    with client(server) as http:
+    with server.client() as http:
         record = upload(http, "gettysburg.txt", traceparent=f"00-{TRACE}-b7ad6b7169203331-01")
         answer = mash(http, record["file_id"])
         run = http.get(f"/api/journey/runs/{answer.json()['journey_id']}").json()["result"]
@@ -76,7 +76,7 @@ def test_one_trace_id_is_in_upload_handoffs_log_lines_spans_and_answer(
 
 
 def test_mash_with_a_trace_id_of_its_own_keeps_it(tmp_path: Path) -> None:
-    with serving(tmp_path) as server, client(server) as http:
+    with serving(tmp_path) as server, server.client() as http:
         record = upload(http, "settings.json")
         answer = mash(http, record["file_id"], **{"X-Trace-ID": "my trace".replace(" ", "-")})
 
