@@ -66,7 +66,7 @@ def describe(
     faults += _bad_names(cls)
     apis = dict(_apis(cls, provider, room, faults))
     agent = agent_of(cls)
-    kind = Kind.AGENT if agent else _kind_of(room)
+    kind = Kind.AGENT if agent else _kind_of(cls, room)
     return Entry(cls.__name__, cls, room, kind, provider, service, agent, apis), faults
 
 
@@ -113,11 +113,11 @@ def _late(provider: Provider, name: str) -> Any:
     return call
 
 
-def _kind_of(room: Room) -> Kind:
-    if room.package.startswith("foundations.public_works"):
-        return Kind.ABSTRACTION
-    if room.package.startswith("foundations."):
+def _kind_of(cls: type, room: Room) -> Kind:
+    if cls.__name__.endswith("FoundationService"):
         return Kind.FOUNDATION
+    if room.package == "foundations.public_works":
+        return Kind.ABSTRACTION
     if room.package.startswith("smart_city"):
         return Kind.ROLE
     return Kind.SERVICE

@@ -140,6 +140,8 @@ def _tell_outcome(mash: Mash, terminal: "Terminal") -> None:
     for insight in _insights(mash.outcome):
         terminal.say(f"  - {insight['sentence']}")
     phases = mash.outcome["phases"]
+    for warning in _warnings(mash):
+        terminal.say(f"  ! {warning}")
     terminal.table(
         ["phase", "status", "milestones"],
         [[name, p["status"], " ".join(p["milestones"])] for name, p in phases.items()],
@@ -151,12 +153,25 @@ def _tell_outcome(mash: Mash, terminal: "Terminal") -> None:
 
 def _insights(outcome: dict[str, Any]) -> list[dict[str, Any]]:
     """The insights, where the last phase came as far."""
-    for milestone in outcome["phases"]["insights"]["milestones"].values():
-        found: list[dict[str, Any]] = (
-            (milestone["output"] or {}).get("insights_result", {}).get("insights", [])
-        )
+    found: list[dict[str, Any]] = _result(outcome, "insights", "insights_result").get(
+        "insights", []
+    )
+    return found
+
+
+def _warnings(mash: Mash) -> list[str]:
+    """What was noticed about the file, and where it was read otherwise than it stands there."""
+    read = _result(mash.outcome, "business_enablement", "parse_result").get("warnings", [])
+    lines = [f"line {w['line']}: {w['detail']}" if w["line"] else w["detail"] for w in read]
+    return list(dict.fromkeys([*mash.record["warnings"], *lines]))
+
+
+def _result(outcome: dict[str, Any], phase: str, name: str) -> dict[str, Any]:
+    """One result of a phase, empty where the flow did not come as far."""
+    for milestone in outcome["phases"][phase]["milestones"].values():
+        found: dict[str, Any] = (milestone["output"] or {}).get(name, {})
         return found
-    return []
+    return {}
 
 
 def _run(mash: Mash) -> str:

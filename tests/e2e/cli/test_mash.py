@@ -55,6 +55,16 @@ def test_json_of_one_file_is_its_outcome(tmp_path: Path) -> None:
     assert outcome["journey_id"] == f"data_mash_{outcome['file_id']}_local"
 
 
+def test_rows_that_were_read_otherwise_are_told_with_their_lines(tmp_path: Path) -> None:
+    table = tmp_path / "ragged.csv"
+    table.write_text("a,b\n1,2\n3\n4,5,6\n")
+
+    found = civitas("mash", table, "--data-dir", tmp_path / "city")
+
+    told = [line for line in found.stdout.splitlines() if line.startswith("  ! ")]
+    assert [line.split(":")[0] for line in told] == ["  ! line 3", "  ! line 4"]
+
+
 def test_failing_file_does_not_stop_the_others(tmp_path: Path) -> None:
     table = tmp_path / "t.csv"
     table.write_text("a,b\n1,2\n")
