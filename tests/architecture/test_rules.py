@@ -73,3 +73,15 @@ def unreasoned(text: str) -> list[int]:
         if silenced and not re.search(r"[\w\]].*(\s-\s|\s#\s|\]\s*#|  #).*\w", silenced["rest"]):
             found.append(number)
     return found
+
+
+@pytest.mark.parametrize(
+    "file",
+    sorted(ROOT.glob("*/*/migrations/*.py")),
+    ids=lambda file: f"{file.parts[-3]}-{file.stem}",
+)
+def test_revision_is_the_number_its_file_begins_with(file: Path) -> None:
+    told = re.search(r'^revision(?:: str)? = "(\w+)"$', file.read_text(), re.MULTILINE)
+
+    assert told is not None
+    assert file.name.split("_")[0] == told[1]

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0001_content_metadata"
+revision = "0001"
 down_revision = None
 
 

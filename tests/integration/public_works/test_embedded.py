@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 from foundations.public_works.adapters.in_process_dispatch import InProcessDispatch
 from foundations.public_works.adapters.in_process_events import InProcessEvents
 from foundations.public_works.adapters.local_objects import LocalObjectStore
+from foundations.public_works.adapters.migrations import MisnumberedRevision
 from foundations.public_works.adapters.span_file import SpanFile
 from foundations.public_works.adapters.sqlite import SqliteDatabase
 from foundations.public_works.data_folder import (
@@ -259,6 +260,41 @@ async def test_tables_of_a_newer_version_are_refused(
 
     with pytest.raises(SchemaTooNew, match="revision 0002"):
         await database.migrate("a", tmp_path / "a")
+
+
+async def test_revision_that_is_not_called_as_its_file_is_refused(
+    database: SqliteDatabase, tmp_path: Path
+) -> None:
+    revision(tmp_path / "a", 1)
+    (tmp_path / "a" / "0001_thing.py").rename(tmp_path / "a" / "0009_thing.py")
+
+    with pytest.raises(MisnumberedRevision, match="not called 0009"):
+        await database.migrate("a", tmp_path / "a")
+    assert "thing_1" not in await tables(database)
+
+
+async def test_start_with_nothing_to_migrate_does_not_load_alembic(
+    database: SqliteDatabase, folder: DataFolder, tmp_path: Path
+) -> None:
+    revision(tmp_path / "a", 1)
+    await database.migrate("a", tmp_path / "a")
+    code = (
+        "import sys; from pathlib import Path; from sqlalchemy import create_engine\n"
+        "from foundations.public_works.adapters.migrations import migrate\n"
+        "import pysqlite3\n"
+        "engine = create_engine(f'sqlite:///{sys.argv[1]}', module=pysqlite3)\n"
+        "with engine.connect() as c: migrate(c, 'a', Path(sys.argv[2]))\n"
+        "print('alembic' in sys.modules)\n"
+    )
+
+    ran = subprocess.run(
+        [sys.executable, "-c", code, folder.database, tmp_path / "a"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert ran.stdout == "False\n"
 
 
 # objects
