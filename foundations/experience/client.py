@@ -162,6 +162,8 @@ async def connect(
     Raises:
         DataFolderInUse: another process holds the folder and serves nothing for `patience` seconds.
     """
+    if need is Need.READING and not settings.data_dir.exists():
+        need = Need.NOTHING  # nothing is kept there, and looking must not begin a city
     holder = await settled_holder(
         settings.data_dir, patience=0 if need is Need.NOTHING else patience
     )

@@ -138,3 +138,12 @@ async def test_city_without_need_of_data_leaves_the_folder_alone(tmp_path: Path)
         await client.call("CuratorFoundationService", "list_agents", {})
 
     assert not settings.data_dir.exists()
+
+
+async def test_reading_where_nothing_is_kept_begins_no_city(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path / "nothing" / "here")
+
+    async with connect(Platform, settings, need=Need.READING) as client:
+        assert (await client.call("JourneyRunsService", "list_runs", {}))["runs"] == []
+
+    assert not (tmp_path / "nothing").exists()
