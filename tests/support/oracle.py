@@ -5,9 +5,11 @@ from typing import Any
 
 import httpx2
 
+from tests.support.processes import ROOT
+
 _INSIDE = re.compile(
-    r"Traceback|File \\?\"|site-packages|\.py\b|sqlite|SELECT |INSERT |/tmp/|/home/|"
-    r"pydantic|starlette|fastapi|uvicorn|object at 0x",
+    re.escape(str(ROOT)) + r"|Traceback|File \\?\"|site-packages|\.py\b|sqlite|SELECT |INSERT |"
+    r"/tmp/|/home/|pydantic|starlette|fastapi|uvicorn|object at 0x",
     re.IGNORECASE,
 )
 
