@@ -1,5 +1,6 @@
 """The object store on a local folder, through obstore."""
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -10,12 +11,13 @@ from obstore.store import LocalStore
 from foundations.public_works.data_folder import DataFolder
 from foundations.public_works.database import StorageFull
 from foundations.public_works.object_store import ObjectNotFound, ObjectStore
+from foundations.public_works.threads import in_thread
 
 _CHUNK = 1024 * 1024
 
 
 class LocalObjectStore(ObjectStore):
-    """One file per key below `objects/` of the data folder."""
+    """One file per key below `objects/` of the data folder; a put is on the disk when it returns."""
 
     def __init__(self, *, folder: DataFolder) -> None:
         self._root = folder.objects
@@ -64,12 +66,24 @@ class LocalObjectStore(ObjectStore):
     async def _put(self, key: str, content: bytes | Path) -> None:
         try:
             await obstore.put_async(self._store, key, content)
+            await in_thread(_make_durable, self._root, self._root / key)
         except OSError as error:
             if "No space left" in str(error):
                 raise StorageFull(
                     "the disk that holds the data folder is full", hint="free some space and retry"
                 ) from error
             raise
+
+
+def _make_durable(root: Path, path: Path) -> None:
+    """Sync a file and the folders that lead to it, so that a power cut loses neither."""
+    folders = [folder for folder in path.parents if folder.is_relative_to(root)]
+    for synced in (path, *folders):
+        descriptor = os.open(synced, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 @contextmanager

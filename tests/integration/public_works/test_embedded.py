@@ -24,7 +24,12 @@ from foundations.public_works.data_folder import (
     DataFolderUnusable,
     holder_of,
 )
-from foundations.public_works.database import DatabaseBusy, DatabaseUnusable, SchemaTooNew
+from foundations.public_works.database import (
+    DatabaseBusy,
+    DatabaseUnusable,
+    SchemaTooNew,
+    StorageFull,
+)
 from foundations.public_works.object_store import ObjectNotFound
 from foundations.public_works.settings import Settings
 from utilities.clock import SystemClock
@@ -332,6 +337,35 @@ async def test_missing_object_is_not_found_and_may_be_deleted(objects: LocalObje
             pass
     with pytest.raises(ObjectNotFound):
         await anext(objects.stream("a"))
+
+
+async def test_stored_object_and_its_folders_are_synced(
+    objects: LocalObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    await objects.put("client/local/f1", b"1")
+
+    assert synced == ["f1", "local", "client", "objects"]
+
+
+async def test_full_disk_is_explained(
+    objects: LocalObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: object) -> None:
+        raise OSError("Generic LocalFileSystem error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("obstore.put_async", full)
+
+    with pytest.raises(StorageFull) as caught:
+        await objects.put("a", b"1")
+    assert "free some space" in caught.value.hint
 
 
 # dispatch
