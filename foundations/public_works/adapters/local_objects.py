@@ -17,7 +17,7 @@ _CHUNK = 1024 * 1024
 
 
 class LocalObjectStore(ObjectStore):
-    """One file per key below `objects/` of the data folder; a put is on the disk when it returns."""
+    """One file per key below `objects/` of the data folder; a put is on disk when it returns."""
 
     def __init__(self, *, folder: DataFolder) -> None:
         self._root = folder.objects
