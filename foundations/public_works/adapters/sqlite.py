@@ -98,7 +98,10 @@ class SqliteDatabase(Database):
 
     def _engine(self, begin: str, *, pool_size: int) -> Engine:
         engine = create_engine(
-            f"sqlite:///{self._path}", module=self._driver, pool_size=pool_size, max_overflow=4
+            f"sqlite:///{self._path}",
+            module=self._driver,
+            pool_size=pool_size,
+            max_overflow=40,  # as many as there are worker threads: none ever waits for another
         )
 
         @event.listens_for(engine, "connect")
