@@ -15,8 +15,8 @@ class Room:
 
     @property
     def name(self) -> str:
-        """The last part of the package, which names its tables' history."""
-        return self.package.rsplit(".", 1)[-1]
+        """The package in one word, which names its tables' history."""
+        return self.package.replace(".", "_")
 
     @property
     def folder(self) -> Path:

@@ -19,17 +19,22 @@ def wire(*classes: type) -> type[Container]:
     by type. A parameter that has a default is a value, not a dependency. Two listed classes that
     suit one parameter are left to the curator too, which reports the ambiguity.
     """
-    made: dict[str, Provider] = {
-        snake_case(cls.__name__): providers.Singleton(cls) for cls in classes
-    }
-    for cls in classes:
+    built: dict[type, providers.Singleton[Any]] = {cls: providers.Singleton(cls) for cls in classes}
+    needed_from_outside: dict[Any, Provider] = {}
+    for cls, provider in built.items():
         for parameter, needed in _needs_or_nothing(cls).items():
-            listed = [other for other in classes if needed in other.__mro__]
-            source = made[snake_case(listed[0].__name__)] if len(listed) == 1 else None
-            if source is None:
-                name = f"needs_{snake_case(getattr(needed, '__name__', str(needed)))}"
-                source = made.setdefault(name, providers.Dependency())
-            made[snake_case(cls.__name__)].add_kwargs(**{parameter: source})  # type: ignore[attr-defined]  # Singleton has it
+            listed = [other for other in built if needed in other.__mro__]
+            source: Provider
+            if len(listed) == 1:
+                source = built[listed[0]]
+            else:
+                source = needed_from_outside.setdefault(needed, providers.Dependency())
+            provider.add_kwargs(**{parameter: source})
+    made: dict[str, Provider] = {}
+    for cls, provider in built.items():
+        made[_free(snake_case(cls.__name__), made)] = provider
+    for needed, source in needed_from_outside.items():
+        made[_free(f"needs_{snake_case(getattr(needed, '__name__', str(needed)))}", made)] = source
     return type("Wired", (Container,), made)
 
 
@@ -55,6 +60,11 @@ def _needs_or_nothing(cls: type) -> dict[str, Any]:
         return constructor_needs(cls)
     except (NameError, TypeError):
         return {}
+
+
+def _free(name: str, taken: dict[str, Provider]) -> str:
+    """The name, numbered when another class has it already."""
+    return name if name not in taken else _free(f"{name}_{len(taken)}", taken)
 
 
 def _asked_for(constructor: Any) -> Iterator[inspect.Parameter]:

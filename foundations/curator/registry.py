@@ -87,6 +87,9 @@ class Registry(Book):
             found.append(_undeclared(cls))
         if entry.name in self._names:
             found.append(_duplicate(entry, self._names[entry.name]))
+        other = self._snake.get((room.realm, snake_case(entry.name)))
+        if other is not None and other.name != entry.name:
+            found.append(_same_path(entry, other))
         if found:
             raise RegistrationRefused(found)
         self._enter(entry)
@@ -208,10 +211,14 @@ class Registry(Book):
         if entry.listed and entry.name in self._names:
             self._faults.append(_duplicate(entry, self._names[entry.name]))
             return
+        path = (entry.room.realm, snake_case(entry.name))
+        if entry.listed and path in self._snake:
+            self._faults.append(_same_path(entry, self._snake[path]))
+            return
         self._entries.append(entry)
         if entry.listed:
             self._names[entry.name] = entry
-            self._snake[entry.room.realm, snake_case(entry.name)] = entry
+            self._snake[path] = entry
 
     def _singletons(self) -> Iterator[Entry]:
         return (e for e in self._entries if isinstance(e.provider, providers.Singleton))
@@ -304,6 +311,11 @@ def _undeclared(cls: type) -> Fault:
 
 def _duplicate(entry: Entry, other: Entry) -> Fault:
     problem = f"of {entry.cls.__module__} is registered already, by {other.cls.__module__}"
+    return Fault(FaultKind.DUPLICATE, entry.name, problem, "give one of the two another name")
+
+
+def _same_path(entry: Entry, other: Entry) -> Fault:
+    problem = f"would be served at the same path as {other.name}"
     return Fault(FaultKind.DUPLICATE, entry.name, problem, "give one of the two another name")
 
 

@@ -39,7 +39,7 @@ class Application:
             registry,
             middleware=[
                 Middleware(RequestTracing, tracing=tracing),
-                Middleware(HeadGuard),
+                Middleware(HeadGuard, host=settings.host),
                 Middleware(SafetyNet),
                 Middleware(
                     BodyGuard,

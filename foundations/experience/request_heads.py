@@ -2,18 +2,21 @@
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from foundations.experience.problems import HttpError, InvalidRequest, response_for
-from utilities.errors import ErrorKind, FieldError
+from utilities.errors import ErrorKind, FieldError, PlatformError
 from utilities.suggest import did_you_mean
 
 MOST_HEADERS = 100
 LARGEST_HEAD = 32 * 1024
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class HeadTooLarge(HttpError):
@@ -24,22 +27,58 @@ class HeadTooLarge(HttpError):
     headers: Mapping[str, str] = {"Connection": "close"}
 
 
-class HeadGuard:
-    """ASGI: refuses heads that no honest client sends."""
+class ForeignPage(PlatformError):
+    """The request was sent by a web page of another site."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    kind = ErrorKind.REFUSED
+
+
+class HeadGuard:
+    """ASGI: refuses heads that no honest client sends.
+
+    As long as there is no sign-in, a page of another site, opened in a browser on this machine,
+    must not reach the city: neither by its own address (`Origin`) nor by a name of its own that
+    leads here (`Host`, DNS rebinding).
+    """
+
+    def __init__(self, app: ASGIApp, *, host: str) -> None:
         self._app = app
+        self._ours = {*_LOOPBACK, host.strip("[]").lower()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = scope.get("headers", ())
-        size = sum(len(name) + len(value) for name, value in headers)
-        if scope["type"] == "http" and (len(headers) > MOST_HEADERS or size > LARGEST_HEAD):
-            error = HeadTooLarge(
-                f"at most {MOST_HEADERS} headers with {LARGEST_HEAD} bytes are accepted"
-            )
+        if scope["type"] == "http" and (error := self._fault(scope)) is not None:
             await response_for(scope, error)(scope, receive, send)
             return
         await self._app(scope, receive, send)
+
+    def _fault(self, scope: Scope) -> PlatformError | None:
+        headers = scope["headers"]
+        if len(headers) > MOST_HEADERS or sum(map(_size, headers)) > LARGEST_HEAD:
+            return HeadTooLarge(
+                f"at most {MOST_HEADERS} headers with {LARGEST_HEAD} bytes are accepted"
+            )
+        given = Headers(scope=scope)
+        origin = given.get("origin")
+        if not self._is_ours(f"//{given.get('host', 'localhost')}"):
+            return ForeignPage(
+                "the Host header names another host than this machine",
+                hint="ask 127.0.0.1 or localhost",
+            )
+        if origin is not None and not self._is_ours(origin):
+            return ForeignPage(
+                "the Origin header names another site", hint="ask from a page of this machine"
+            )
+        return None
+
+    def _is_ours(self, url: str) -> bool:
+        try:
+            return urlsplit(url).hostname in self._ours
+        except ValueError:
+            return False
+
+
+def _size(header: tuple[bytes, bytes]) -> int:
+    return len(header[0]) + len(header[1])
 
 
 def check_query(request: Request) -> None:

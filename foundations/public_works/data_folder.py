@@ -1,9 +1,11 @@
 """The folder in which a city keeps everything, and the lock that makes it one city's."""
 
+import asyncio
 import fcntl
 import json
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -13,6 +15,7 @@ from utilities.errors import ErrorKind, PlatformError
 from utilities.ids import Ids
 
 _LOCK = "city.lock"
+_GLANCES = 20
 
 
 class DataFolderInUse(PlatformError):
@@ -24,7 +27,7 @@ class DataFolderInUse(PlatformError):
         at = f" at {url}" if url else ""
         super().__init__(
             f"the data folder {folder} is in use by process {pid}{at}",
-            hint=f"stop it (kill {pid}) or choose another folder with --data-dir",
+            hint=f"stop it{f' (kill {pid})' if pid else ''}, or choose another with --data-dir",
         )
         self.pid = pid
         self.url = url
@@ -50,9 +53,10 @@ class DataFolder:
 
     async def __aenter__(self) -> Self:
         try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             for folder in (self.staging, self.objects, self.logs):
                 folder.mkdir(parents=True, exist_ok=True)
-            self._lock = _locked(self.path)
+            self._lock = await _locked_soon(self.path)
             self._sweep_staging()
         except OSError as error:
             raise DataFolderUnusable(
@@ -95,10 +99,12 @@ def holder_of(data_dir: Path) -> DataFolderInUse | None:
     path = data_dir.expanduser().absolute()
     if not (path / _LOCK).exists():
         return None
-    try:
-        _locked(path).close()
-    except DataFolderInUse as held:
-        return held
+    with (path / _LOCK).open(encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid, url = _parsed(lock.read())
+            return DataFolderInUse(path, pid=pid, url=url)
     return None
 
 
@@ -114,6 +120,15 @@ def _locked(folder: Path) -> IO[str]:
         raise DataFolderInUse(folder, pid=holder[0], url=holder[1]) from None
     _write_holder(lock, "")
     return lock
+
+
+async def _locked_soon(folder: Path) -> IO[str]:
+    """Take the lock, letting pass those who only look whether it is taken."""
+    for _ in range(_GLANCES):
+        with suppress(DataFolderInUse):
+            return _locked(folder)
+        await asyncio.sleep(0.01)
+    return _locked(folder)
 
 
 def _write_holder(lock: IO[str], url: str) -> None:

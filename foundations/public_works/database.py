@@ -53,6 +53,6 @@ class StorageFull(PlatformError):
 
 
 class DatabaseBusy(PlatformError):
-    """The database did not take the write in time."""
+    """The database does not answer at the moment."""
 
     kind = ErrorKind.UNAVAILABLE

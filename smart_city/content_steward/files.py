@@ -213,11 +213,14 @@ class ContentStewardService(ContentSteward):
         try:
             stored = await self._intake.store(track, record, path, declared_type=declared_type)
             await self._records.judged(track, stored)
-            await self._announce(track, stored)
         except BaseException as error:
             with CancelScope(shield=True):
                 await self._give_up(track, record, error)
             raise
+        try:
+            await self._announce(track, stored)
+        except PlatformError as error:
+            logger.warning("{} is stored; the next start tells of it: {}", stored.file_id, error)
         return stored
 
     async def _announce(self, track: Track, record: FileRecord) -> None:

@@ -177,7 +177,9 @@ def small_city(**settings: Any) -> Iterator[SmallCity]:
     socket, application = registry.get(RoadSocket), registry.get(Application)
     road = StraightRoad(registry)
     socket.plug(road)
-    client = TestClient(application.asgi, raise_server_exceptions=False)
+    client = TestClient(
+        application.asgi, base_url="http://localhost", raise_server_exceptions=False
+    )
     city = SmallCity(registry, application, road, socket, spans, client)
     sink = logger.add(lambda line: city.log.append(str(line)), format="{level} {message}")
     try:

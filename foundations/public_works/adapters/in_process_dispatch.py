@@ -1,6 +1,7 @@
 """Wakes work in this process, in tasks that the dispatch owns and drains when it closes."""
 
 import asyncio
+from contextvars import Context
 from datetime import datetime
 from types import TracebackType
 from typing import Self
@@ -58,7 +59,7 @@ class InProcessDispatch(Dispatch):
         elif (queue, key) in self._tasks:
             self._again.add((queue, key))
         else:
-            task = asyncio.get_running_loop().create_task(self._run(queue, key))
+            task = asyncio.get_running_loop().create_task(self._run(queue, key), context=Context())
             self._tasks[queue, key] = task
 
     def _ring_later(self, delay: float, queue: str, key: str) -> None:

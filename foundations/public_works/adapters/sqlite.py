@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 
 from loguru import logger
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from foundations.public_works.adapters.migrations import migrate
 from foundations.public_works.data_folder import DataFolder
@@ -128,7 +128,7 @@ class SqliteDatabase(Database):
             ) from error
 
     def _explained(self, run: Callable[[], T]) -> T:
-        """Turn the driver's two operating faults into the port's own."""
+        """Turn the driver's operating faults into the port's own."""
         try:
             return run()
         except DatabaseError as error:
@@ -140,6 +140,11 @@ class SqliteDatabase(Database):
             if "locked" in text:
                 raise DatabaseBusy(
                     "another process holds the database's write lock", hint="retry in a moment"
+                ) from error
+            if isinstance(error, OperationalError):
+                raise DatabaseBusy(
+                    "the database cannot be read or written at the moment",
+                    hint="look at the disk and at the limit of open files, then retry",
                 ) from error
             raise
 

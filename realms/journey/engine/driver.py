@@ -5,11 +5,11 @@ end of a milestone and the begin of the next are one commit.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from loguru import logger
 
@@ -34,6 +34,8 @@ from realms.journey.engine.runner import Runner
 from realms.journey.engine.state import CorruptJournal, RunState, apply, fold
 from utilities.clock import Clock
 from utilities.errors import PlatformError
+
+T = TypeVar("T")
 
 QUEUE = "journeys"
 _AT_ONCE = 100
@@ -98,6 +100,7 @@ class Driver(Works):
         self._grace = settings.drain_seconds
         self._held: dict[str, Held] = {}
         self._claimed: set[str] = set()
+        self._rung: set[str] = set()
         self._moving: set[asyncio.Task[Any]] = set()
         self._at_once = asyncio.Semaphore(_AT_ONCE)
         self.epoch = 0
@@ -113,12 +116,19 @@ class Driver(Works):
         self.epoch = await self._journal.take_epoch()
         self._dispatch.handle(QUEUE, self.advance)
         self.open = True
-        await self._resume()
         try:
+            await self._resume()
             yield
         finally:
             self.open = False
             await self._drain()
+
+    async def finish(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do `work` to its end, also when its caller is cancelled; a stop waits for it."""
+        task = asyncio.ensure_future(work)
+        self._moving.add(task)
+        task.add_done_callback(self._moving.discard)
+        return await asyncio.shield(task)
 
     async def take(self, held: Held) -> None:
         """Make the facts of a step durable, and drive the run on from there."""
@@ -134,7 +144,10 @@ class Driver(Works):
         task = asyncio.current_task()
         assert task is not None
         with self.claim(run_id) as free:
-            if not free or not self.open:
+            if not free:
+                self._rung.add(run_id)  # whoever has it now will ring again
+                return
+            if not self.open:
                 return
             self._moving.add(task)
             try:
@@ -167,6 +180,9 @@ class Driver(Works):
             yield True
         finally:
             self._claimed.discard(run_id)
+            if run_id in self._rung:
+                self._rung.discard(run_id)
+                self._dispatch.wake(QUEUE, run_id)
 
     async def plan(self, run: RunState) -> Plan:
         """The plan of the text that a run began with."""

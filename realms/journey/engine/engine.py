@@ -100,9 +100,12 @@ class JourneyEngine(Journeys):
                 roles=context.user.roles,
                 alias=name,
             )
-            with suppress(AliasTaken):
-                return await self._accept(written.plan, fact)
-        return await self.get(alias)
+            try:
+                return await self._driver.finish(self._accept(written.plan, fact))
+            except AliasTaken:
+                if not rerun:
+                    return await self._same(await self._row(name), template, accepted)
+        raise AssertionError("there is always a next number")
 
     async def wait(self, run_id: str, *, seconds: float) -> JourneyRun:
         known = await self.get(run_id)
@@ -140,12 +143,14 @@ class JourneyEngine(Journeys):
             InvalidResult: the result lacks or breaks what later milestones and contracts need.
         """
         row = await self._row(run_id)
-        with self._driver.claim(row.run_id) as free:
+        await self._driver.finish(self._supply(row.run_id, milestone_id, result))
+        return await self.get(row.run_id)
+
+    async def _supply(self, run_id: str, milestone_id: str, result: Mapping[str, Any]) -> None:
+        with self._driver.claim(run_id) as free:
             if not free:
                 raise NotOpenForResult(f"{milestone_id} is being worked on at this moment")
-            held = await self._supplied(row.run_id, milestone_id, result)
-            await self._driver.take(held)
-        return await self.get(row.run_id)
+            await self._driver.take(await self._supplied(run_id, milestone_id, result))
 
     async def _accept(self, plan: Plan, fact: RunStarted) -> JourneyRun:
         run = apply(None, fact, run_id=self._ids.new())

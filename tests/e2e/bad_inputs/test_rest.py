@@ -85,7 +85,9 @@ def test_r8_method_that_is_not_served(client: httpx2.Client, method: str, path: 
 
 
 def test_r8_method_in_lower_case_is_no_http(server: Server) -> None:
-    assert raw(server, b"get /livez HTTP/1.1\r\nHost: x\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+    assert raw(server, b"get /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").startswith(
+        b"HTTP/1.1 400 "
+    )
 
 
 @pytest.mark.parametrize(
@@ -142,7 +144,7 @@ def test_r14_header_of_64_kb(client: httpx2.Client) -> None:
 def test_r14_head_that_is_no_http_is_refused_and_the_connection_closed(
     server: Server, head: bytes
 ) -> None:
-    smuggled = b"0\r\n\r\nGET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
+    smuggled = b"0\r\n\r\nGET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
     answer = raw(server, b"POST " + START.encode() + b" HTTP/1.1\r\n" + head + b"\r\n" + smuggled)
 
@@ -182,7 +184,9 @@ def test_r26_question_that_is_too_long(client: httpx2.Client, q: str) -> None:
 
 
 def test_r26_question_of_100_kb_does_not_fit_into_a_request(server: Server) -> None:
-    answer = raw(server, b"GET /api/search?q=" + b"x" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+    answer = raw(
+        server, b"GET /api/search?q=" + b"x" * 100_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    )
 
     assert answer.startswith(b"HTTP/1.1 4")
 
@@ -272,3 +276,25 @@ def raw(server: Server, request: bytes) -> bytes:
         except (TimeoutError, ConnectionResetError):
             pass
     return answer
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "pages.example"},
+        {"Host": "127.0.0.1.pages.example:80"},
+        {"Origin": "http://pages.example"},
+        {"Origin": "null"},
+        {"Host": "[::1"},
+    ],
+)
+def test_a2_page_of_another_site_reaches_nothing(
+    client: httpx2.Client, headers: dict[str, str]
+) -> None:
+    check_problem(client.get("/api/files", headers=headers), 403, "foreign_page")
+
+
+def test_a2_page_of_this_machine_is_served(client: httpx2.Client) -> None:
+    answer = client.get("/livez", headers={"Origin": "http://localhost:3000"})
+
+    assert answer.status_code == 200

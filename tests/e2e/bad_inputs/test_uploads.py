@@ -57,7 +57,7 @@ def test_good_upload_is_stored_and_comes_back_the_same(client: httpx2.Client) ->
 
 def test_u1_body_one_byte_over_the_limit_is_refused_before_it_is_read(server: Server) -> None:
     head = (
-        f"POST /api/files HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM['Content-Type']}\r\n"
+        f"POST /api/files HTTP/1.1\r\nHost: localhost\r\nContent-Type: {FORM['Content-Type']}\r\n"
         f"Content-Length: {LIMIT + 1}\r\nExpect: 100-continue\r\n\r\n"
     )
     with socket.create_connection(server.address, timeout=5) as connection:
@@ -78,7 +78,7 @@ def test_u1_body_at_the_limit_is_taken(client: httpx2.Client) -> None:
 
 def test_u2_endless_body_is_cut_at_the_limit(server: Server) -> None:
     head = (
-        f"POST /api/files HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM['Content-Type']}\r\n"
+        f"POST /api/files HTTP/1.1\r\nHost: localhost\r\nContent-Type: {FORM['Content-Type']}\r\n"
         "Transfer-Encoding: chunked\r\n\r\n"
     )
     piece = b"10000\r\n" + b"a" * 0x10000 + b"\r\n"
@@ -101,7 +101,7 @@ def test_u2_endless_body_is_cut_at_the_limit(server: Server) -> None:
 
 def test_u4_body_that_drips_is_given_up(server: Server) -> None:
     head = (
-        f"POST /api/files HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM['Content-Type']}\r\n"
+        f"POST /api/files HTTP/1.1\r\nHost: localhost\r\nContent-Type: {FORM['Content-Type']}\r\n"
         "Content-Length: 1000\r\n\r\n"
     )
     with socket.create_connection(server.address, timeout=0.2) as connection:
@@ -123,7 +123,7 @@ def test_u5_upload_that_is_aborted_leaves_nothing(server: Server, client: httpx2
     before = listed(client)
     body = form(part(b"a" * 500_000))
     head = (
-        f"POST /api/files HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM['Content-Type']}\r\n"
+        f"POST /api/files HTTP/1.1\r\nHost: localhost\r\nContent-Type: {FORM['Content-Type']}\r\n"
         f"Content-Length: {len(body)}\r\nX-Trace-ID: aborted-upload\r\n\r\n"
     )
     with socket.create_connection(server.address, timeout=5) as connection:

@@ -88,7 +88,7 @@ async def test_application_boots_in_its_lifespan_and_serves(
     monkeypatch.setenv("CIVITAS_DATA_DIR", str(tmp_path / "data"))
     from starlette.testclient import TestClient
 
-    with TestClient(create_app()) as client:
+    with TestClient(create_app(), base_url="http://127.0.0.1") as client:
         assert client.get("/livez").json()["status"] == "alive"
         assert client.get("/api/city/boot").json()["result"]["ready"] is True
 

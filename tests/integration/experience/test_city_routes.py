@@ -22,7 +22,7 @@ BROKEN_PDF = b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog >>\nendobj\ntrailer << /Root
 async def client(tmp_path: Path) -> AsyncIterator[httpx2.AsyncClient]:
     async with Platform(Settings(data_dir=tmp_path / "data")) as city:
         transport = httpx2.ASGITransport(app=city.asgi)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://city") as client:
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
             yield client
 
 

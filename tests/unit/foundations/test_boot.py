@@ -75,7 +75,7 @@ async def test_failure_half_way_closes_what_was_open(order: list[str]) -> None:
 def test_roles_and_realms_are_found_by_their_folders() -> None:
     found, faults = realms()
 
-    assert {room.name for room in found} >= {"business_enablement", "journey", "solution"}
+    assert {room.realm for room in found} >= {"business_enablement", "journey", "solution"}
     assert {room.realm for room in roles()} == {"smart_city"}
     assert faults == []
 

@@ -289,6 +289,25 @@ def test_all_faults_stand_in_one_refusal() -> None:
     assert refused.detail.count("remedy:") == 5
 
 
+@service
+class HTTPProbe:
+    """One of two whose paths are the same."""
+
+
+@service
+class HttpProbe:
+    """The other."""
+
+
+async def test_two_services_at_one_path_are_a_fault_at_boot_and_later() -> None:
+    registry = joined(HTTPProbe, HttpProbe)
+    curator = CuratorFoundationService(registry=registry, catalogue=Catalogue(registry=registry))
+
+    assert [fault.kind for fault in registry.faults()] == [FaultKind.DUPLICATE]
+    with pytest.raises(RegistrationRefused, match="same path"):
+        await curator.register_service(HttpProbe(), ServiceMetadata(realm="hall"))
+
+
 # late registration
 
 

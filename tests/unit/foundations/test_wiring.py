@@ -64,3 +64,29 @@ def test_missing_annotation_is_an_error_when_asked_and_none_when_wired() -> None
     with pytest.raises(TypeError, match="does not say the type of 'ink'"):
         constructor_needs(Unsaid)
     assert "unsaid" in wire(Unsaid)().providers
+
+
+def namesake(colour: str) -> type:
+    return type("Records", (), {"colour": colour})
+
+
+ONE, OTHER = namesake("one"), namesake("other")
+
+
+class ReadsOne:
+    def __init__(self, *, records: ONE) -> None:  # type: ignore[valid-type]  # classes of one name, made above
+        self.records = records
+
+
+class ReadsOther:
+    def __init__(self, *, records: OTHER) -> None:  # type: ignore[valid-type]  # classes of one name, made above
+        self.records = records
+
+
+def test_classes_of_one_name_are_kept_apart() -> None:
+    listed = wire(ReadsOne, ReadsOther, ONE, OTHER)()
+    asked_for = wire(ReadsOne, ReadsOther)()
+
+    assert isinstance(listed.providers["reads_one"]().records, ONE)
+    assert isinstance(listed.providers["reads_other"]().records, OTHER)
+    assert sum(isinstance(p, Dependency) for p in asked_for.providers.values()) == 2
