@@ -59,6 +59,13 @@ class Settings(BaseSettings):
         default=None, description="for model clients that realms bring; shown nowhere"
     )
 
+    @field_validator("data_dir", mode="before")
+    @classmethod
+    def _not_empty(cls, value: object) -> object:
+        if value == "":
+            raise ValueError("is empty; name a folder, or unset it")
+        return value
+
     @field_validator("cloud_ready_mode", mode="before")
     @classmethod
     def _accept_true_and_false(cls, value: object) -> object:
@@ -80,7 +87,12 @@ class Settings(BaseSettings):
         Raises:
             FaultySettings: lists every fault, unknown `CIVITAS_` names among them.
         """
-        faults = list(cls._unknown_names())
+        try:
+            faults = list(cls._unknown_names())
+        except UnicodeDecodeError as error:
+            raise FaultySettings(
+                "the file .env is not UTF-8 text", hint="save it as UTF-8, or remove it"
+            ) from error
         try:
             settings = cls(**{key: value for key, value in overrides.items() if value is not None})
         except ValidationError as error:

@@ -11,8 +11,8 @@ from utilities.context import current
 
 TEMPLATE = "data_mash_flow"
 
-UserId = Annotated[str, Field(min_length=1, max_length=128)]
-FileId = Annotated[str, Field(min_length=1, max_length=128)]
+UserId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._@+-]{1,128}$")]
+FileId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,128}$")]
 
 
 @service

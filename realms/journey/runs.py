@@ -8,7 +8,7 @@ from foundations.declarations import Effect, service, soa_api
 from realms.journey.api import JourneyRun, RunPage, RunStatus
 from realms.journey.engine import views
 from realms.journey.engine.engine import JourneyEngine
-from realms.journey.engine.journal import Journal
+from realms.journey.engine.journal import AliasTaken, Journal
 from realms.journey.engine.mermaid import mermaid
 from realms.journey.engine.template_faults import FaultyTemplate, TemplateFault
 from realms.journey.engine.yaml_reader import MAX_BYTES
@@ -16,7 +16,13 @@ from realms.journey.templates import JourneyTemplates, TemplateFile
 from utilities.context import current
 
 Limit = Annotated[int, Field(ge=1, le=200, description="how many at most")]
-Alias = Annotated[str, Field(max_length=300, description="a second, unique id; empty for none")]
+Alias = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9._@:+-]{0,300}$",
+        description="a second, unique id; empty for none; `data_mash_` is kept for data mashes",
+    ),
+]
 Cursor = Annotated[str, Field(max_length=64, description="`next_cursor` of the page before")]
 
 
@@ -126,6 +132,11 @@ class JourneyRunsService:
         Raises:
             UnknownTemplate, FaultyTemplate, InvalidInput, AliasTaken: it cannot be accepted.
         """
+        if alias.startswith("data_mash_"):
+            raise AliasTaken(
+                'aliases that begin with "data_mash_" are those of data mashes',
+                hint="choose another alias",
+            )
         key = current().idempotency_key
         return await self._engine.start(template, input, alias=alias or key, rerun=rerun)
 

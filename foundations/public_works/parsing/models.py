@@ -1,5 +1,6 @@
 """What parsing a file gives: small enough to be journalled; passages and tables are artifacts."""
 
+import math
 from enum import StrEnum
 from typing import Literal
 
@@ -199,9 +200,21 @@ class Insight(BaseModel):
 
     kind: InsightKind
     sentence: str
-    figures: dict[str, float | int | str] = Field(default_factory=dict)
+    figures: dict[str, float | int | str] = Field(
+        default_factory=dict, description="those that a float can hold"
+    )
     evidence: Evidence = Evidence()
     strength: float = Field(ge=0, le=1)
+
+    @field_validator("figures")
+    @classmethod
+    def _finite(cls, figures: dict[str, float | int | str]) -> dict[str, float | int | str]:
+        """Leave out what overflowed: JSON has no word for it."""
+        return {
+            name: figure
+            for name, figure in figures.items()
+            if not isinstance(figure, float) or math.isfinite(figure)
+        }
 
 
 class InsightsResult(BaseModel):

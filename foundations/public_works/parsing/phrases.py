@@ -13,7 +13,8 @@ Phrase = tuple[str, ...]
 
 MAX_PHRASES = 20
 _LONGEST = 3
-_CONSIDERED = 200_000  # words; what follows changes little
+CONSIDERED = 200_000
+"""Words that are looked at; those after them change little."""
 _WORD = re.compile(r"[^\W\d_][\w'\u2019-]*")
 _CLAUSE = re.compile(r"[.,;:!?()\[\]{}\"\u201c\u201d\u2013\u2014\n|/]+|--+|\d+")
 _SUMMARY_SENTENCES = 3
@@ -126,7 +127,7 @@ def _runs(passages: Sequence[Passage]) -> Iterator[tuple[int, list[str]]]:
                     run.append(word)
             if run:
                 yield passage.number, run
-        if seen > _CONSIDERED:
+        if seen > CONSIDERED:
             return
 
 

@@ -1,5 +1,6 @@
 """Puts tables into words, so that search finds them and people can read them."""
 
+import math
 from collections.abc import Iterator
 
 import polars as pl
@@ -48,6 +49,8 @@ def describe_column(column: ColumnProfile, table: TableProfile) -> str:
 
 def plain(value: object) -> str:
     """A figure as people write it: four significant digits, whole numbers whole."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "more than can be computed"
     if isinstance(value, float):
         if value == int(value) and abs(value) < 1e15:
             return f"{int(value):,}"

@@ -13,6 +13,7 @@ from foundations.public_works.parsing.models import (
     Passage,
 )
 from foundations.public_works.parsing.passages import sentences
+from foundations.public_works.parsing.phrases import CONSIDERED
 from foundations.public_works.parsing.reading import PASSAGES, read_passages
 
 _PHRASES = 5
@@ -73,9 +74,12 @@ def _key_phrases(parsed: ParseResult) -> Iterator[Insight]:
     if not best:
         return
     told = ", ".join(f"{one.phrase} ({_times(one.count)})" for one in best)
+    cut = parsed.word_count > CONSIDERED
     yield Insight(
         kind=InsightKind.KEY_PHRASE,
-        sentence=f"It speaks most of {told}.",
+        sentence=f"In its first {CONSIDERED:,} words it speaks most of {told}."
+        if cut
+        else f"It speaks most of {told}.",
         figures={one.phrase: one.count for one in best},
         evidence=Evidence(passages=tuple(sorted({n for one in best for n in one.passages})[:20])),
         strength=0.85,
@@ -134,9 +138,9 @@ def _repeated(passages: list[Passage]) -> Iterator[Insight]:
         count = len(again)
         yield Insight(
             kind=InsightKind.DUPLICATE,
-            sentence=f"{_count(count, 'paragraph')} in it {'is' if count == 1 else 'are'} repeated "
+            sentence=f"{_count(count, 'passage')} in it {'is' if count == 1 else 'are'} repeated "
             "word for word.",
-            figures={"repeated_paragraphs": count},
+            figures={"repeated_passages": count},
             evidence=Evidence(
                 passages=tuple(sorted({n for ns in again.values() for n in ns})[:20])
             ),

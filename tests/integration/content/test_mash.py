@@ -272,3 +272,13 @@ async def test_data_steward_is_told_how_good_the_data_is(world: World) -> None:
     assert quality.measures["rows"] == 4
     assert quality.measures["missing_values"] == 3
     assert quality.measures["duplicate_rows"] == 1
+
+
+async def test_numbers_too_large_to_square_still_give_insights(world: World) -> None:
+    rows = "".join(f"{n}e200,{n}\n" for n in range(1, 31))
+
+    answer = await world.mash("f1", "huge.csv", b"v,w\n" + rows.encode())
+
+    profile = next(i for i in answer.insights_result.insights if i.sentence.startswith("v lies"))
+    assert profile.figures["maximum"] == 3e201
+    assert "std" not in profile.figures

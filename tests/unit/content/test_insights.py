@@ -474,7 +474,7 @@ def test_repeated_paragraphs_are_told(tmp_path: Path) -> None:
 
     (insight,) = of_kind(text_told(tmp_path, paragraph, "Other.", paragraph), InsightKind.DUPLICATE)
 
-    assert insight.sentence == "1 paragraph in it is repeated word for word."
+    assert insight.sentence == "1 passage in it is repeated word for word."
     assert insight.evidence.passages == (1, 3)
 
 

@@ -220,7 +220,7 @@ def test_short_text_has_no_key_phrases() -> None:
 
 
 def test_key_phrases_of_a_huge_text_stop_early(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(phrases, "_CONSIDERED", 3)
+    monkeypatch.setattr(phrases, "CONSIDERED", 3)
 
     found = phrases.key_phrases(
         [passage("wind storm, wind storm", 1), passage("rain rain rain", 2)]

@@ -80,3 +80,15 @@ def test_secret_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "hush" not in settings.model_dump_json()
     assert settings.model_api_key is not None
     assert settings.model_api_key.get_secret_value() == "hush"
+
+
+def test_empty_data_folder_and_unreadable_env_file_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CIVITAS_DATA_DIR", "")
+    with pytest.raises(FaultySettings, match="CIVITAS_DATA_DIR: is empty"):
+        Settings.load()
+
+    (tmp_path / ".env").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(FaultySettings, match="not UTF-8"):
+        Settings.load()
