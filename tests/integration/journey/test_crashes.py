@@ -467,3 +467,28 @@ async def test_a_run_that_is_being_driven_is_not_driven_twice(inner: Any) -> Non
         await driving
 
         assert city.services.called == APIS
+
+
+async def test_two_starts_at_once_with_one_alias_and_other_input_are_told_apart(inner: Any) -> None:
+    async with JourneyCity(inner) as city:
+        answers = await asyncio.gather(
+            *(city.engine.start("data_mash_flow", {"file_id": f}, alias="x") for f in ("a", "b")),
+            return_exceptions=True,
+        )
+
+    assert sorted(type(answer).__name__ for answer in answers) == ["AliasTaken", "JourneyRun"]
+
+
+async def test_start_whose_caller_gives_up_is_driven_all_the_same(inner: Any) -> None:
+    async with JourneyCity(inner) as city:
+        start = asyncio.ensure_future(
+            city.engine.start("data_mash_flow", {"file_id": "a"}, alias="x")
+        )
+        while not city.driver._moving:  # noqa: ASYNC110 - the engine tells nobody of this moment
+            await asyncio.sleep(0)
+        start.cancel()
+        await asyncio.gather(start, return_exceptions=True)
+        await asyncio.gather(*city.driver._moving)
+        await city.dispatch.settle()
+
+        assert (await city.engine.get("x")).status is RunStatus.SUCCEEDED

@@ -104,6 +104,7 @@ def test_room_knows_its_folder_its_tables_and_its_modules() -> None:
     room = Room("foundations.curator", "curator")
 
     assert room.folder.name == "curator"
+    assert room.name == "foundations_curator"  # rooms of one last name have histories of their own
     assert room.migrations is None
     assert room.module("container") is not None
     assert room.module("routes") is None
