@@ -109,26 +109,42 @@ def _entered(method: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Corouti
     """Wrap `method` so that `trace_id` and `user_context` come from the call context, always."""
     signature = inspect.signature(method)
     own = FROM_CONTEXT & set(signature.parameters)
+    takes_trace_id, takes_user = "trace_id" in own, "user_context" in own
 
     @functools.wraps(method)
     async def enter(*args: Any, **kwargs: Any) -> R:
-        given = {name: kwargs.pop(name) for name in FROM_CONTEXT & set(kwargs)}
+        context = current_or_none()
+        if context is None or len(args) > 1 or "trace_id" in kwargs or "user_context" in kwargs:
+            context, args = given(context, args, kwargs)
+            with bound(context):
+                return await method(*args, **filled(context, kwargs))
+        return await method(*args, **filled(context, kwargs))  # in the context that is bound
+
+    def given(
+        context: CallContext | None, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[CallContext, tuple[Any, ...]]:
+        """The context the caller asks for, and the other positional arguments."""
+        named = {name: kwargs.pop(name) for name in FROM_CONTEXT & set(kwargs)}
         if own and len(args) > 1:
             positional = signature.bind_partial(*args).arguments
-            given |= {name: positional[name] for name in own if name in positional}
+            named |= {name: positional[name] for name in own if name in positional}
             args = tuple(value for name, value in positional.items() if name not in own)
-        context = _context(given.get("trace_id"), given.get("user_context"))
-        filled = {"trace_id": context.trace_id, "user_context": context.user}
-        kwargs |= {name: filled[name] for name in own}
-        with bound(context):
-            return await method(*args, **kwargs)
+        return _context(context, named.get("trace_id"), named.get("user_context")), args
+
+    def filled(context: CallContext, kwargs: dict[str, Any]) -> dict[str, Any]:
+        if takes_trace_id:
+            kwargs["trace_id"] = context.trace_id
+        if takes_user:
+            kwargs["user_context"] = context.user
+        return kwargs
 
     return cast("Callable[P, Coroutine[Any, Any, R]]", enter)
 
 
-def _context(trace_id: str | None, user: UserContext | None) -> CallContext:
+def _context(
+    context: CallContext | None, trace_id: str | None, user: UserContext | None
+) -> CallContext:
     """The current context, changed by what was given; a new one where there is none."""
-    context = current_or_none()
     if context is None:
         return CallContext(trace_id or TraceIDGenerator.generate(), user or LOCAL_USER)
     if trace_id in (None, context.trace_id) and user in (None, context.user):

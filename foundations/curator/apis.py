@@ -3,8 +3,8 @@
 import dataclasses
 import inspect
 import types
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
 from pydantic import (
@@ -33,6 +33,12 @@ class InvalidArguments(PlatformError):
     kind = ErrorKind.INVALID
 
 
+class BrokenPromise(PlatformError):
+    """A service answered with something else than it promises."""
+
+    kind = ErrorKind.INTERNAL
+
+
 class UntypedApi(PlatformError):
     """The signature of an API is no contract."""
 
@@ -53,6 +59,7 @@ class Contract:
 
     arguments: type[BaseModel]
     answer: TypeAdapter[Any]
+    answer_type: type
     input_schema: JsonSchema
     output_schema: JsonSchema
 
@@ -74,6 +81,7 @@ class Contract:
             return cls(
                 arguments=arguments,
                 answer=adapter,
+                answer_type=answer,
                 input_schema=arguments.model_json_schema(mode="validation"),
                 output_schema=adapter.json_schema(mode="serialization"),
             )
@@ -86,7 +94,7 @@ class Contract:
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """One API of one service, ready to be called."""
+    """One API of one service, ready to be called. All that no call changes is worked out once."""
 
     service: str
     name: str
@@ -95,20 +103,33 @@ class Api:
     contract: Contract
     description: str
     method: Any
+    effect: Effect | None = field(init=False)
+    """What a call leaves behind; None when an API that is not named for reading did not say."""
+    path: str = field(init=False)
+    """Where it is served: `/api/{realm}/{service}/{api}`, all in snake_case."""
+    parameters: Mapping[str, Parameter] = field(init=False)
+    output_fields: Mapping[str, JsonSchema] = field(init=False)
+    """Each field of the answer with its JSON Schema."""
+    _check: Callable[[Any], BaseModel] = field(init=False, repr=False, compare=False)
+    _dump: Callable[..., Any] = field(init=False, repr=False, compare=False)
+    _answer_type: type = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        worked_out = {
+            "effect": stated_effect(self.name, self.declaration),
+            "path": f"/api/{self.realm}/{snake_case(self.service)}/{self.name}",
+            "parameters": _parameters(self.input_schema),
+            "output_fields": _output_fields(self.output_schema),
+            "_check": self.contract.arguments.__pydantic_validator__.validate_python,
+            "_dump": self.contract.answer.serializer.to_python,
+            "_answer_type": self.contract.answer_type,
+        }
+        for name, value in worked_out.items():
+            object.__setattr__(self, name, value)  # frozen from here on
 
     @property
     def public(self) -> bool:
         return self.declaration.public
-
-    @property
-    def effect(self) -> Effect | None:
-        """What a call leaves behind; None when an API that is not named for reading did not say."""
-        return stated_effect(self.name, self.declaration)
-
-    @property
-    def path(self) -> str:
-        """Where it is served: `/api/{realm}/{service}/{api}`, all in snake_case."""
-        return f"/api/{self.realm}/{snake_case(self.service)}/{self.name}"
 
     @property
     def input_schema(self) -> JsonSchema:
@@ -118,50 +139,59 @@ class Api:
     def output_schema(self) -> JsonSchema:
         return self.contract.output_schema
 
-    @property
-    def parameters(self) -> Mapping[str, Parameter]:
-        required = set(self.input_schema.get("required", ()))
-        return types.MappingProxyType(
-            {
-                name: Parameter(name in required, _self_contained(schema, self.input_schema))
-                for name, schema in self.input_schema.get("properties", {}).items()
-            }
-        )
-
-    @property
-    def output_fields(self) -> Mapping[str, JsonSchema]:
-        """Each field of the answer with its JSON Schema."""
-        root = _resolved(self.output_schema)
-        return types.MappingProxyType(
-            {
-                name: _self_contained(schema, self.output_schema)
-                for name, schema in root.get("properties", {}).items()
-            }
-        )
-
     async def call(self, arguments: Mapping[str, object]) -> Any:
         """Validate `arguments`, call the method, and return its answer as it is.
 
         Raises:
             InvalidArguments: an argument is missing, unknown, or of the wrong shape.
+            BrokenPromise: the answer is not of the type that the signature promises.
         """
-        return await self.method(**self._validated(arguments))
+        answer = await self.method(**self._validated(arguments))
+        if not isinstance(answer, self._answer_type):
+            raise BrokenPromise(
+                f"{self.service}.{self.name} answered with {type(answer).__name__}, "
+                f"it promises {self._answer_type.__name__}",
+                hint="let the method return what its signature says",
+            )
+        return answer
 
     def dump(self, answer: object) -> dict[str, Any]:
         """An answer as JSON-able data."""
-        dumped: dict[str, Any] = self.contract.answer.dump_python(answer, mode="json")
+        dumped: dict[str, Any] = self._dump(answer, mode="json")
         return dumped
 
     def _validated(self, arguments: Mapping[str, object]) -> dict[str, Any]:
+        """The arguments that were given, as the method wants them; defaults are the method's."""
         try:
-            model = self.contract.arguments.model_validate(dict(arguments))
+            model = self._check(arguments if type(arguments) is dict else dict(arguments))
         except ValidationError as error:
             raise InvalidArguments(
                 f"{self.service}.{self.name} cannot take these arguments",
                 hint=f"POST {self.path} takes {', '.join(self.parameters) or 'no arguments'}",
                 errors=[FieldError(_pointer(f["loc"]), f["msg"]) for f in error.errors()],
             ) from error
-        return {name: getattr(model, name) for name in model.model_fields_set}
+        values = model.__dict__
+        given = model.__pydantic_fields_set__
+        if len(given) == len(values):
+            return values
+        return {name: values[name] for name in given}
+
+
+def _parameters(schema: JsonSchema) -> Mapping[str, Parameter]:
+    required = set(schema.get("required", ()))
+    return types.MappingProxyType(
+        {
+            name: Parameter(name in required, _self_contained(one, schema))
+            for name, one in schema.get("properties", {}).items()
+        }
+    )
+
+
+def _output_fields(schema: JsonSchema) -> Mapping[str, JsonSchema]:
+    properties = _resolved(schema).get("properties", {})
+    return types.MappingProxyType(
+        {name: _self_contained(one, schema) for name, one in properties.items()}
+    )
 
 
 def stated_effect(name: str, declaration: ApiDeclaration) -> Effect | None:

@@ -1,14 +1,23 @@
 """Contracts read from signatures, and calls through them."""
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
-from foundations.curator.apis import Api, Contract, InvalidArguments, UntypedApi, stated_effect
+from foundations.curator.apis import (
+    Api,
+    BrokenPromise,
+    Contract,
+    InvalidArguments,
+    UntypedApi,
+    stated_effect,
+)
 from foundations.declarations import ApiDeclaration, Effect, apis_of, soa_api
 from utilities.context import UserContext
+from utilities.errors import ErrorKind
 
 pytestmark = pytest.mark.anyio
 
@@ -28,6 +37,11 @@ class Plain:
     number: int
 
 
+@dataclass
+class More(Plain):
+    name: str
+
+
 class Desk:
     @soa_api(public=True)
     async def get_sum(
@@ -42,6 +56,17 @@ class Desk:
 
     @soa_api()
     async def get_plain(self) -> Plain:
+        return Plain(number=3)
+
+    @soa_api()
+    async def get_promised(self, kind: str = "plain", *, marks: list[str] | None = None) -> Plain:
+        match kind:
+            case "more":
+                return More(number=len(marks or ()), name="more")
+            case "alike":
+                return {"number": 3}  # type: ignore[return-value]  # the fault is the point
+            case "nothing":
+                return None  # type: ignore[return-value]  # the fault is the point
         return Plain(number=3)
 
 
@@ -70,6 +95,23 @@ async def test_dataclass_is_a_good_answer() -> None:
 
     assert plain.dump(await plain.call({})) == {"number": 3}
     assert plain.output_fields["number"]["type"] == "integer"
+
+
+@pytest.mark.parametrize(("kind", "told"), [("alike", "dict"), ("nothing", "NoneType")])
+async def test_answer_of_another_type_never_goes_through(kind: str, told: str) -> None:
+    with pytest.raises(BrokenPromise, match=f"answered with {told}, it promises Plain") as caught:
+        await api("get_promised").call({"kind": kind})
+
+    assert caught.value.kind is ErrorKind.INTERNAL
+    assert caught.value.hint
+
+
+async def test_answer_of_a_subclass_keeps_the_promise_and_shows_what_was_promised() -> None:
+    promised = api("get_promised")
+
+    answer = await promised.call(MappingProxyType({"kind": "more", "marks": ["a", "b"]}))
+
+    assert promised.dump(answer) == {"number": 2}
 
 
 @pytest.mark.parametrize(
@@ -102,6 +144,8 @@ def test_schemas_and_parameters_come_from_the_signature() -> None:
     assert "Line" in parameters["lines"].schema["$defs"]
     assert set(api("get_sum").output_fields) == {"total", "lines"}
     assert api("get_sum").path == "/api/office/desk/get_sum"
+    assert api("get_sum").effect is Effect.PURE
+    assert api("get_sum").public
 
 
 async def untyped(self, name) -> Sum: ...  # type: ignore[no-untyped-def, empty-body]  # the fault is the point

@@ -102,3 +102,11 @@ async def test_idempotency_key_survives_a_change_of_trace() -> None:
 
     with bound(CallContext("abc", idempotency_key="run:a:0:1")):
         assert await Keyed().put(trace_id="other") == "run:a:0:1"  # type: ignore[call-arg]  # the named door
+
+
+async def test_call_leaves_the_context_of_its_caller_as_it_was() -> None:
+    with bound(CallContext("abc", OTHER)) as context:
+        await Clerk().note("x", "given")
+        await Clerk().note("x")
+
+        assert current() is context
