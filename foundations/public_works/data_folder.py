@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from foundations.public_works.mounts import network_file_system
 from foundations.public_works.settings import Settings
 from utilities.errors import ErrorKind, PlatformError
 from utilities.ids import Ids
@@ -52,6 +53,7 @@ class DataFolder:
         self._lock: IO[str] | None = None
 
     async def __aenter__(self) -> Self:
+        self._refuse_network()
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             for folder in (self.staging, self.objects, self.logs):
@@ -84,6 +86,14 @@ class DataFolder:
     def spool(self) -> Path:
         """A new path for a temporary file, on the same disk as the objects."""
         return self.staging / self._ids.new()
+
+    def _refuse_network(self) -> None:
+        if kind := network_file_system(self.path):
+            raise DataFolderUnusable(
+                f"the data folder {self.path} is on a network file system ({kind}), "
+                "where a database loses data",
+                hint="choose a folder on a disk of this machine with --data-dir",
+            )
 
     def _sweep_staging(self) -> None:
         """Remove what a crash left half written; the lock says that nobody is writing it."""

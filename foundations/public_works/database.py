@@ -1,14 +1,35 @@
 """The port of the relational store, and the rules every room's records keep."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from contextvars import ContextVar, Token
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
 from utilities.errors import ErrorKind, PlatformError
 
 T = TypeVar("T")
+
+Writes = Callable[[Connection], None]
+"""A piece of work that adds writes to somebody's transaction."""
+
+
+class DriverCursor(Protocol):
+    """What a statement found or changed, as the driver tells it (DB-API)."""
+
+    @property
+    def rowcount(self) -> int: ...
+    def fetchone(self) -> Any: ...
+    def fetchall(self) -> list[Any]: ...
+
+
+class DriverConnection(Protocol):
+    """The driver's own connection (DB-API), for SQL on a hot path."""
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ..., /) -> DriverCursor: ...
+    def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> DriverCursor: ...
 
 
 class Database(Protocol):
@@ -25,6 +46,38 @@ class Database(Protocol):
         """
         ...
 
+    async def write_with_checkpoint(self, work: Writes) -> None:
+        """Inside a milestone's attempt, keep `work` for the transaction of its checkpoint.
+
+        So its writes are made once, with the checkpoint, or, when the attempt fails, never. They
+        cannot be read back before. Outside of an attempt they are written at once.
+
+        Raises:
+            AttemptIsOver: the attempt that the caller belongs to has ended meanwhile.
+        """
+        attempt = _attempt.get()
+        if attempt is None:
+            await self.write(work)
+        else:
+            attempt.add(work)
+
+    def commit(
+        self, work: Callable[[DriverConnection], T], *, along: Sequence[Writes] = ()
+    ) -> asyncio.Future[T]:
+        """Run `work` in one durable write transaction straight on the driver.
+
+        Where commits are quick and nobody else writes at the moment it is done within this very
+        call, and the future is done already; else on the writer's thread, in the order of the
+        calls. `along` is committed in the same transaction, after `work`. What either raises rolls
+        all back and comes through the future. Cancelling the future does not stop the work. Called
+        on the event loop only.
+
+        The future raises:
+            StorageFull, DatabaseBusy: the store cannot take it now.
+            ConstraintBroken: a row of `work` is there already, or refers to none.
+        """
+        ...
+
     async def migrate(self, room: str, folder: Path) -> None:
         """Bring the tables of `room` to the newest revision in `folder`.
 
@@ -32,6 +85,50 @@ class Database(Protocol):
             SchemaTooNew: the store was written by a newer version.
         """
         ...
+
+
+class AttemptWrites:
+    """The writes that one attempt keeps for its checkpoint; made by `collecting`."""
+
+    __slots__ = ("_open", "_token", "_writes")
+
+    def __init__(self) -> None:
+        self._writes: list[Writes] = []
+        self._open = True
+
+    def __enter__(self) -> list[Writes]:
+        self._token: Token[AttemptWrites | None] = _attempt.set(self)
+        return self._writes
+
+    def __exit__(self, *_: object) -> None:
+        _attempt.reset(self._token)
+        self._open = False
+
+    def add(self, work: Writes) -> None:
+        if not self._open:
+            raise AttemptIsOver(
+                "a write came after the checkpoint it belongs to",
+                hint="let no task outlive the call that starts it",
+            )
+        self._writes.append(work)
+
+
+def collecting() -> AttemptWrites:
+    """Keep what an attempt writes; the block around its call is given the list.
+
+    Hand that list to `commit` as `along`. What the block calls or starts adds to it, and is refused
+    once the block has ended.
+    """
+    return AttemptWrites()
+
+
+_attempt: ContextVar[AttemptWrites | None] = ContextVar("attempt", default=None)
+
+
+class AttemptIsOver(PlatformError):
+    """The attempt that a write belongs to has ended."""
+
+    kind = ErrorKind.INTERNAL
 
 
 class SchemaTooNew(PlatformError):
@@ -44,6 +141,12 @@ class DatabaseUnusable(PlatformError):
     """The database file cannot be used."""
 
     kind = ErrorKind.CONFIGURATION
+
+
+class ConstraintBroken(PlatformError):
+    """A write breaks a rule of the tables."""
+
+    kind = ErrorKind.CONFLICT
 
 
 class StorageFull(PlatformError):

@@ -12,6 +12,10 @@ class Events(Protocol):
         """Hand `data` to every listener of `topic`; never waits, never fails."""
         ...
 
+    def heard(self, topic: str) -> bool:
+        """Whether anybody listens to `topic` now: what nobody hears need not be made."""
+        ...
+
     def subscribe(
         self, topic: str
     ) -> AbstractAsyncContextManager[AsyncIterator[Mapping[str, object]]]:

@@ -24,6 +24,9 @@ class InProcessEvents(Events):
                 queue.get_nowait()
             queue.put_nowait(data)
 
+    def heard(self, topic: str) -> bool:
+        return topic in self._listeners
+
     @asynccontextmanager
     async def subscribe(self, topic: str) -> AsyncIterator[AsyncIterator[Mapping[str, object]]]:
         queue: asyncio.Queue[Mapping[str, object]] = asyncio.Queue(_BUFFER)

@@ -1,72 +1,86 @@
-"""The relational store on SQLite: one writer thread, readers beside it, WAL, durable commits."""
+"""The relational store on SQLite: one writer, readers beside it, WAL, durable commits."""
 
 import asyncio
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from pathlib import Path
-from types import ModuleType, TracebackType
+from time import perf_counter
+from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from loguru import logger
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError
 
 from foundations.public_works.adapters.migrations import migrate
+from foundations.public_works.adapters.sqlite_checkpoints import Checkpoints
+from foundations.public_works.adapters.sqlite_driver import (
+    SAFE_BESIDE_WRITERS,
+    broken_constraint,
+    explained,
+    opened,
+    prepare,
+    sqlite_driver,
+)
+from foundations.public_works.adapters.sqlite_transactions import DriverTransactions
+from foundations.public_works.ballast import Ballast
 from foundations.public_works.data_folder import DataFolder
 from foundations.public_works.database import (
     Database,
-    DatabaseBusy,
     DatabaseUnusable,
+    DriverConnection,
     StorageFull,
+    Writes,
 )
 from foundations.public_works.threads import in_thread
 
 T = TypeVar("T")
 
-SAFE_WITH_SEVERAL_WRITERS = (3, 51, 3)
-_PRAGMAS = (
-    "PRAGMA journal_mode=WAL",
-    "PRAGMA synchronous=FULL",
-    "PRAGMA foreign_keys=ON",
-    "PRAGMA busy_timeout=5000",
-)
-
-
-def sqlite_driver() -> ModuleType:
-    """`pysqlite3` where it is installed (a current SQLite), else the standard module."""
-    try:
-        import pysqlite3
-    except ImportError:
-        import sqlite3
-
-        return sqlite3
-    module: ModuleType = pysqlite3
-    return module
-
 
 class SqliteDatabase(Database):
-    """`city.sqlite3` in the data folder. Writes are serialised on one thread of their own."""
+    """`city.sqlite3` in the data folder. Writes come one after the other.
+
+    Those of `write` are made on a thread of their own. Those of `commit` are made by the event loop
+    itself while the disk is quick and nothing waits on that thread.
+    """
 
     def __init__(self, *, folder: DataFolder) -> None:
         self._path = folder.database
+        self._ballast = Ballast(folder.path / "ballast")
         self._driver = sqlite_driver()
         self._writer_engine = self._engine("BEGIN IMMEDIATE", pool_size=1)
         self._reader_engine = self._engine("BEGIN", pool_size=4)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
+        self._queued = 0
+        self._engine_commits = 0
+
+    @property
+    def commits(self) -> int:
+        """Write transactions committed since the start, each with one sync of the disk."""
+        return self._engine_commits + self._transactions.commits
 
     @property
     def sqlite_version(self) -> str:
         return str(self._driver.sqlite_version)
 
     async def __aenter__(self) -> Self:
-        if self._driver.sqlite_version_info < SAFE_WITH_SEVERAL_WRITERS:
+        if self._driver.sqlite_version_info < SAFE_BESIDE_WRITERS:
             logger.warning(
                 "SQLite {} is older than 3.51.3: only one process may write. "
                 "Install pysqlite3 to have a current one",
                 self.sqlite_version,
             )
         await in_thread(self._check)
+        self._loop = asyncio.get_running_loop()
+        self._transactions = await in_thread(self._open_transactions)
+        self._checkpoints = Checkpoints(
+            driver=self._driver,
+            path=self._path,
+            on_writer=self._on_writer,
+            tidy=self._ballast.take,
+        )
+        self._checkpoints.look()
         return self
 
     async def __aexit__(
@@ -75,6 +89,7 @@ class SqliteDatabase(Database):
         error: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
+        self._checkpoints.stop()
         await in_thread(self._close)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
@@ -87,11 +102,24 @@ class SqliteDatabase(Database):
     async def write(self, work: Callable[[Connection], T]) -> T:
         def run() -> T:
             with self._writer_engine.begin() as connection:
-                return work(connection)
+                result = work(connection)
+            self._engine_commits += 1
+            return result
 
-        future = self._writer.submit(copy_context().run, self._explained, run)
         # A write that has begun ends, whatever becomes of its caller.
-        return await asyncio.shield(asyncio.wrap_future(future))
+        return await self._on_writer(run)
+
+    def commit(
+        self, work: Callable[[DriverConnection], T], *, along: Sequence[Writes] = ()
+    ) -> asyncio.Future[T]:
+        if along:
+            return self._on_writer(lambda: self._written_along(work, along))
+        if self._queued == 0 and self._transactions.pace.allows(perf_counter()):
+            future: asyncio.Future[T] = self._loop.create_future()
+            if self._transactions.run_here(work, future):
+                self._checkpoints.committed()
+                return future
+        return self._on_writer(lambda: self._transactions.run_waiting(work))
 
     async def migrate(self, room: str, folder: Path) -> None:
         await self.write(lambda connection: migrate(connection, room, folder))
@@ -106,9 +134,7 @@ class SqliteDatabase(Database):
 
         @event.listens_for(engine, "connect")
         def _connect(connection: Any, _: object) -> None:
-            connection.isolation_level = None  # we begin transactions ourselves (see below)
-            for pragma in _PRAGMAS:
-                connection.execute(pragma)
+            prepare(connection)  # we begin transactions ourselves (see below)
 
         @event.listens_for(engine, "begin")
         def _begin(connection: Connection) -> None:
@@ -127,28 +153,65 @@ class SqliteDatabase(Database):
                 hint="restore it from a backup, or move it away to begin anew",
             ) from error
 
+    def _open_transactions(self) -> DriverTransactions:
+        return DriverTransactions(opened(self._driver, self._path), explained=self._explained)
+
+    def _written_along(self, work: Callable[[DriverConnection], T], along: Sequence[Writes]) -> T:
+        with self._writer_engine.begin() as connection:
+            driver: Any = connection.connection.driver_connection
+            result = work(driver)
+            for writes in along:
+                writes(connection)
+        self._engine_commits += 1
+        return result
+
+    def _on_writer(self, run: Callable[[], T]) -> asyncio.Future[T]:
+        """Queue `run` for the writer's thread; until it is done, no commit is made elsewhere."""
+        future: asyncio.Future[T] = self._loop.create_future()
+
+        def delivered(done: Future[T]) -> None:
+            self._loop.call_soon_threadsafe(self._deliver, done, future)
+
+        work = self._writer.submit(copy_context().run, self._explained, run)
+        self._queued += 1
+        work.add_done_callback(delivered)
+        return future
+
+    def _deliver(self, done: Future[T], future: asyncio.Future[T]) -> None:
+        self._queued -= 1
+        self._checkpoints.committed()
+        error = done.exception()
+        if future.cancelled():
+            if error is not None:
+                logger.warning("a write failed whose caller had gone: {}", error)
+        elif error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(done.result())
+
     def _explained(self, run: Callable[[], T]) -> T:
         """Turn the driver's operating faults into the port's own."""
         try:
             return run()
-        except DatabaseError as error:
-            text = str(error.orig)
-            if "disk is full" in text:
-                raise StorageFull(
-                    "the disk that holds the data folder is full", hint="free some space and retry"
-                ) from error
-            if "locked" in text:
-                raise DatabaseBusy(
-                    "another process holds the database's write lock", hint="retry in a moment"
-                ) from error
-            if isinstance(error, OperationalError):
-                raise DatabaseBusy(
-                    "the database cannot be read or written at the moment",
-                    hint="look at the disk and at the limit of open files, then retry",
-                ) from error
-            raise
+        except self._driver.IntegrityError as error:
+            raise broken_constraint(error) from error
+        except (DatabaseError, self._driver.DatabaseError) as error:
+            # SQLAlchemy hands on the driver's own error as `orig`
+            fault = explained(self._driver, getattr(error, "orig", error))
+            if fault is None:
+                raise
+            if isinstance(fault, StorageFull):
+                self._make_room()
+            raise fault from error
+
+    def _make_room(self) -> None:
+        """Give up the ballast, and use it to empty the log."""
+        self._ballast.give_up()
+        self._loop.call_soon_threadsafe(self._checkpoints.look)
 
     def _close(self) -> None:
         self._writer.shutdown(wait=True)
+        self._transactions.close()
         self._reader_engine.dispose()
         self._writer_engine.dispose()
+        self._checkpoints.close()

@@ -443,13 +443,17 @@ async def test_event_reaches_who_listens_now_and_the_oldest_are_dropped() -> Non
     events = InProcessEvents()
     events.publish("t", {"n": -1})
 
+    assert not events.heard("t")
     async with events.subscribe("t") as listener:
+        assert events.heard("t")
+        assert not events.heard("other")
         for n in range(1001):
             events.publish("t", {"n": n})
         events.publish("other", {"n": 0})
         assert (await anext(listener))["n"] == 1
 
     events.publish("t", {"n": 0})  # nobody listens; nothing is kept
+    assert not events.heard("t")
     assert not events._listeners
 
 
