@@ -28,6 +28,9 @@ class RegistryServices(Services):
         }
         return Signature(service, api, found.effect, shapes, dict(found.output_fields))
 
+    def agents(self) -> Collection[str]:
+        return ()
+
     async def call(self, service: str, api: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         found = self._registry.api(service, api)
         return found.dump(await found.call(arguments))

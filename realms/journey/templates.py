@@ -11,9 +11,10 @@ import foundations
 from foundations.curator.registry import Registry
 from foundations.curator.verification import BootCheck, Fault, FaultKind
 from foundations.public_works.threads import in_thread
+from realms.journey.engine.compiling import load_plan
 from realms.journey.engine.driver import TemplateSource, Written
 from realms.journey.engine.loading import read_template, text_hash
-from realms.journey.engine.plan import Plan, load_plan
+from realms.journey.engine.plan import Plan
 from realms.journey.engine.runner import Services
 from realms.journey.engine.template_faults import FaultyTemplate
 from realms.journey.engine.yaml_reader import MAX_BYTES

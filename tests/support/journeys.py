@@ -13,11 +13,12 @@ from foundations.declarations import Effect
 from foundations.public_works.adapters.in_process_events import InProcessEvents
 from foundations.public_works.dispatch import Dispatch, Handler
 from foundations.public_works.settings import Settings
+from realms.journey.engine.compiling import load_plan
 from realms.journey.engine.driver import Driver, TemplateSource, Written
 from realms.journey.engine.engine import JourneyEngine
 from realms.journey.engine.journal import Journal
 from realms.journey.engine.memory_journal import MemoryJournal
-from realms.journey.engine.plan import ParameterShape, Plan, Signature, load_plan
+from realms.journey.engine.plan import ParameterShape, Plan, Signature
 from realms.journey.engine.runner import Runner, Services
 from utilities.clock import Clock
 from utilities.context import CallContext, UserContext, current
@@ -168,6 +169,9 @@ class FakeServices(Services):
 
     def signature(self, service: str, api: str) -> Signature:
         return self.known[service, api]
+
+    def agents(self) -> Collection[str]:
+        return ["InsightsAgent"]
 
     async def call(self, service: str, api: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         context = current()

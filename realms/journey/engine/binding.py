@@ -4,8 +4,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from realms.journey.engine.template_values import Value
+
 FROM_CONTEXT = frozenset({"trace_id", "user_context"})
 """Filled from the call context and from nowhere else; they take no part in binding."""
+
+RUN_SCHEMA: Mapping[str, Any] = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string"},
+        "alias": {"type": "string"},
+        "template": {"type": "string"},
+        "trace_id": {"type": "string"},
+        "tenant": {"type": "string"},
+        "principal": {"type": "string"},
+        "started_at": {"type": "string", "description": "ISO 8601, with its offset"},
+    },
+    "additionalProperties": False,
+}
+"""What expressions may know of the run itself, as `run`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +47,29 @@ class Constant:
     value: Any
 
 
-Source = FromResult | FromInput | Constant
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A value the template gives in which expressions stand."""
+
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A secret by its name; it is put in at the call and stands nowhere else."""
+
+    name: str
+
+
+Source = FromResult | FromInput | Constant | Computed | Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A parameter and its source."""
+
+    parameter: str
+    source: Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +81,6 @@ class Producer:
     opaque: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
-    """A parameter and its source."""
-
-    parameter: str
-    source: Source
-
-
 def nearest(
     name: str, *, earlier: Sequence[Producer], inputs: Mapping[str, Any]
 ) -> FromResult | FromInput | None:
@@ -58,22 +89,3 @@ def nearest(
         if name in producer.fields and name not in FROM_CONTEXT:
             return FromResult(producer.path, name)
     return FromInput(name) if name in inputs else None
-
-
-def fed(
-    bindings: Sequence[Binding],
-    *,
-    values: Mapping[str, Any],
-    results: Mapping[str, Mapping[str, Any]],
-) -> dict[str, Any]:
-    """The arguments of a call: `values` is the run's input, `results` what each milestone gave."""
-    arguments: dict[str, Any] = {}
-    for binding in bindings:
-        match binding.source:
-            case FromResult(path, name):
-                arguments[binding.parameter] = results[path][name]
-            case FromInput(name):
-                arguments[binding.parameter] = values[name]
-            case Constant(value):
-                arguments[binding.parameter] = value
-    return arguments

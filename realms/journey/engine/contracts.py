@@ -1,24 +1,19 @@
 """Handoff contracts: what phases promise each other, checked when loaded and at every handoff."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property
 from typing import Any
 
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError, ValidationError, best_match
+from jsonschema.exceptions import ValidationError, best_match
 from jsonschema.protocols import Validator
 from jsonschema.validators import extend
-from pydantic_core import SchemaError as PatternError
-from pydantic_core import SchemaValidator, core_schema
 from pydantic_core import ValidationError as NoMatch
 from referencing import Registry
 
+from realms.journey.engine.schemas import linear_pattern
 from utilities.errors import ErrorKind, PlatformError
-
-JSON_TYPES = ("string", "number", "integer", "boolean", "object", "array", "null")
-_MOST_REFERENCES = 1000
-_NOT_OFFERED = ("$dynamicRef", "$recursiveRef", "$id", "$anchor", "$dynamicAnchor", "$schema")
 
 
 class ContractBroken(PlatformError):
@@ -27,68 +22,36 @@ class ContractBroken(PlatformError):
     kind = ErrorKind.INVALID
 
 
-class BadSchema(PlatformError):
-    """What a template states is no JSON Schema of ours."""
+class Fits:
+    """A schema, ready to look at values.
 
-    kind = ErrorKind.INVALID
-
-
-def checked_schema(schema: Any) -> dict[str, Any]:
-    """A JSON Schema, or its short form (`string`), as a schema that is safe to use.
-
-    Nothing outside is ever fetched and no reference may come back to itself, so every check ends;
-    patterns are matched by an engine of linear time, which has no look-around or back references.
-
-    Raises:
-        BadSchema: it is none.
+    Plain schemas are compiled to a few closures, which know when a value surely fits; the library
+    judges all the rest, fetches nothing, and matches patterns in linear time.
     """
-    if isinstance(schema, str):
-        if schema not in JSON_TYPES:
-            known = ", ".join(JSON_TYPES)
-            raise BadSchema(f'"{_short(schema)}" is no type; types are {known}', hint=schema)
-        return {"type": schema}
-    if not isinstance(schema, dict):
-        raise BadSchema("a type is one of JSON's, or a JSON Schema")
-    _check_keywords(schema)
-    try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        raise BadSchema(f"is no JSON Schema: {_short(error.message)}") from error
-    _follow_all(schema)
-    return schema
 
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        self.schema = schema
+        self._surely = _sure(schema)
 
-@lru_cache(maxsize=1024)
-def _pattern(text: str) -> SchemaValidator:
-    return SchemaValidator(core_schema.str_schema(pattern=text, regex_engine="rust-regex"))
+    def problem(self, value: Any) -> str:
+        """How `value` breaks the schema, in a sentence without the value; empty if it fits."""
+        if self._surely is not None and self._surely(value):
+            return ""
+        return _misfit(self._validator, value)
 
+    @cached_property
+    def _validator(self) -> Validator:
+        made: Validator = _Schemas(dict(self.schema), registry=Registry())
+        return made
 
-def _matches(_: Validator, pattern: str, value: Any, __: Any) -> Iterable[ValidationError]:
-    if not isinstance(value, str):
-        return
-    try:
-        _pattern(pattern).validate_python(value)
-    except NoMatch:
-        yield ValidationError(f"does not match {pattern!r}")
+    def __repr__(self) -> str:
+        return f"Fits({self.schema!r})"
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Fits) and self.schema == other.schema
 
-_extend: Any = extend  # its stubs leave it untyped
-_Schemas = _extend(Draft202012Validator, {"pattern": _matches})
-
-
-def validator(schema: Mapping[str, Any]) -> Validator:
-    """A validator that fetches nothing."""
-    made: Validator = _Schemas(dict(schema), registry=Registry())
-    return made
-
-
-def misfit(check: Validator, value: Any) -> str:
-    """How `value` breaks a schema, in one short sentence without the value; empty when it fits."""
-    error = best_match(check.iter_errors(value))
-    if error is None:
-        return ""
-    where = "".join(f"/{part}" for part in error.absolute_path)
-    return f"{where or 'it'} breaks {error.validator}: {_rule(error)}"
+    def __hash__(self) -> int:
+        return hash(repr(self.schema))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,124 +62,112 @@ class Check:
     side: str
     field: str
     producer: str = ""
-    validator: Validator | None = None
+    fits: Fits | None = None
 
     def problem(self, data: Mapping[str, Any]) -> str:
         """What is wrong with the field in `data`; empty when the contract holds."""
         if data.get(self.field) is None and not self._null_allowed(data):
             return f'{self.contract}: {self.side} field "{self.field}" is missing'
-        if self.validator is None:
+        if self.fits is None:
             return ""
-        problem = misfit(self.validator, data[self.field])
+        problem = self.fits.problem(data[self.field])
         return f'{self.contract}: {self.side} field "{self.field}": {problem}' if problem else ""
 
     def _null_allowed(self, data: Mapping[str, Any]) -> bool:
-        return self.field in data and self.validator is not None
+        return self.field in data and self.fits is not None
 
 
-def clash(given: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    """Why no value of schema `given` can ever fit `wanted`; empty when one might.
+# the quick road: closures that say True only when a value surely fits
 
-    Only JSON types are compared, so a clash is certain and its absence no promise.
-    """
-    ours, theirs = _types(given, given), _types(wanted, wanted)
-    if ours is None or theirs is None or ours & theirs:
-        return ""
-    return f"is {_listed(ours)}, not {_listed(theirs)}"
+_Surely = Callable[[Any], bool]
+_ANNOTATIONS = frozenset({"title", "description", "default", "examples", "format", "deprecated"})
+_EXACT: Mapping[str, tuple[type, ...]] = {
+    "string": (str,),
+    "number": (int, float),
+    "integer": (int,),
+    "boolean": (bool,),
+    "object": (dict,),
+    "array": (list,),
+    "null": (type(None),),
+}
 
 
-def _types(schema: Any, whole: Mapping[str, Any], depth: int = 0) -> frozenset[str] | None:
-    """The JSON types a schema allows (`integer` counts as `number`); None when it does not say."""
-    if not isinstance(schema, Mapping) or depth > 8:
+def _sure(schema: Any) -> _Surely | None:
+    """None for a schema whose words are not all among the plain ones."""
+    if schema is True:
+        return lambda _: True
+    if not isinstance(schema, Mapping):
         return None
-    if "$ref" in schema:
-        return _types(_resolved(whole, schema["$ref"]), whole, depth + 1)
-    for word in ("anyOf", "oneOf"):
-        if word in schema:
-            parts = [_types(part, whole, depth + 1) for part in schema[word]]
-            known = [part for part in parts if part is not None]
-            return frozenset().union(*known) if len(known) == len(parts) else None
+    words = set(schema) - _ANNOTATIONS
+    if not words:
+        return lambda _: True
     stated = schema.get("type")
-    if stated is None:
+    match stated:
+        case "object" if words <= {"type", "properties", "required", "additionalProperties"}:
+            return _sure_object(schema)
+        case "array" if words <= {"type", "items"}:
+            return _sure_array(schema)
+        case str() if words == {"type"}:
+            exact = _EXACT[stated]
+            return lambda value: type(value) in exact
+    if words == {"anyOf"}:
+        found = [_sure(part) for part in schema["anyOf"]]
+        known = [part for part in found if part is not None]
+        return (lambda value: any(part(value) for part in known)) if known else None
+    return None
+
+
+def _sure_object(schema: Mapping[str, Any]) -> _Surely | None:
+    parts = {name: _sure(part) for name, part in schema.get("properties", {}).items()}
+    known = {name: part for name, part in parts.items() if part is not None}
+    others = schema.get("additionalProperties", True)
+    if len(known) < len(parts) or not isinstance(others, bool):
         return None
-    names = [stated] if isinstance(stated, str) else stated
-    return frozenset("number" if name == "integer" else name for name in names)
+    required = tuple(schema.get("required", ()))
+
+    def surely(value: Any) -> bool:
+        if type(value) is not dict:
+            return False
+        for name in required:
+            if name not in value:
+                return False
+        for name, found in value.items():
+            part = known.get(name)
+            if not (others if part is None else part(found)):
+                return False
+        return True
+
+    return surely
 
 
-def _listed(types: frozenset[str]) -> str:
-    return " or ".join(sorted(types))
+def _sure_array(schema: Mapping[str, Any]) -> _Surely | None:
+    item = _sure(schema.get("items", True))
+    if item is None:
+        return None
+    return lambda value: type(value) is list and all(map(item, value))
 
 
-def _check_keywords(schema: Any) -> None:
-    """Refuse what would fetch, recurse or backtrack, wherever it stands."""
-    if isinstance(schema, list):
-        for part in schema:
-            _check_keywords(part)
-    if not isinstance(schema, dict):
+# the library's road
+
+
+def _matches(_: Validator, pattern: str, value: Any, __: Any) -> Iterable[ValidationError]:
+    if not isinstance(value, str):
         return
-    for word in (*_NOT_OFFERED, "patternProperties", "unevaluatedProperties"):
-        if word in schema:
-            raise BadSchema(f'"{word}" is not offered in contracts')
-    if isinstance(pattern := schema.get("pattern"), str):
-        _compiles(pattern)
-    for part in schema.values():
-        _check_keywords(part)
-
-
-def _compiles(pattern: str) -> None:
     try:
-        _pattern(pattern)
-    except PatternError as error:
-        raise BadSchema(
-            f"the pattern {_short(pattern)!r} is not offered: no look-around, no back references"
-        ) from error
+        linear_pattern(pattern).validate_python(value)
+    except NoMatch:
+        yield ValidationError(f"does not match {pattern!r}")
 
 
-def _references(schema: Any) -> Iterable[str]:
-    if isinstance(schema, list):
-        for part in schema:
-            yield from _references(part)
-    if isinstance(schema, dict):
-        if "$ref" in schema:
-            yield str(schema["$ref"])
-        for part in schema.values():
-            yield from _references(part)
+_extend: Any = extend  # its stubs leave it untyped
+_Schemas = _extend(Draft202012Validator, {"pattern": _matches})
 
 
-def _follow_all(whole: Mapping[str, Any]) -> None:
-    """Follow every way along references, as a check of data would: all must end, and soon."""
-    ways: list[tuple[str, tuple[str, ...]]] = [(r, ()) for r in _references(whole)]
-    followed = 0
-    while ways:
-        reference, seen = ways.pop()
-        shown = _short(reference)
-        followed += 1
-        if not reference.startswith("#/"):
-            raise BadSchema(f'"$ref: {shown}" points outside; nothing is ever fetched')
-        if reference in seen:
-            raise BadSchema(f'"$ref: {shown}" comes back to itself')
-        if followed > _MOST_REFERENCES:
-            raise BadSchema(f"its references unfold to more than {_MOST_REFERENCES}")
-        if (target := _resolved(whole, reference)) is None:
-            raise BadSchema(f'"$ref: {shown}" points to nothing')
-        ways += [(inner, (*seen, reference)) for inner in _references(target)]
-
-
-def _resolved(whole: Any, reference: str) -> Any:
-    found = whole
-    for part in reference.removeprefix("#/").split("/"):
-        found = (
-            found.get(part.replace("~1", "/").replace("~0", "~"))
-            if isinstance(found, dict)
-            else None
-        )
-    return found
-
-
-def _rule(error: ValidationError) -> str:
-    """The rule, not the value: data of a run stays out of messages."""
-    return _short(str(error.validator_value))
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 120 else f"{text[:117]}..."
+def _misfit(check: Validator, value: Any) -> str:
+    error = best_match(check.iter_errors(value))
+    if error is None:
+        return ""
+    where = "".join(f"/{part}" for part in error.absolute_path)
+    rule = str(error.validator_value)  # the rule, not the value: data of a run stays out
+    shown = rule if len(rule) <= 120 else f"{rule[:117]}..."
+    return f"{where or 'it'} breaks {error.validator}: {shown}"

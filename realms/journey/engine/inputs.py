@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from realms.journey.engine.contracts import misfit, validator
+from realms.journey.engine.contracts import Fits
 from realms.journey.engine.core import broken
 from realms.journey.engine.plan import Node, Plan
 from utilities.errors import ErrorKind, FieldError, PlatformError
@@ -31,10 +31,10 @@ def checked_values(plan: Plan, values: Mapping[str, Any]) -> dict[str, Any]:
     defaults = {n: s["default"] for n, s in plan.inputs.items() if "default" in s}
     given = {**defaults, **values}
     faults = _unknown(values, plan.inputs)
-    for name, schema in plan.inputs.items():
+    for name in plan.inputs:
         if name not in given:
             faults.append(FieldError(f"/{name}", "is missing"))
-        elif problem := misfit(validator(schema), given[name]):
+        elif problem := plan.checks[name].problem(given[name]):
             faults.append(FieldError(f"/{name}", problem))
     if faults:
         takes = ", ".join(plan.inputs) or "no input"
@@ -53,7 +53,7 @@ def checked_result(node: Node, result: Mapping[str, Any]) -> dict[str, Any]:
         if name not in result:
             if name in node.promised:
                 faults.append(FieldError(f"/{name}", "is missing; later milestones need it"))
-        elif problem := misfit(validator(schema), result[name]):
+        elif problem := Fits(schema).problem(result[name]):
             faults.append(FieldError(f"/{name}", problem))
     if not faults:
         faults = [FieldError("", problem) for problem in broken(node.on_done, result)]

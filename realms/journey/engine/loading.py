@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from realms.journey.engine.contracts import BadSchema, checked_schema
 from realms.journey.engine.language import (
     MAX_MILESTONES,
     MILESTONE_LATER,
@@ -19,6 +18,7 @@ from realms.journey.engine.language import (
     Milestone,
     Template,
 )
+from realms.journey.engine.schemas import BadSchema, checked_schema
 from realms.journey.engine.template_faults import Faults
 from realms.journey.engine.yaml_reader import (
     Entries,

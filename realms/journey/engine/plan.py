@@ -1,25 +1,17 @@
 """The compiled road of a journey: an immutable plan in which nothing is left to look up."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
 from typing import Any, Protocol
 
 from foundations.declarations import Effect
-from realms.journey.engine.binding import (
-    FROM_CONTEXT,
-    Binding,
-    Constant,
-    FromInput,
-    FromResult,
-    Producer,
-    nearest,
-)
-from realms.journey.engine.contracts import Check, clash, misfit, validator
-from realms.journey.engine.language import ContractField, HandoffContract, Milestone, Template
-from realms.journey.engine.loading import read_template
-from realms.journey.engine.ordering import in_line
+from realms.journey.engine.binding import Binding
+from realms.journey.engine.contracts import Check, Fits
+from realms.journey.engine.expressions import Expression
 from realms.journey.engine.retries import DEFAULT_RETRY, RetryPolicy
-from realms.journey.engine.template_faults import Faults, FaultyTemplate
+from realms.journey.engine.template_values import Value
 
 JsonSchema = Mapping[str, Any]
 
@@ -54,19 +46,149 @@ class Signatures(Protocol):
         """The signature of an API that exists."""
         ...
 
+    def agents(self) -> Collection[str]:
+        """The agents a template may name."""
+        ...
+
+
+# what a milestone does
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Call an SOA API."""
+
+    service: str
+    api: str
+    effect: Effect
+    bindings: tuple[Binding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SubJourney:
+    """Run another journey and take its result; its version is pinned when this run begins."""
+
+    template: str
+    version: str = ""
+    bindings: tuple[Binding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AgentWork:
+    """Let an agent do it."""
+
+    agent: str
+    bindings: tuple[Binding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Ask people; the answers that fit the form are counted until there are `quorum`."""
+
+    form: JsonSchema
+    fits: Fits
+    role: str = ""
+    quorum: int = 1
+    due: timedelta | None = None
+    escalate_to: str = ""
+    push_back_to: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """Let time pass."""
+
+    duration: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class WaitFor:
+    """Wait for a signal; it may have come already."""
+
+    signal: str
+    timeout: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """Publish an event."""
+
+    event: str
+    bindings: tuple[Binding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Race:
+    """Begin all branches; the first to succeed wins, the rest are cancelled."""
+
+    branches: tuple[str, ...]
+
+
+Work = Call | SubJourney | AgentWork | Ask | Timer | WaitFor | Emit | Race
+
+
+@dataclass(frozen=True, slots=True)
+class ForEach:
+    """Reach the milestone once for every item; results are gathered in order."""
+
+    items: Expression
+    name: str = "item"
+    max_parallel: int = 10
+    tolerated: int = 0
+    """So many items may fail."""
+    tolerated_share: float = 0.0
+    """This share of the items may fail, in [0, 1]."""
+
+    def tolerates(self, failed: int, *, of: int) -> bool:
+        return failed <= max(self.tolerated, int(self.tolerated_share * of))
+
+
+class OnExhausted(StrEnum):
+    """What a loop does that came to its last iteration and does not hold."""
+
+    FAIL = "fail"
+    CONTINUE = "continue"
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """Reach the milestone again until it holds."""
+
+    until: Expression
+    most: int
+    on_exhausted: OnExhausted = OnExhausted.FAIL
+
+
+@dataclass(frozen=True, slots=True)
+class Memoize:
+    """A result that was given under the same key is taken instead of calling again."""
+
+    key: Value
+    max_age: timedelta | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class Node:
     """One milestone, ready to be reached."""
 
     path: str
-    phase: str
-    service: str
-    api: str
-    effect: Effect
+    work: Work
+    phase: str = ""
     description: str = ""
     needs: tuple[str, ...] = ()
-    bindings: tuple[Binding, ...] = ()
+    condition: Expression | None = None
+    each: ForEach | None = None
+    loop: Loop | None = None
+    retry: RetryPolicy = DEFAULT_RETRY
+    timeout: timedelta | None = None
+    heartbeat: timedelta | None = None
+    compensate: Call | None = None
+    continue_on_error: bool = False
+    memoize: Memoize | None = None
+    queue: str = ""
+    priority: int = 0
+    branch_of: str = ""
+    """The race whose branch it is; a branch is begun by its race and by nothing else."""
     output: Mapping[str, JsonSchema] = field(default_factory=dict)
     on_entry: tuple[Check, ...] = ()
     """Contract fields that must be there, as promised, when this milestone begins."""
@@ -75,7 +197,61 @@ class Node:
     trace_required_by: tuple[str, ...] = ()
     promised: frozenset[str] = frozenset()
     """Fields of the output that a later milestone or a contract needs."""
-    retry: RetryPolicy = DEFAULT_RETRY
+
+
+class OnFailure(StrEnum):
+    """What a run does when a milestone was given up and everything else has come to its end."""
+
+    FAIL = "fail"
+    PAUSE = "pause"
+    COMPENSATE = "compensate"
+
+
+class WhenFull(StrEnum):
+    """What becomes of a run whose lane is full."""
+
+    QUEUE = "queue"
+    REJECT = "reject"
+    REPLACE = "replace"
+
+
+class Overlap(StrEnum):
+    """What a schedule does while the run before is not done."""
+
+    SKIP = "skip"
+    QUEUE = "queue"
+    ALLOW = "allow"
+
+
+@dataclass(frozen=True, slots=True)
+class Concurrency:
+    """Runs with the same key share a lane in which at most `limit` move."""
+
+    limit: int
+    key: Value | None = None
+    when_full: WhenFull = WhenFull.QUEUE
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """At most `limit` runs begin in `per`, evenly spaced, for each key."""
+
+    limit: int
+    per: timedelta
+    key: Value | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When runs begin by themselves: by cron expression or every so often."""
+
+    cron: str = ""
+    every: timedelta | None = None
+    timezone: str = "UTC"
+    overlap: Overlap = Overlap.SKIP
+    catch_up: timedelta | None = None
+    """How far back missed times are made up for; none when not stated."""
+    values: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,284 +264,32 @@ class Plan:
     description: str
     inputs: Mapping[str, JsonSchema]
     nodes: Mapping[str, Node]
+    """Every milestone, branches of races too."""
+    checks: Mapping[str, Fits] = field(default_factory=dict)
+    """What each input must fit."""
+    roots: tuple[str, ...] = ()
+    """Milestones that need nothing and are neither branches nor in `closing`."""
+    followers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """For each milestone those that need it."""
+    closing: tuple[str, ...] = ()
+    """`finally`: begun when all else has ended."""
+    output: Value | None = None
+    timeout: timedelta = timedelta(hours=24)
+    on_failure: OnFailure = OnFailure.FAIL
+    concurrency: Concurrency | None = None
+    rate_limit: RateLimit | None = None
+    priority: int = 0
+    schedule: Schedule | None = None
+    retention: timedelta | None = None
+    """How long a finished run is kept; the city's own default when not stated."""
 
-
-def load_plan(source: str | bytes, signatures: Signatures, *, file: str) -> Plan:
-    """Read a template and compile it against the services.
-
-    Raises:
-        FaultyTemplate: with every fault of form, order, services, binding and contracts at once.
-    """
-    reading = read_template(source)
-    compiler = _Compiler(reading.template, signatures, reading.faults)
-    nodes = compiler.nodes()
-    if reading.faults.found:
-        raise FaultyTemplate(reading.faults.found, file=file)
-    template = reading.template
-    return Plan(
-        name=template.journey_template,
-        version=template.version,
-        text_hash=reading.text_hash,
-        description=template.description,
-        inputs=compiler.inputs,
-        nodes={node.path: node for node in nodes},
-    )
-
-
-@dataclass(slots=True)
-class _Due:
-    """Checks, and promised fields, found so far for one milestone."""
-
-    on_entry: dict[tuple[str, str, str], Check] = field(default_factory=dict)
-    on_done: dict[tuple[str, str, str], Check] = field(default_factory=dict)
-    traced: list[str] = field(default_factory=list)
-    promised: set[str] = field(default_factory=set)
-
-
-class _Compiler:
-    """Compiles one template; every method notes what does not fit and goes on."""
-
-    def __init__(self, template: Template, signatures: Signatures, faults: Faults) -> None:
-        self._template = template
-        self._signatures = signatures
-        self._faults = faults
-        self._known = [self._look_up(i, m) for i, m in enumerate(template.milestones)]
-        self._line = in_line(template.milestones, faults)
-        self._due = {m.milestone_id: _Due() for m in template.milestones}
-        self.inputs: Mapping[str, JsonSchema] = self._inputs()
-
-    def nodes(self) -> list[Node]:
-        bound = {i: self._bound(i) for i in range(len(self._template.milestones))}
-        if self._template.milestones:
-            for name, contract in self._template.handoff_contracts.items():
-                self._contract(name, contract)
-        if self._faults.found:
-            return []
-        return [
-            self._node(index, bound[index], needs=self._line[max(at - 1, 0) : at])
-            for at, index in enumerate(self._line)
-        ]
-
-    def _node(self, index: int, bindings: tuple[Binding, ...], *, needs: Sequence[int]) -> Node:
-        milestone, signature = self._template.milestones[index], self._known[index]
-        assert signature is not None
-        assert signature.effect is not None
-        due = self._due[milestone.milestone_id]
-        return Node(
-            path=milestone.milestone_id,
-            phase=milestone.phase,
-            service=milestone.service,
-            api=milestone.api,
-            effect=signature.effect,
-            description=milestone.description,
-            needs=tuple(self._template.milestones[i].milestone_id for i in needs),
-            bindings=bindings,
-            output=signature.output,
-            on_entry=tuple(due.on_entry.values()),
-            on_done=tuple(due.on_done.values()),
-            trace_required_by=tuple(due.traced),
-            promised=frozenset(due.promised),
-        )
-
-    # services
-
-    def _look_up(self, index: int, milestone: Milestone) -> Signature | None:
-        service, api, place = milestone.service, milestone.api, f"milestones[{index}]"
-        if not service:
-            return None
-        services = self._signatures.services()
-        if service not in services:
-            problem = f'no service is called "{service}"'
-            self._faults.add(f"{place}.service", problem, wrong=service, right=services)
-            return None
-        apis = self._signatures.apis(service)
-        if not api:
-            return None
-        if api not in apis:
-            problem = f'{service} has no API "{api}"'
-            self._faults.add(f"{place}.api", problem, wrong=api, right=apis)
-            return None
-        signature = self._signatures.signature(service, api)
-        match signature.effect:
-            case None:
-                problem = f"{service}.{api} does not say what effect it has"
-                remedy = "Declare it: @soa_api(effect=Effect...)"
-                self._faults.add(f"{place}.api", problem, suggestion=remedy)
-            case Effect.TRANSACTIONAL:
-                problem = f"{service}.{api} is transactional, which this version does not support"
-                remedy = "Declare it keyed, and let it use the idempotency key"
-                self._faults.add(f"{place}.api", problem, suggestion=remedy)
-        return signature
-
-    # binding
-
-    def _inputs(self) -> Mapping[str, JsonSchema]:
-        """What the template declares, else the required parameters of the first milestone."""
-        if self._template.inputs is not None:
-            return self._template.inputs
-        if not self._known or self._known[0] is None:
-            return {}
-        constants = self._template.milestones[0].constants
-        return {
-            name: shape.schema
-            for name, shape in self._known[0].parameters.items()
-            if shape.required and name not in constants
-        }
-
-    def _earlier(self, index: int) -> list[Producer]:
-        """The milestones before `index` on the line, as producers of their fields."""
-        return [self._producer(i) for i in self._line[: self._line.index(index)]]
-
-    def _producer(self, index: int) -> Producer:
-        signature = self._known[index]
-        path = self._template.milestones[index].milestone_id
-        return Producer(path, signature.output if signature else {}, opaque=signature is None)
-
-    def _bound(self, index: int) -> tuple[Binding, ...]:
-        signature = self._known[index]
-        if signature is None:
-            return ()
-        constants = self._constants(index, signature)
-        found = [Binding(name, Constant(value)) for name, value in constants.items()]
-        if index not in self._line:
-            return tuple(found)
-        earlier = self._earlier(index)
-        for name, shape in signature.parameters.items():
-            if name in constants:
-                continue
-            source = nearest(name, earlier=earlier, inputs=self.inputs)
-            if source is not None:
-                found.append(Binding(name, source))
-                self._check_types(index, name, shape, source)
-            elif shape.required and not any(producer.opaque for producer in earlier):
-                self._report_unbound(index, name, earlier)
-        return tuple(found)
-
-    def _constants(self, index: int, signature: Signature) -> Mapping[str, Any]:
-        constants = self._template.milestones[index].constants
-        for name, value in constants.items():
-            place = f"milestones[{index}].with.{name}"
-            if self._faults.at(place):
-                continue
-            if name in FROM_CONTEXT:
-                self._faults.add(place, f'"{name}" comes from the call context and nowhere else')
-            elif name not in signature.parameters:
-                problem = f'{signature.service}.{signature.api} has no parameter "{name}"'
-                self._faults.add(place, problem, wrong=name, right=signature.parameters)
-            elif problem := misfit(validator(signature.parameters[name].schema), value):
-                self._faults.add(place, f'does not fit parameter "{name}": {problem}')
-        return constants
-
-    def _check_types(
-        self, index: int, name: str, shape: ParameterShape, source: FromResult | FromInput
-    ) -> None:
-        if problem := clash(self._schema_of(source), shape.schema):
-            api = self._template.milestones[index].api
-            whence = source.path if isinstance(source, FromResult) else "the input"
-            text = f'parameter "{name}" of {api} cannot take what {whence} gives: it {problem}'
-            self._faults.add(f"milestones[{index}].api", text)
-        if isinstance(source, FromResult):
-            self._due[source.path].promised.add(source.field)
-
-    def _schema_of(self, source: FromResult | FromInput) -> JsonSchema:
-        if isinstance(source, FromInput):
-            return self.inputs[source.name]
-        index = [m.milestone_id for m in self._template.milestones].index(source.path)
-        signature = self._known[index]
-        assert signature is not None
-        return signature.output[source.field]
-
-    def _report_unbound(self, index: int, name: str, earlier: Sequence[Producer]) -> None:
-        milestone = self._template.milestones[index]
-        problem = (
-            f'parameter "{name}" of {milestone.api} is fed by no earlier milestone and no input'
-        )
-        right = {field for producer in earlier for field in producer.fields} | set(self.inputs)
-        place = f"milestones[{index}].api"
-        self._faults.add(place, problem, wrong=name, right=sorted(right - FROM_CONTEXT))
-
-    # contracts
-
-    def _contract(self, name: str, contract: HandoffContract) -> None:
-        pair = self._pair(name)
-        if pair is None or not self._line:
-            return
-        ids = self._template.milestones
-        crossings = [
-            at
-            for at in range(len(self._line) - 1)
-            if (ids[self._line[at]].phase, ids[self._line[at + 1]].phase) == pair
-        ]
-        if not crossings:
-            problem = f'no milestone of "{pair[0]}" is followed by one of "{pair[1]}"'
-            self._faults.add(f"handoff {name}", problem)
-        for at in crossings:
-            self._crossing(name, contract, at)
-
-    def _pair(self, name: str) -> tuple[str, str] | None:
-        phases = list(dict.fromkeys(m.phase for m in self._template.milestones if m.phase))
-        pairs = {f"{a}_to_{b}": (a, b) for a in phases for b in phases if a != b}
-        if name not in pairs:
-            problem = f'"{name}" names no two phases of this journey'
-            self._faults.add(f"handoff {name}", problem, wrong=name, right=pairs)
-        return pairs.get(name)
-
-    def _crossing(self, name: str, contract: HandoffContract, at: int) -> None:
-        """Place the checks of a contract on the edge between positions `at` and `at + 1`."""
-        milestones = self._template.milestones
-        entered = milestones[self._line[at + 1]]
-        last = at + 1
-        while (
-            last + 1 < len(self._line) and milestones[self._line[last + 1]].phase == entered.phase
-        ):
-            last += 1
-        if contract.trace_required:
-            self._due[entered.milestone_id].traced.append(name)
-        for side, fields, until in (
-            ("input", contract.input, at),
-            ("output", contract.output, last),
-        ):
-            producers = [self._producer(i) for i in self._line[: until + 1]]
-            for wanted in fields:
-                if wanted.name in FROM_CONTEXT:
-                    continue
-                source = nearest(wanted.name, earlier=producers, inputs=self.inputs)
-                if source is not None:
-                    self._place(name, side, wanted, source, entered)
-                elif not any(producer.opaque for producer in producers):
-                    self._report_unkept(name, side, wanted.name, at=at, last=last)
-
-    def _place(
-        self,
-        name: str,
-        side: str,
-        wanted: ContractField,
-        source: FromResult | FromInput,
-        entered: Milestone,
-    ) -> None:
-        schema = wanted.value_schema
-        if schema is not None and (problem := clash(self._schema_of(source), schema)):
-            place = f"handoff {name}.{side}.{wanted.name}"
-            text = f'"{wanted.name}" {problem}'
-            self._faults.add(place, text, path=f"handoff {name}")
-        producer = source.path if isinstance(source, FromResult) else ""
-        fits = None if schema is None else validator(schema)
-        check = Check(name, side, wanted.name, producer, fits)
-        if producer:
-            self._due[producer].on_done[name, side, wanted.name] = check
-            self._due[producer].promised.add(wanted.name)
-        if side == "input" or not producer:
-            self._due[entered.milestone_id].on_entry[name, side, wanted.name] = check
-
-    def _report_unkept(self, name: str, side: str, wanted: str, *, at: int, last: int) -> None:
-        milestones = self._template.milestones
-        left, entered = milestones[self._line[at]], milestones[self._line[at + 1]]
-        bound_by, to = (left, f"to {entered.milestone_id}")
-        if side == "output":
-            bound_by, to = milestones[self._line[last]], f"by {entered.phase}"
-        index = milestones.index(bound_by)
-        signature = self._known[index]
-        assert signature is not None
-        returns = ", ".join(signature.output) or "nothing"
-        problem = f'"{wanted}" is promised {to}, but {bound_by.api} returns {returns}'
-        self._faults.add(f"handoff {name}.{side}", problem, path=f"handoff {name}")
+    def descendants(self, path: str) -> frozenset[str]:
+        """Every milestone that needs `path`, directly or by others."""
+        found: set[str] = set()
+        open_ = [path]
+        while open_:
+            for follower in self.followers.get(open_.pop(), ()):
+                if follower not in found:
+                    found.add(follower)
+                    open_.append(follower)
+        return frozenset(found)
