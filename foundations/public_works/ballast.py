@@ -5,8 +5,9 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-SIZE = 4 * 1024 * 1024
-_PLENTY = 8 * SIZE
+SIZE = 8 * 1024 * 1024
+"""Twice the pages that the write-ahead log commonly holds before they are checkpointed."""
+_PLENTY = 4 * SIZE
 
 
 class Ballast:

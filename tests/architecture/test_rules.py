@@ -15,6 +15,7 @@ BROAD_CATCHES = {
     "foundations/experience/problems.py",  # the HTTP edge
     "foundations/public_works/adapters/in_process_dispatch.py",  # the task runner
     "foundations/curator/registry.py",  # builds everything and collects the faults
+    "foundations/public_works/adapters/sqlite_transactions.py",  # hands each fault on by its future
 }
 """The only places that may catch anything at all; the journey engine's edge is a folder."""
 ENGINE = "realms/journey/engine/"

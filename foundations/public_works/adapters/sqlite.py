@@ -205,9 +205,9 @@ class SqliteDatabase(Database):
             raise fault from error
 
     def _make_room(self) -> None:
-        """Give up the ballast, and use it to empty the log."""
+        """Give up the ballast, which is enough to empty the log; that gives more room."""
         self._ballast.give_up()
-        self._loop.call_soon_threadsafe(self._checkpoints.look)
+        self._loop.call_soon_threadsafe(self._checkpoints.no_room)
 
     def _close(self) -> None:
         self._writer.shutdown(wait=True)
@@ -215,3 +215,4 @@ class SqliteDatabase(Database):
         self._reader_engine.dispose()
         self._writer_engine.dispose()
         self._checkpoints.close()
+        self._ballast.give_up()

@@ -29,6 +29,7 @@ class Checkpoints:
 
     A log that grows faster than it is emptied is begun anew on the writer's thread, between two
     transactions. A reader may hold it for a while: then that is tried again when it has doubled.
+    On a full disk the log gives back all its room, once `no_room` has freed enough to empty it.
     """
 
     def __init__(
@@ -51,6 +52,8 @@ class Checkpoints:
         self._too_many = MANY_PAGES
         self._commits = 0
         self._looking = False
+        self._full = False
+        self._failing = False
         self._closed = False
 
     def committed(self) -> None:
@@ -70,6 +73,11 @@ class Checkpoints:
         else:
             self._on_writer(self._look)
 
+    def no_room(self) -> None:
+        """Make the log give its room back; on the event loop."""
+        self._full = True
+        self.look()
+
     def stop(self) -> None:
         """Take no more looks; on the event loop."""
         self._closed = True
@@ -87,30 +95,33 @@ class Checkpoints:
             seen = self._checkpoint("PASSIVE")
         if seen.pages < MANY_PAGES:
             self._too_many = MANY_PAGES
-        self._loop.call_soon_threadsafe(self._looked, seen.pages >= self._too_many)
-
-    def _looked(self, begin_anew: bool) -> None:
-        if begin_anew and not self._closed:
-            self._on_writer(self._begin_anew)
+        if self._full or seen.pages >= self._too_many:
+            self._loop.call_soon_threadsafe(self._queue_anew)
         else:
-            self._done()
+            self._looking = False
 
-    def _done(self) -> None:
-        self._looking = False
+    def _queue_anew(self) -> None:
+        if not self._closed:
+            self._on_writer(self._begin_anew)
 
     def _begin_anew(self) -> None:
         """On the writer's thread: no writer adds pages meanwhile."""
         large = self._log.exists() and self._log.stat().st_size > LARGE_FILE
-        seen = self._checkpoint("TRUNCATE" if large else "RESTART")
+        seen = self._checkpoint("TRUNCATE" if large or self._full else "RESTART")
         self._too_many = max(MANY_PAGES, 2 * seen.pages) if seen.busy else MANY_PAGES
-        self._loop.call_soon_threadsafe(self._done)
+        self._full = False
+        self._looking = False
 
     def _checkpoint(self, mode: str) -> "_Seen":
         try:
-            return _Seen(*self._connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone())
+            seen = _Seen(*self._connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone())
         except self._driver.DatabaseError as error:
-            logger.warning("the write-ahead log cannot be checkpointed now: {}", error)
+            if not self._failing:  # told once, not at every look
+                logger.warning("the write-ahead log cannot be checkpointed now: {}", error)
+            self._failing = True
             return _Seen(busy=1, pages=0, moved=0)
+        self._failing = self._failing and mode == "NOOP"
+        return seen
 
 
 class _Seen(NamedTuple):
