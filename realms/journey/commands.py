@@ -6,6 +6,7 @@ import typer
 
 from foundations.experience.invocation import AsJson, DataDir, Invocation
 from foundations.experience.need import Need
+from realms.journey.trials import app as trials
 
 if TYPE_CHECKING:
     from foundations.experience.terminal import Terminal
@@ -18,6 +19,7 @@ journey = typer.Typer(name="journey", help="Journeys: list, show, lint, graph.")
 run = typer.Typer(name="run", help="Runs of journeys: list, show.")
 app.add_typer(journey)
 app.add_typer(run)
+app.add_typer(trials)
 
 Name = Annotated[str, typer.Argument(help="The template's name, such as data_mash_flow.")]
 

@@ -1,0 +1,1 @@
+"""The realm that is measured: four small steps, each giving the next its result."""
