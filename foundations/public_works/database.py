@@ -55,11 +55,7 @@ class Database(Protocol):
         Raises:
             AttemptIsOver: the attempt that the caller belongs to has ended meanwhile.
         """
-        attempt = _attempt.get()
-        if attempt is None:
-            await self.write(work)
-        else:
-            attempt.add(work)
+        ...
 
     def commit(
         self, work: Callable[[DriverConnection], T], *, along: Sequence[Writes] = ()
@@ -120,6 +116,11 @@ def collecting() -> AttemptWrites:
     once the block has ended.
     """
     return AttemptWrites()
+
+
+def current_attempt() -> AttemptWrites | None:
+    """The attempt that the caller belongs to, for stores that keep its writes."""
+    return _attempt.get()
 
 
 _attempt: ContextVar[AttemptWrites | None] = ContextVar("attempt", default=None)

@@ -32,6 +32,7 @@ from foundations.public_works.database import (
     DriverConnection,
     StorageFull,
     Writes,
+    current_attempt,
 )
 from foundations.public_works.threads import in_thread
 
@@ -108,6 +109,13 @@ class SqliteDatabase(Database):
 
         # A write that has begun ends, whatever becomes of its caller.
         return await self._on_writer(run)
+
+    async def write_with_checkpoint(self, work: Writes) -> None:
+        attempt = current_attempt()
+        if attempt is None:
+            await self.write(work)
+        else:
+            attempt.add(work)
 
     def commit(
         self, work: Callable[[DriverConnection], T], *, along: Sequence[Writes] = ()
