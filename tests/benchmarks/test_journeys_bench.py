@@ -6,8 +6,11 @@ import time
 from pathlib import Path
 
 import pytest
+import typer
 
+from foundations.experience.exit_codes import exit_code
 from foundations.public_works.adapters.sqlite_driver import sqlite_driver
+from realms.journey import trials
 from tests.benchmarks.journeys.bench import measure, tables
 from tests.benchmarks.journeys.children import PEERS, Children, Figures, PeerMissing, System
 from tests.benchmarks.journeys.meter import NotStored, check_stored, percentile
@@ -96,6 +99,19 @@ def test_peer_that_is_not_installed_is_named_with_the_remedy() -> None:
         Children("", None).check_installed([missing])
 
     assert 'pip install -e ".[bench]"' in caught.value.hint
+
+
+def test_installed_package_says_that_trials_are_for_checkouts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trials, "_TOP", tmp_path)
+    context = typer.Context(typer.main.get_command(trials.app))
+
+    with pytest.raises(trials.OnlyInCheckouts) as caught:
+        trials.bench_journeys(context)
+
+    assert exit_code(caught.value) == 1
+    assert "clone the repository" in caught.value.hint
 
 
 def test_rounds_are_interleaved() -> None:

@@ -22,6 +22,10 @@ _PATIENCE = 60
 _LOOK_EVERY = 0.01
 
 
+class NothingEnded(Exception):
+    """No run ended in the time that was given."""
+
+
 class NotStored(Exception):
     """The store does not hold what was measured."""
 
@@ -79,8 +83,9 @@ class Meter:
     async def drive(self, one_run: Callable[[int], Awaitable[object]]) -> dict[str, Any]:
         """Call `one_run` again and again, `in_flight` at a time; the figures of the window.
 
-        The window opens when as many runs have ended as are in flight, and lasts until as many
-        more have, `seconds` at least; so a slow system is measured in its stride, not at its start.
+        The window opens when as many runs have ended as are in flight, so a system is measured in
+        its stride. It lasts `seconds`; where runs in flight move in step, until four times as many
+        have ended as are in flight, but then four times `seconds` at most.
         """
         ending = asyncio.Event()
         async with asyncio.TaskGroup() as group:
@@ -89,9 +94,11 @@ class Meter:
                 for first in range(self.in_flight)
             ]
             try:
-                await self._past(self.in_flight, min(1.0, self.seconds / 3))
+                await self._past(self.in_flight, min(1.0, self.seconds / 3), _PATIENCE)
                 opened = self._now()
-                await self._past(self.runs + self.in_flight, self.seconds)
+                ended = self.runs
+                await self._past(ended + 4 * self.in_flight, self.seconds, 4 * self.seconds)
+                await self._past(ended + self.in_flight, 0, _PATIENCE)
                 closed = self._now()
             finally:
                 ending.set()
@@ -116,11 +123,11 @@ class Meter:
             self.ended(began)
             number += self.in_flight
 
-    async def _past(self, runs: int, seconds: float) -> None:
-        """Wait `seconds`, and until `runs` have ended, but not for ever."""
+    async def _past(self, runs: int, seconds: float, most: float) -> None:
+        """Wait `seconds`, and until `runs` have ended, but no longer than `most`."""
         began = time.perf_counter()
         await asyncio.sleep(seconds)
-        while self.runs < runs and time.perf_counter() < began + _PATIENCE:  # noqa: ASYNC110 - a look each 10 ms costs the measured path nothing
+        while self.runs < runs and time.perf_counter() < began + most:  # noqa: ASYNC110 - a look each 10 ms costs the measured path nothing
             await asyncio.sleep(_LOOK_EVERY)
 
     def _now(self) -> "Moment":
@@ -129,6 +136,8 @@ class Meter:
     def _figures(self, opened: "Moment", closed: "Moment") -> dict[str, Any]:
         milestones, seconds = closed.durable - opened.durable, closed.at - opened.at
         inside = sorted(took for end, took in self.taken if opened.at <= end <= closed.at)
+        if not inside:
+            raise NothingEnded(f"no run ended within {seconds:.0f} s")
         return {
             "milestones_per_s": milestones / seconds,
             "p50_ms": percentile(inside, 50) * 1000,
