@@ -84,8 +84,9 @@ class Meter:
         """Call `one_run` again and again, `in_flight` at a time; the figures of the window.
 
         The window opens when as many runs have ended as are in flight, so a system is measured in
-        its stride. It lasts `seconds`; where runs in flight move in step, until four times as many
-        have ended as are in flight, but then four times `seconds` at most.
+        its stride. It lasts `seconds`, and until four times as many have ended as are in flight,
+        though for that four times `seconds` at most. Runs in flight may move in step, so it closes
+        with the end of such a wave.
         """
         ending = asyncio.Event()
         async with asyncio.TaskGroup() as group:
@@ -98,7 +99,8 @@ class Meter:
                 opened = self._now()
                 ended = self.runs
                 await self._past(ended + 4 * self.in_flight, self.seconds, 4 * self.seconds)
-                await self._past(ended + self.in_flight, 0, _PATIENCE)
+                waves = max(1, math.ceil((self.runs - ended) / self.in_flight))
+                await self._past(ended + waves * self.in_flight, 0, _PATIENCE)
                 closed = self._now()
             finally:
                 ending.set()
