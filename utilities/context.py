@@ -1,6 +1,6 @@
 """Who calls, for whom, under which trace: bound once at an edge, readable everywhere below."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -31,10 +31,16 @@ class CallContext:
     trace_id: str
     user: UserContext = LOCAL_USER
     idempotency_key: str = ""
+    on_heartbeat: Callable[[], None] | None = None
 
     @property
     def tenant(self) -> str:
         return self.user.tenant
+
+    def heartbeat(self) -> None:
+        """Say that the call is alive; a milestone with a `heartbeat` is cut when it falls silent."""
+        if self.on_heartbeat is not None:
+            self.on_heartbeat()
 
 
 class NoCallContext(PlatformError):

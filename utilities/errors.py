@@ -38,16 +38,24 @@ class PlatformError(Exception):
     """Something the city expected could go wrong did.
 
     Subclasses set `kind`; their docstring's first line is the title readers see. `detail` says what
-    happened this time, `hint` what to do about it.
+    happened this time, `hint` what to do about it, `retry_after` (seconds) when to try again.
     """
 
     kind: ClassVar[ErrorKind] = ErrorKind.INTERNAL
 
-    def __init__(self, detail: str, *, hint: str = "", errors: Sequence[FieldError] = ()) -> None:
+    def __init__(
+        self,
+        detail: str,
+        *,
+        hint: str = "",
+        errors: Sequence[FieldError] = (),
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.hint = hint
         self.errors = tuple(errors)
+        self.retry_after = retry_after
 
     @property
     def code(self) -> str:

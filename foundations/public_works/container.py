@@ -12,10 +12,12 @@ from foundations.public_works.content_metadata import ContentMetadataAbstraction
 from foundations.public_works.data_folder import DataFolder
 from foundations.public_works.public_works import PublicWorksFoundationService
 from foundations.public_works.records import ContentRecords
+from foundations.public_works.secrets import EnvironmentSecrets
 from foundations.wiring import wire
 
 container = wire(
     DataFolder,
+    EnvironmentSecrets,
     SpanFile,
     SqliteDatabase,
     LocalObjectStore,

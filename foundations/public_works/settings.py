@@ -12,6 +12,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from utilities.errors import ErrorKind, FieldError, PlatformError
 from utilities.suggest import did_you_mean
 
+SECRET_PREFIX = "CIVITAS_SECRET_"
+"""Environment variables of this prefix are secrets, not settings."""
+
 GIB = 1024**3
 MIB = 1024**2
 
@@ -55,6 +58,21 @@ class Settings(BaseSettings):
     parse_memory_bytes: int = Field(default=2 * GIB, ge=256 * MIB)
     parse_wall_seconds: float = Field(default=60, gt=0)
     drain_seconds: float = Field(default=20, ge=0, description="time a stop gives work in progress")
+    journey_attempts: int = Field(
+        default=2_000, gt=0, description="how many attempts of milestones are made at once"
+    )
+    journey_backlog: int = Field(
+        default=20_000, gt=0, description="with so many runs on the move, no other is accepted"
+    )
+    journey_beat_seconds: float = Field(
+        default=30, gt=0, description="how often runs are looked for that are due, at the least"
+    )
+    journey_retention_days: int = Field(
+        default=90, gt=0, description="how long finished runs are kept, where a template says nothing"
+    )
+    journey_lease_seconds: float = Field(
+        default=0, ge=0, description="for trials with two engines on one folder; 0 needs no lease"
+    )
     model_api_key: SecretStr | None = Field(
         default=None, description="for model clients that realms bring; shown nowhere"
     )
@@ -114,7 +132,7 @@ class Settings(BaseSettings):
         return [
             FieldError(name, f"is no setting of this version. {did_you_mean(name, known)}".strip())
             for name in sorted(set(given) - known)
-            if name.startswith(("CIVITAS_", "CLOUD_READY_"))
+            if name.startswith(("CIVITAS_", "CLOUD_READY_")) and not name.startswith(SECRET_PREFIX)
         ]
 
 

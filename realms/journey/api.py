@@ -48,15 +48,45 @@ class Reason(StrEnum):
     NONE = ""
     RETRY = "retry"
     """Waits for the next attempt, which begins at `wake_at`."""
+    TIMER = "timer"
+    """Waits for a time that the template states."""
+    SIGNAL = "signal"
+    """Waits for a signal."""
+    PERSON = "person"
+    """Waits for someone's answer."""
+    JOURNEY = "journey"
+    """Waits for a journey that it began."""
     AMBIGUOUS = "ambiguous"
     """Waits for a person: nobody knows whether an effect that cannot be repeated took place."""
     TEMPLATE = "template"
     """Waits for services that fit the template text the run began with."""
+    CONCURRENCY = "concurrency"
+    """Queued: its lane is full."""
+    RATE_LIMIT = "rate_limit"
+    """Queued until the rate limit lets it begin, at `wake_at`."""
+    OPERATOR = "operator"
+    """Someone paused, cancelled or rolled back the run."""
     ERROR = "error"
     CONTRACT = "contract"
     """The data broke a handoff contract."""
+    EXPRESSION = "expression"
+    """An expression of the template could not be evaluated."""
+    TIMEOUT = "timeout"
+    """It took longer than it may."""
+    EXHAUSTED = "exhausted"
+    """A loop came to its last iteration, or too many items of a `for_each` failed."""
     POISON = "poison"
-    """Its process died in every attempt."""
+    """Its process died in every attempt, at last while nothing else ran in it."""
+    LEFT_UNDONE = "left_undone"
+    """Some of what was to be undone could not be."""
+    CONDITION = "condition"
+    """Skipped: its condition did not hold, or what it needs was skipped."""
+    UPSTREAM = "upstream"
+    """Skipped: something that it needs was given up."""
+    RACE_LOST = "race_lost"
+    """Cancelled: another branch was first."""
+    SUPERSEDED = "superseded"
+    """Cancelled: a newer run of its lane took its place."""
     CORRUPT_STATE = "corrupt_state"
     """Its journal cannot be read."""
 
@@ -72,6 +102,9 @@ class Failure(BaseModel):
     detail: str
     hint: str = ""
     errors: tuple[FieldError, ...] = ()
+    retry_after: float | None = Field(
+        default=None, description="After so many seconds it makes sense to try again."
+    )
 
 
 class MilestoneRecord(BaseModel):
@@ -92,7 +125,7 @@ class MilestoneRecord(BaseModel):
     ended_at: datetime | None = None
     wake_at: datetime | None = None
     supplied_by: str = Field(default="", description="Who supplied the result, if no call gave it.")
-    output: dict[str, Any] | None = None
+    output: Any = Field(default=None, description="An object; of a `for_each` a list of them.")
     error: Failure | None = None
 
 

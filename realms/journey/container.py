@@ -2,8 +2,13 @@
 
 from foundations.wiring import wire
 from realms.journey.data_mash import DataMashJourneyOrchestratorService
+from realms.journey.engine.accepting import Accepting
+from realms.journey.engine.children import SubJourneys
 from realms.journey.engine.driver import Driver
 from realms.journey.engine.engine import JourneyEngine
+from realms.journey.engine.keeper import Keeper
+from realms.journey.engine.lanes import Lanes
+from realms.journey.engine.payloads import Payloads
 from realms.journey.engine.runner import Runner
 from realms.journey.records import DatabaseJournal
 from realms.journey.registry_services import RegistryServices
@@ -14,8 +19,13 @@ container = wire(
     DatabaseJournal,
     RegistryServices,
     JourneyTemplates,
+    Payloads,
     Runner,
     Driver,
+    Lanes,
+    Accepting,
+    SubJourneys,
+    Keeper,
     JourneyEngine,
     JourneyRunsService,
     DataMashJourneyOrchestratorService,

@@ -1,55 +1,168 @@
-"""The journal on the relational store. SQL goes straight to the driver: this is the hot path."""
+"""The journal on SQLite. SQL goes straight to the driver: this is the hot path."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import IntegrityError
 
-from foundations.public_works.database import Database
+from foundations.public_works.database import ConstraintBroken, Database, DriverConnection
 from realms.journey.api import Reason, RunStatus
 from realms.journey.engine.journal import (
     AliasTaken,
+    Entry,
     Journal,
+    RunFilter,
     RunRow,
     StaleWriter,
     Stored,
     TextLost,
     VersionTaken,
 )
+from utilities.errors import PlatformError
+
+Outcomes = Sequence[PlatformError | None]
 
 _COLUMNS = (
     "run_id, tenant, alias, template, template_hash, status, reason, "
-    "wake_at, created_at, updated_at, next_seq"
+    "wake_at, created_at, updated_at, holder, lane, parent, settled"
 )
-_CREATE = (
-    f"INSERT INTO journey_runs ({_COLUMNS}, epoch) "  # noqa: S608 - constant column names
-    "SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? "
-    "WHERE ? = (SELECT max(epoch) FROM journey_epochs)"
-)
+_CREATE = f"INSERT INTO journey_runs ({_COLUMNS}) VALUES ({', '.join('?' * 14)})"  # noqa: S608 - constant column names
 _CHANGE = (
-    "UPDATE journey_runs SET status = ?, reason = ?, wake_at = ?, updated_at = ?, next_seq = ?, "
-    "epoch = ? WHERE run_id = ? AND next_seq = ? "
-    "AND ? = (SELECT max(epoch) FROM journey_epochs)"
+    "UPDATE journey_runs SET template_hash = ?, status = ?, reason = ?, wake_at = ?, "
+    "updated_at = ?, holder = ?, settled = ? WHERE run_id = ? AND holder IN (0, ?)"
 )
 _ADD = "INSERT INTO journey_facts (run_id, seq, data) VALUES (?, ?, ?)"
 _PIN = "INSERT OR IGNORE INTO journey_texts (hash, name, version, text) VALUES (?, ?, ?, ?)"
+_RING = "UPDATE journey_runs SET wake_at = ? WHERE run_id = ? AND holder = 0 AND status = 'waiting'"
+_REMEMBER = "INSERT OR REPLACE INTO journey_memos (tenant, key, output, at) VALUES (?, ?, ?, ?)"
+_LIVING = "SELECT 1 FROM journey_holders WHERE holder = ? AND ended = 0"
 _SELECT = f"SELECT {_COLUMNS} FROM journey_runs "  # noqa: S608 - constant column names
+_FREE = (
+    "UPDATE journey_runs SET holder = 0 WHERE holder > 0 "
+    "AND holder IN (SELECT holder FROM journey_holders WHERE ended = 1)"
+)
+_OPEN = "('pending', 'queued', 'running', 'waiting', 'paused', 'compensating')"
+_AT_ONCE = 500
 
 
 class DatabaseJournal(Journal):
-    """Facts keyed `(run_id, seq)`; an update that names epoch and sequence fences late writers."""
+    """Entries keyed `(run_id, seq)`; a holder whose lease has ended changes zero rows."""
 
     def __init__(self, *, database: Database) -> None:
         self._database = database
 
-    async def take_epoch(self) -> int:
+    # holders
+
+    async def take_hold(self, *, at: datetime, until: datetime | None) -> int:
+        insert = "INSERT INTO journey_holders (taken_at, until) VALUES (?, ?) RETURNING holder"
+
         def work(connection: Connection) -> int:
-            insert = "INSERT INTO journey_epochs DEFAULT VALUES RETURNING epoch"
-            return int(connection.exec_driver_sql(insert).scalar_one())
+            values = (_micros(at), _micros(until))
+            return int(connection.exec_driver_sql(insert, values).scalar_one())
 
         return await self._database.write(work)
+
+    async def renew(self, holder: int, *, until: datetime) -> bool:
+        update = "UPDATE journey_holders SET until = ? WHERE holder = ? AND ended = 0"
+
+        def work(connection: Connection) -> bool:
+            return connection.exec_driver_sql(update, (_micros(until), holder)).rowcount == 1
+
+        return await self._database.write(work)
+
+    async def dismiss(self, *, at: datetime, survivor: int) -> int:
+        over = "ended = 0 AND holder <> ? AND (until IS NULL OR until <= ?)"
+        values = (survivor, _micros(at))
+
+        def look(connection: Connection) -> bool:
+            select = f"SELECT 1 FROM journey_holders WHERE {over} LIMIT 1"  # noqa: S608 - a constant
+            return connection.exec_driver_sql(select, values).first() is not None
+
+        def work(connection: Connection) -> int:
+            end = f"UPDATE journey_holders SET ended = 1 WHERE {over}"  # noqa: S608 - a constant
+            connection.exec_driver_sql(end, values)
+            return connection.exec_driver_sql(_FREE).rowcount
+
+        return await self._database.write(work) if await self._database.read(look) else 0
+
+    async def let_go(self, holder: int) -> None:
+        end = "UPDATE journey_holders SET ended = 1 WHERE holder = ?"
+
+        def work(connection: Connection) -> None:
+            connection.exec_driver_sql(end, (holder,))
+            connection.exec_driver_sql(_FREE)
+
+        await self._database.write(work)
+
+    # writing
+
+    def write(self, entries: Sequence[Entry], *, holder: int) -> "asyncio.Future[Outcomes]":
+        along = [work for entry in entries for work in entry.along]
+        together = self._database.commit(_all(entries, holder), along=along)
+        if together.done() and not together.cancelled() and together.exception() is None:
+            return together
+        answer: asyncio.Future[Outcomes] = asyncio.get_running_loop().create_future()
+
+        def finished(done: "asyncio.Future[Outcomes]") -> None:
+            if answer.done():
+                return
+            if done.cancelled():
+                answer.cancel()
+            elif (error := done.exception()) is None:
+                answer.set_result(done.result())
+            elif isinstance(error, (_OneIsRefused, ConstraintBroken)) and not along:
+                self._database.commit(_each(entries, holder)).add_done_callback(finished)
+            elif along and len(entries) > 1:
+                self._apart(entries, holder, answer)
+            elif isinstance(error, (_OneIsRefused, ConstraintBroken)):
+                answer.set_result([StaleWriter(f"{entries[0].run_id}: {error}")])
+            else:
+                answer.set_exception(error)
+
+        if together.done():
+            finished(together)
+        else:
+            together.add_done_callback(finished)
+        return answer
+
+    def _apart(
+        self, entries: Sequence[Entry], holder: int, answer: "asyncio.Future[Outcomes]"
+    ) -> None:
+        """Each entry in a transaction of its own: the writes of one service spoil no other's."""
+
+        async def one_by_one() -> Outcomes:
+            outcomes: list[PlatformError | None] = []
+            for entry in entries:
+                try:
+                    outcomes += await self.write([entry], holder=holder)
+                except PlatformError as error:
+                    outcomes.append(error)
+            return outcomes
+
+        def finished(task: "asyncio.Task[Outcomes]") -> None:
+            if not answer.done():
+                answer.set_result(task.result())
+
+        task = asyncio.get_running_loop().create_task(one_by_one())
+        task.add_done_callback(finished)
+
+    async def condemn(self, run_id: str, *, at: datetime, holder: int) -> None:
+        change = (
+            "UPDATE journey_runs SET status = ?, reason = ?, wake_at = NULL, updated_at = ?, "
+            "holder = 0 WHERE run_id = ? AND holder IN (0, ?)"
+        )
+        failed, reason = RunStatus.FAILED.value, Reason.CORRUPT_STATE.value
+
+        def work(connection: Connection) -> None:
+            if connection.exec_driver_sql(_LIVING, (holder,)).first() is None:
+                raise StaleWriter(f"the lease of holder {holder} has ended")
+            connection.exec_driver_sql(change, (failed, reason, _micros(at), run_id, holder))
+
+        await self._database.write(work)
+
+    # texts
 
     async def pin_text(self, text_hash: str, text: str, *, name: str, version: str) -> None:
         def work(connection: Connection) -> None:
@@ -76,87 +189,121 @@ class DatabaseJournal(Journal):
             raise TextLost(f"no text with hash {text_hash} is kept")
         return text
 
-    async def create(self, row: RunRow, facts: tuple[bytes, ...], *, epoch: int) -> None:
-        def work(connection: Connection) -> None:
-            if row.alias and _by_alias(connection, row.tenant, row.alias):
-                raise AliasTaken(f'a run is called "{row.alias}" already')
-            made = connection.exec_driver_sql(_CREATE, (*_values(row), epoch, epoch))
-            if made.rowcount != 1:
-                raise StaleWriter(f"epoch {epoch} is over")
-            connection.exec_driver_sql(_ADD, _numbered(row.run_id, facts, 0))
+    # reading
 
-        await self._written(work, row.run_id)
+    async def load(self, run_ids: Sequence[str]) -> Mapping[str, Stored]:
+        def work(connection: Connection) -> dict[str, Stored]:
+            found: dict[str, Stored] = {}
+            for first in range(0, len(run_ids), _AT_ONCE):
+                wanted = tuple(run_ids[first : first + _AT_ONCE])
+                where = f"WHERE run_id IN ({', '.join('?' * len(wanted))})"
+                rows = connection.exec_driver_sql(_SELECT + where, wanted).all()
+                select = f"SELECT run_id, data FROM journey_facts {where} ORDER BY run_id, seq"  # noqa: S608 - placeholders only
+                entries: dict[str, list[bytes]] = {row[0]: [] for row in rows}
+                for run_id, data in connection.exec_driver_sql(select, wanted):
+                    if run_id in entries:
+                        entries[run_id].append(_bytes(data))
+                for row in rows:
+                    found[row[0]] = Stored(_row(row), tuple(entries[row[0]]))
+            return found
 
-    async def append(
-        self, row: RunRow, facts: tuple[bytes, ...], *, expected: int, epoch: int
-    ) -> None:
-        changes = (row.status.value, row.reason.value, _micros(row.wake_at))
-        state = (_micros(row.updated_at), row.next_seq, epoch, row.run_id, expected, epoch)
-
-        def work(connection: Connection) -> None:
-            changed = connection.exec_driver_sql(_CHANGE, (*changes, *state))
-            if changed.rowcount != 1:
-                raise StaleWriter(f"{row.run_id} is not at {expected} in epoch {epoch} any more")
-            connection.exec_driver_sql(_ADD, _numbered(row.run_id, facts, expected))
-
-        await self._written(work, row.run_id)
-
-    async def condemn(self, run_id: str, *, at: datetime, epoch: int) -> None:
-        change = (
-            "UPDATE journey_runs SET status = ?, reason = ?, wake_at = NULL, updated_at = ?, "
-            "epoch = ? WHERE run_id = ? AND ? = (SELECT max(epoch) FROM journey_epochs)"
-        )
-        failed, reason = RunStatus.FAILED.value, Reason.CORRUPT_STATE.value
-
-        def work(connection: Connection) -> None:
-            values = (failed, reason, _micros(at), epoch, run_id, epoch)
-            if connection.exec_driver_sql(change, values).rowcount != 1:
-                raise StaleWriter(f"epoch {epoch} is over")
-
-        await self._database.write(work)
-
-    async def load(self, run_id: str) -> Stored | None:
-        def work(connection: Connection) -> Stored | None:
-            found = connection.exec_driver_sql(_SELECT + "WHERE run_id = ?", (run_id,)).first()
-            if found is None:
-                return None
-            select = "SELECT data FROM journey_facts WHERE run_id = ? ORDER BY seq"
-            facts = connection.exec_driver_sql(select, (run_id,)).scalars().all()
-            return Stored(_row(found), tuple(map(_bytes, facts)))
-
-        return await self._database.read(work)
+        return await self._database.read(work) if run_ids else {}
 
     async def find(self, tenant: str, id_or_alias: str) -> RunRow | None:
         def work(connection: Connection) -> RunRow | None:
             by_id = _SELECT + "WHERE run_id = ? AND tenant = ?"
             found = connection.exec_driver_sql(by_id, (id_or_alias, tenant)).first()
-            found = found or _by_alias(connection, tenant, id_or_alias)
+            if found is None:
+                by_alias = _SELECT + "WHERE tenant = ? AND alias = ?"
+                found = connection.exec_driver_sql(by_alias, (tenant, id_or_alias)).first()
             return None if found is None else _row(found)
 
         return await self._database.read(work)
 
-    async def page(
-        self,
-        tenant: str,
-        *,
-        status: RunStatus | None = None,
-        template: str = "",
-        before: str = "",
-        limit: int = 50,
-    ) -> list[RunRow]:
-        wanted = {"tenant = ?": tenant}
-        if status is not None:
-            wanted["status = ?"] = status.value
-        if template:
-            wanted["template = ?"] = template
+    async def page(self, wanted: RunFilter, *, before: str = "", limit: int = 50) -> list[RunRow]:
+        parts: dict[str, Any] = {"tenant = ?": wanted.tenant}
+        if wanted.dead:
+            parts["status = 'failed' AND settled = 0 AND ? = 1"] = 1
+        if wanted.status is not None:
+            parts["status = ?"] = wanted.status.value
+        if wanted.status is not None and not wanted.status.ended:
+            parts[f"status IN {_OPEN} AND ? = 1"] = 1
+        if wanted.reason is not None:
+            parts["reason = ?"] = wanted.reason.value
+        if wanted.template:
+            parts["template = ?"] = wanted.template
         if before:
-            wanted["run_id < ?"] = before
-        where = f"WHERE {' AND '.join(wanted)} ORDER BY run_id DESC LIMIT ?"
-        return await self._rows(where, (*wanted.values(), limit))
+            parts["run_id < ?"] = before
+        where = f"WHERE {' AND '.join(parts)} ORDER BY run_id DESC LIMIT ?"
+        return await self._rows(where, (*parts.values(), limit))
 
-    async def due(self, *, after: str = "", limit: int = 500) -> list[RunRow]:
-        where = "WHERE wake_at IS NOT NULL AND run_id > ? ORDER BY run_id LIMIT ?"
-        return await self._rows(where, (after, limit))
+    async def due(self, now: datetime, *, limit: int = 500) -> list[RunRow]:
+        where = "WHERE holder = 0 AND wake_at IS NOT NULL AND wake_at <= ? ORDER BY wake_at LIMIT ?"
+        return await self._rows(where, (_micros(now), limit))
+
+    async def next_wake(self) -> datetime | None:
+        select = "SELECT min(wake_at) FROM journey_runs WHERE holder = 0 AND wake_at IS NOT NULL"
+
+        def work(connection: Connection) -> datetime | None:
+            found = connection.exec_driver_sql(select).scalar()
+            return None if found is None else _moment(found)
+
+        return await self._database.read(work)
+
+    async def lane(self, tenant: str, lane: str) -> list[RunRow]:
+        where = (
+            f"WHERE tenant = ? AND lane = ? AND lane <> '' AND status IN {_OPEN} ORDER BY run_id"
+        )
+        return await self._rows(where, (tenant, lane))
+
+    async def queued_lanes(self) -> list[tuple[str, str]]:
+        select = (
+            "SELECT DISTINCT tenant, lane FROM journey_runs "  # noqa: S608 - a constant
+            f"WHERE lane <> '' AND status = 'queued' AND status IN {_OPEN}"
+        )
+
+        def work(connection: Connection) -> list[tuple[str, str]]:
+            return [(tenant, lane) for tenant, lane in connection.exec_driver_sql(select)]
+
+        return await self._database.read(work)
+
+    async def memo(self, tenant: str, key: str, *, since: datetime | None) -> bytes | None:
+        select = "SELECT output FROM journey_memos WHERE tenant = ? AND key = ? AND at >= ?"
+
+        def work(connection: Connection) -> bytes | None:
+            values = (tenant, key, _micros(since or _EPOCH))
+            found: bytes | None = connection.exec_driver_sql(select, values).scalar_one_or_none()
+            return found
+
+        return await self._database.read(work)
+
+    async def finished(
+        self, template: str, *, before: datetime, limit: int = 500
+    ) -> list[RunRow]:
+        where = (
+            f"WHERE template = ? AND status NOT IN {_OPEN} AND updated_at < ? "
+            "AND (status <> 'failed' OR settled = 1) ORDER BY updated_at LIMIT ?"
+        )
+        return await self._rows(where, (template, _micros(before), limit))
+
+    async def templates(self) -> list[str]:
+        select = "SELECT DISTINCT name FROM journey_texts ORDER BY name"
+
+        def work(connection: Connection) -> list[str]:
+            return list(connection.exec_driver_sql(select).scalars())
+
+        return await self._database.read(work)
+
+    async def remove(self, run_ids: Sequence[str]) -> None:
+        values = [(run_id,) for run_id in run_ids]
+
+        def work(connection: Connection) -> None:
+            for table in ("journey_facts", "journey_runs"):
+                delete = f"DELETE FROM {table} WHERE run_id = ?"  # noqa: S608 - a constant
+                connection.exec_driver_sql(delete, values)
+
+        if values:
+            await self._database.write(work)
 
     async def _rows(self, where: str, values: tuple[Any, ...]) -> list[RunRow]:
         def work(connection: Connection) -> list[RunRow]:
@@ -164,16 +311,98 @@ class DatabaseJournal(Journal):
 
         return await self._database.read(work)
 
-    async def _written(self, work: Any, run_id: str) -> None:
-        try:
-            await self._database.write(work)
-        except IntegrityError as error:
-            raise StaleWriter(f"{run_id} was written by somebody else") from error
+
+# writing many at once
 
 
-def _by_alias(connection: Connection, tenant: str, alias: str) -> Any:
-    where = "WHERE tenant = ? AND alias = ?"
-    return connection.exec_driver_sql(_SELECT + where, (tenant, alias)).first()
+class _OneIsRefused(Exception):
+    """Among the entries of a commit is one that may not be written."""
+
+
+def _all(entries: Sequence[Entry], holder: int) -> Callable[[DriverConnection], Outcomes]:
+    """Everything in as few statements as there are kinds, if nothing is to be refused."""
+
+    def work(connection: DriverConnection) -> Outcomes:
+        if connection.execute(_LIVING, (holder,)).fetchone() is None:
+            return [_over(holder)] * len(entries)
+        made = [entry.row for entry in entries if entry.row is not None and not entry.seq]
+        for row in made:
+            if row.alias and _alias_taken(connection, row):
+                raise _OneIsRefused
+        changed = [entry.row for entry in entries if entry.row is not None and entry.seq]
+        if made:
+            connection.executemany(_CREATE, [_values(row) for row in made])
+        if changed:
+            values = [_changes(row, holder) for row in changed]
+            if connection.executemany(_CHANGE, values).rowcount != len(values):
+                raise _OneIsRefused
+        connection.executemany(_ADD, [(e.run_id, e.seq, e.data) for e in entries])
+        for entry in entries:
+            if entry.rings or entry.memos:
+                _besides(connection, entry)
+        return [None] * len(entries)
+
+    return work
+
+
+def _each(entries: Sequence[Entry], holder: int) -> Callable[[DriverConnection], Outcomes]:
+    """One after the other, each whole or not at all."""
+
+    def work(connection: DriverConnection) -> Outcomes:
+        if connection.execute(_LIVING, (holder,)).fetchone() is None:
+            return [_over(holder)] * len(entries)
+        return [_one(connection, entry, holder) for entry in entries]
+
+    return work
+
+
+def _one(connection: DriverConnection, entry: Entry, holder: int) -> PlatformError | None:
+    if refusal := _refusal(connection, entry, holder):
+        return refusal
+    if entry.row is not None:
+        if entry.seq:
+            connection.execute(_CHANGE, _changes(entry.row, holder))
+        else:
+            connection.execute(_CREATE, _values(entry.row))
+    connection.execute(_ADD, (entry.run_id, entry.seq, entry.data))
+    _besides(connection, entry)
+    return None
+
+
+def _refusal(connection: DriverConnection, entry: Entry, holder: int) -> PlatformError | None:
+    count = "SELECT count(*) FROM journey_facts WHERE run_id = ?"
+    if connection.execute(count, (entry.run_id,)).fetchone()[0] != entry.seq:
+        return StaleWriter(f"{entry.run_id} is not at {entry.seq} any more")
+    if not entry.seq:
+        assert entry.row is not None
+        if entry.row.alias and _alias_taken(connection, entry.row):
+            return AliasTaken(f'a run is called "{entry.row.alias}" already')
+        return None
+    held = "SELECT holder FROM journey_runs WHERE run_id = ?"
+    if connection.execute(held, (entry.run_id,)).fetchone()[0] not in {0, holder}:
+        return StaleWriter(f"{entry.run_id} is held by somebody else")
+    return None
+
+
+def _alias_taken(connection: DriverConnection, row: RunRow) -> bool:
+    select = "SELECT 1 FROM journey_runs WHERE tenant = ? AND alias = ?"
+    return connection.execute(select, (row.tenant, row.alias)).fetchone() is not None
+
+
+def _besides(connection: DriverConnection, entry: Entry) -> None:
+    for ring in entry.rings:
+        assert entry.row is not None
+        connection.execute(_RING, (_micros(entry.row.updated_at), ring))
+    for memo in entry.memos:
+        values = (memo.tenant, memo.key, memo.output, _micros(memo.at))
+        connection.execute(_REMEMBER, values)
+
+
+def _over(holder: int) -> StaleWriter:
+    return StaleWriter(f"the lease of holder {holder} has ended")
+
+
+# rows
 
 
 def _values(row: RunRow) -> tuple[Any, ...]:
@@ -188,17 +417,45 @@ def _values(row: RunRow) -> tuple[Any, ...]:
         _micros(row.wake_at),
         _micros(row.created_at),
         _micros(row.updated_at),
-        row.next_seq,
+        row.holder,
+        row.lane,
+        row.parent,
+        int(row.settled),
     )
 
 
-def _numbered(run_id: str, facts: Sequence[bytes], first: int) -> list[tuple[str, int, bytes]]:
-    return [(run_id, seq, data) for seq, data in enumerate(facts, first)]
+def _changes(row: RunRow, holder: int) -> tuple[Any, ...]:
+    return (
+        row.template_hash,
+        row.status.value,
+        row.reason.value,
+        _micros(row.wake_at),
+        _micros(row.updated_at),
+        row.holder,
+        int(row.settled),
+        row.run_id,
+        holder,
+    )
 
 
 def _row(found: Any) -> RunRow:
     """A row as it is stored; one that was damaged stands for a failed run and stops no list."""
-    run_id, tenant, alias, template, text_hash, status, reason, wake, created, updated, seq = found
+    (
+        run_id,
+        tenant,
+        alias,
+        template,
+        text_hash,
+        status,
+        reason,
+        wake,
+        created,
+        updated,
+        holder,
+        lane,
+        parent,
+        settled,
+    ) = found
     try:
         return RunRow(
             run_id=run_id,
@@ -211,7 +468,10 @@ def _row(found: Any) -> RunRow:
             wake_at=None if wake is None else _moment(wake),
             created_at=_moment(created),
             updated_at=_moment(updated),
-            next_seq=int(seq),
+            holder=int(holder),
+            lane=lane,
+            parent=parent,
+            settled=bool(settled),
         )
     except (ValueError, TypeError, OverflowError):
         return RunRow(
@@ -225,15 +485,15 @@ def _row(found: Any) -> RunRow:
             wake_at=None,
             created_at=_EPOCH,
             updated_at=_EPOCH,
-            next_seq=0,
         )
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def _micros(moment: datetime | None) -> int | None:
-    return None if moment is None else (moment - _EPOCH) // timedelta(microseconds=1)
+    return None if moment is None else (moment - _EPOCH) // _MICROSECOND
 
 
 def _moment(micros: int) -> datetime:

@@ -5,7 +5,7 @@ from typing import Any
 
 from foundations.curator.registry import Registry
 from realms.journey.engine.plan import ParameterShape, Signature
-from realms.journey.engine.runner import Services
+from realms.journey.engine.runner import Services, Steps
 
 
 class RegistryServices(Services):
@@ -29,7 +29,17 @@ class RegistryServices(Services):
         return Signature(service, api, found.effect, shapes, dict(found.output_fields))
 
     def agents(self) -> Collection[str]:
-        return ()
+        return [entry.name for entry in self._registry.entries() if entry.agent is not None]
+
+    async def publish(self, event: str, data: Mapping[str, Any]) -> dict[str, Any]:
+        said = {"event": {"topic": event, "data": dict(data)}}
+        published = await self.call("PostOfficeService", "publish_event", said)
+        return {"event_id": str(published["event_id"])}
+
+    async def delegate(
+        self, agent: str, arguments: Mapping[str, Any], steps: Steps
+    ) -> dict[str, Any]:
+        raise NotImplementedError
 
     async def call(self, service: str, api: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         found = self._registry.api(service, api)

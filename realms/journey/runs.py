@@ -8,7 +8,7 @@ from foundations.declarations import Effect, service, soa_api
 from realms.journey.api import JourneyRun, RunPage, RunStatus
 from realms.journey.engine import views
 from realms.journey.engine.engine import JourneyEngine
-from realms.journey.engine.journal import AliasTaken, Journal
+from realms.journey.engine.journal import AliasTaken, Journal, RunFilter
 from realms.journey.engine.mermaid import mermaid
 from realms.journey.engine.template_faults import FaultyTemplate, TemplateFault
 from realms.journey.engine.yaml_reader import MAX_BYTES
@@ -101,9 +101,8 @@ class JourneyRunsService:
         cursor: Cursor = "",
     ) -> RunPage:
         """Runs of the caller's tenant, newest first."""
-        rows = await self._journal.page(
-            current().tenant, status=status, template=template, before=cursor, limit=limit + 1
-        )
+        wanted = RunFilter(current().tenant, status=status, template=template)
+        rows = await self._journal.page(wanted, before=cursor, limit=limit + 1)
         more = rows[limit - 1].run_id if len(rows) > limit else ""
         return RunPage(runs=tuple(map(views.summary, rows[:limit])), next_cursor=more)
 

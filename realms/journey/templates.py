@@ -61,15 +61,36 @@ class JourneyTemplates(TemplateSource, BootCheck):
         self._registry = registry
         self._plans: OrderedDict[str, Plan] = OrderedDict()
         self._read: dict[Path, tuple[tuple[int, int], TemplateFile]] = {}
+        self._current_by_name: dict[str, tuple[TemplateFile, Written]] = {}
 
-    async def current(self, name: str) -> Written:
-        """The template called `name`, as its file is now.
+    async def current(self, name: str, version: str = "") -> Written:
+        """The template called `name`, as its file is now; in `version`, if one is stated.
 
         Raises:
-            UnknownTemplate: no file holds it.
+            UnknownTemplate: no file holds it, or not in this version.
             FaultyTemplate: it has faults.
         """
-        return await in_thread(self._current, name)
+        written = self._unchanged(name)
+        if written is None:
+            written = await in_thread(self._current, name)
+        if version and written.plan.version != version:
+            raise UnknownTemplate(
+                f'"{name}" is there in version "{written.plan.version}", not "{version}"',
+                hint=f"ask for {name}@{written.plan.version}, or for {name}",
+            )
+        return written
+
+    def _unchanged(self, name: str) -> Written | None:
+        """The template as it was read last, if its file is still the same."""
+        known = self._current_by_name.get(name)
+        if known is None:
+            return None
+        file, written = known
+        try:
+            stat = file.path.stat()
+        except OSError:
+            return None
+        return written if self._read[file.path][0] == (stat.st_mtime_ns, stat.st_size) else None
 
     async def compiled(self, text: str) -> Plan:
         """The plan of a text, compiled once.
@@ -123,7 +144,9 @@ class JourneyTemplates(TemplateSource, BootCheck):
 
     def _current(self, name: str) -> Written:
         file = self._named(name)
-        return Written(self._compiled(file.text, file.shown), file.text)
+        written = Written(self._compiled(file.text, file.shown), file.text)
+        self._current_by_name[name] = (file, written)
+        return written
 
     def _named(self, name: str) -> TemplateFile:
         files = self._files()

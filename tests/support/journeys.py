@@ -1,5 +1,6 @@
 """A small city for journeys: fake services, a virtual clock, a dispatch that runs on request."""
 
+import asyncio
 import heapq
 import itertools
 from collections.abc import Callable, Collection, Mapping
@@ -12,14 +13,21 @@ from typing import Any, Self
 from foundations.declarations import Effect
 from foundations.public_works.adapters.in_process_events import InProcessEvents
 from foundations.public_works.dispatch import Dispatch, Handler
+from foundations.public_works.object_store import ObjectNotFound, ObjectStore
+from foundations.public_works.secrets import EnvironmentSecrets
 from foundations.public_works.settings import Settings
+from realms.journey.engine.accepting import Accepting
+from realms.journey.engine.children import SubJourneys
 from realms.journey.engine.compiling import load_plan
 from realms.journey.engine.driver import Driver, TemplateSource, Written
 from realms.journey.engine.engine import JourneyEngine
 from realms.journey.engine.journal import Journal
+from realms.journey.engine.keeper import Keeper
+from realms.journey.engine.lanes import Lanes
 from realms.journey.engine.memory_journal import MemoryJournal
+from realms.journey.engine.payloads import Payloads
 from realms.journey.engine.plan import ParameterShape, Plan, Signature
-from realms.journey.engine.runner import Runner, Services
+from realms.journey.engine.runner import Runner, Services, Steps
 from utilities.clock import Clock
 from utilities.context import CallContext, UserContext, current
 from utilities.ids import Ids
@@ -63,6 +71,8 @@ class VirtualDispatch(Dispatch):
         self._clock = clock
         self._handlers: dict[str, Handler] = {}
         self._wakes: list[tuple[datetime, int, str, str]] = []
+        self.progress: Callable[[], object] = lambda: None
+        """What changes while something moves."""
         self._order = itertools.count()
 
     def handle(self, queue: str, handler: Handler) -> None:
@@ -74,10 +84,20 @@ class VirtualDispatch(Dispatch):
 
     async def settle(self, *, until: timedelta = timedelta(days=1)) -> None:
         """Run what is due, and what becomes due, up to `until` from the beginning."""
+        await self.quiet()
         while self._wakes and self._wakes[0][0] <= BEGAN + until:
             when, _, queue, key = heapq.heappop(self._wakes)
             self._clock.time = max(when, self._clock.time)
             await self._handlers[queue](key)
+            await self.quiet()
+
+    async def quiet(self) -> None:
+        """Let everything go on that can, until nothing moves."""
+        still = 0
+        while still < 5:
+            before = self.progress()
+            await asyncio.sleep(0.0002)
+            still = still + 1 if self.progress() == before else 0
 
     def forget(self) -> None:
         """Lose every wake, as a dead process does."""
@@ -160,6 +180,7 @@ class FakeServices(Services):
         self.known = {(s.service, s.api): s for s in signatures or DATA_MASH_SIGNATURES}
         self.answers: dict[str, Answer] = {**DATA_MASH_ANSWERS, **(answers or {})}
         self.calls: list[Call] = []
+        self.published: list[tuple[str, dict[str, Any], str]] = []
 
     def services(self) -> Collection[str]:
         return sorted({service for service, _ in self.known})
@@ -172,6 +193,15 @@ class FakeServices(Services):
 
     def agents(self) -> Collection[str]:
         return ["InsightsAgent"]
+
+    async def publish(self, event: str, data: Mapping[str, Any]) -> dict[str, Any]:
+        self.published.append((event, dict(data), current().idempotency_key))
+        return {"event_id": f"event-{len(self.published)}"}
+
+    async def delegate(
+        self, agent: str, arguments: Mapping[str, Any], steps: Steps
+    ) -> dict[str, Any]:
+        raise NotImplementedError
 
     async def call(self, service: str, api: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         context = current()
@@ -199,11 +229,32 @@ class TextTemplates(TemplateSource):
         self._services = services
         self.texts = texts
 
-    async def current(self, name: str) -> Written:
+    async def current(self, name: str, version: str = "") -> Written:
         return Written(await self.compiled(self.texts[name]), self.texts[name])
 
     async def compiled(self, text: str) -> Plan:
         return load_plan(text, self._services, file="templates/journeys/test.yaml")
+
+
+_SETTINGS = Settings(drain_seconds=0.05, journey_beat_seconds=200_000)
+
+
+class MemoryObjects(ObjectStore):
+    """Objects in a dictionary."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+
+    async def put(self, key: str, data: bytes) -> None:
+        self.kept[key] = data
+
+    async def get(self, key: str) -> bytes:
+        if key not in self.kept:
+            raise ObjectNotFound(f"nothing is kept under {key}")
+        return self.kept[key]
+
+    async def delete(self, key: str) -> None:
+        self.kept.pop(key, None)
 
 
 @dataclass(slots=True)
@@ -217,9 +268,12 @@ class JourneyCity:
     ids: CountingIds = field(default_factory=CountingIds)
     events: InProcessEvents = field(default_factory=InProcessEvents)
     tracing: DistributedTracing = field(default_factory=DistributedTracing)
+    objects: ObjectStore = field(default_factory=MemoryObjects)
+    settings: Settings = field(default_factory=lambda: _SETTINGS)
     dispatch: VirtualDispatch = field(init=False)
     templates: TextTemplates = field(init=False)
     driver: Driver = field(init=False)
+    keeper: Keeper = field(init=False)
     engine: JourneyEngine = field(init=False)
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
@@ -234,31 +288,80 @@ class JourneyCity:
         """Build an engine of its own over the journal, and open it."""
         self.dispatch = VirtualDispatch(self.clock)
         self.templates = TextTemplates(self.services, **self.texts)
-        runner = Runner(services=self.services, tracing=self.tracing, clock=self.clock)
-        self.driver = Driver(
+        self.keeper = self._build()
+        self.dispatch.progress = self._progress
+        await self._stack.enter_async_context(self.keeper.working())
+
+    def _build(self) -> Keeper:
+        payloads = Payloads(objects=self.objects)
+        runner = Runner(
+            services=self.services,
+            journal=self.journal,
+            payloads=payloads,
+            secrets=EnvironmentSecrets(),
+            tracing=self.tracing,
+            clock=self.clock,
+        )
+        self.driver = driver = Driver(
             journal=self.journal,
             templates=self.templates,
             runner=runner,
+            payloads=payloads,
             dispatch=self.dispatch,
             events=self.events,
             clock=self.clock,
-            settings=Settings(drain_seconds=0.05),
+            settings=self.settings,
+        )
+        lanes = Lanes(
+            journal=self.journal, driver=driver, dispatch=self.dispatch, clock=self.clock
+        )
+        accepting = Accepting(
+            journal=self.journal,
+            templates=self.templates,
+            driver=driver,
+            lanes=lanes,
+            payloads=payloads,
+            clock=self.clock,
+        )
+        SubJourneys(
+            journal=self.journal,
+            templates=self.templates,
+            accepting=accepting,
+            driver=driver,
+            runner=runner,
+            clock=self.clock,
         )
         self.engine = JourneyEngine(
             journal=self.journal,
             templates=self.templates,
-            driver=self.driver,
-            events=self.events,
+            accepting=accepting,
+            driver=driver,
+            payloads=payloads,
             clock=self.clock,
             ids=self.ids,
+            settings=self.settings,
         )
-        await self._stack.enter_async_context(self.driver.working())
+        return Keeper(
+            journal=self.journal,
+            driver=driver,
+            lanes=lanes,
+            dispatch=self.dispatch,
+            clock=self.clock,
+            settings=self.settings,
+        )
+
+    def _progress(self) -> object:
+        group = self.driver.group
+        return group.written, group.commits, len(self.driver.works), self.services.calls[-1:]
 
     async def reboot(self) -> None:
         """Crash: what was only in memory is gone. Then boot again over what is durable."""
         self._stack.pop_all()
+        self.driver.vanish()
         await self.boot()
 
     async def close(self) -> None:
         """Close in good order."""
         await self._stack.aclose()
+
+

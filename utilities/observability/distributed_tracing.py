@@ -21,6 +21,8 @@ class DistributedTracing:
         self._provider = TracerProvider(shutdown_on_exit=False)
         self._tracer = self._provider.get_tracer("civitas")
         self._ids = RandomIdGenerator()
+        self.recording = False
+        """Whether spans go anywhere; where they do not, a hot path need not make any."""
 
     @property
     def provider(self) -> TracerProvider:
@@ -30,6 +32,7 @@ class DistributedTracing:
     def add_processor(self, processor: SpanProcessor) -> None:
         """Send every span that ends from now on to `processor` too."""
         self._provider.add_span_processor(processor)
+        self.recording = True
 
     @contextmanager
     def span(

@@ -1,46 +1,72 @@
-"""Drives runs: decide, perform, commit, for every run that moves, until it ends or waits.
+"""Drives runs: decide, act, commit, for every run that moves, until it ends or waits.
 
 Nothing is called before its attempt is durable, and nothing follows before its checkpoint is. The
-end of a milestone and the begin of the next are one commit.
+end of a milestone and the begin of the next are one entry. A run that waits is in the journal and
+nowhere else.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Sequence,
+)
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from loguru import logger
 
-from foundations.boot import Works
+from foundations.public_works.database import Writes
 from foundations.public_works.dispatch import Dispatch
 from foundations.public_works.events import Events
 from foundations.public_works.settings import Settings
-from realms.journey.api import Reason
+from realms.journey.api import Reason, UnknownRun
 from realms.journey.engine import core, views
-from realms.journey.engine.facts import (
-    AttemptReleased,
-    CorruptFact,
-    MilestoneSucceeded,
-    RunHeld,
-    decode,
-    encode,
-)
+from realms.journey.engine.codec import CorruptFact, decode, encode
+from realms.journey.engine.facts import AttemptReleased, Fact, RunHeld, RunStarted, StepRecorded
 from realms.journey.engine.failpoints import reach
-from realms.journey.engine.journal import Journal, RunRow, StaleWriter, Stored
+from realms.journey.engine.gate import Gate
+from realms.journey.engine.group_commit import GroupCommit
+from realms.journey.engine.hands import Hand, user_of
+from realms.journey.engine.journal import (
+    Entry,
+    Journal,
+    Memo,
+    RunRow,
+    StaleWriter,
+    Stored,
+)
+from realms.journey.engine.payloads import Payloads
 from realms.journey.engine.plan import Plan
-from realms.journey.engine.runner import Runner
-from realms.journey.engine.state import CorruptJournal, RunState, apply, fold
+from realms.journey.engine.runner import Made, Runner, Steps
+from realms.journey.engine.state import CorruptJournal, RunState, Stage, apply, fold
 from utilities.clock import Clock
-from utilities.errors import PlatformError
+from utilities.errors import ErrorKind, PlatformError
 
 T = TypeVar("T")
 
 QUEUE = "journeys"
-_AT_ONCE = 100
-_PAGE = 500
-_COMMIT_AGAIN = timedelta(seconds=2)
+SOON = timedelta(minutes=1)
+"""Timers further away than this are the sweeper's alone."""
+
+
+class NotOpen(PlatformError):
+    """The city is closing and takes no more work."""
+
+    kind = ErrorKind.UNAVAILABLE
+
+
+class Unreadable(PlatformError):
+    """The run's journal cannot be read, or its text does not fit the city any more."""
+
+    kind = ErrorKind.CONFLICT
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +80,8 @@ class Written:
 class TemplateSource(Protocol):
     """Where templates come from."""
 
-    async def current(self, name: str) -> Written:
-        """The template as it is now."""
+    async def current(self, name: str, version: str = "") -> Written:
+        """The template as it is now, or in a stated version."""
         ...
 
     async def compiled(self, text: str) -> Plan:
@@ -63,22 +89,40 @@ class TemplateSource(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A run in hand: `run` is what the journal has, `step` what is to be written and done next."""
+class Children(Protocol):
+    """Journeys that milestones of other journeys wait for."""
 
-    plan: Plan
-    run: RunState
-    step: core.Step
+    async def see_to(self, hand: Hand, move: core.SeeToChild) -> Sequence[Fact]:
+        """Begin the child, or look how it stands: the facts that its end means for its parent."""
+        ...
 
-    @property
-    def durable(self) -> "Held":
-        """The same after its step was written."""
-        return Held(self.plan, self.step.run, replace(self.step, facts=()))
+    async def stop(self, child: str, reason: Reason) -> None:
+        """Cancel it, if it has not ended."""
+        ...
 
 
-class Driver(Works):
-    """Holds the runs that are moving; a waiting one is in the journal and nowhere else."""
+class Queued(Protocol):
+    """Runs that may not begin yet."""
+
+    async def look(self, hand: Hand) -> None:
+        """Let a queued run begin, if it may by now."""
+        ...
+
+    def left(self, tenant: str, lane: str) -> None:
+        """A run has left its lane: another may have its place."""
+        ...
+
+
+class Expecting(Protocol):
+    """Who looks at runs that are in the journal only."""
+
+    def expect(self, at: datetime) -> None:
+        """A run is to be looked at then, and not before."""
+        ...
+
+
+class Driver:
+    """Holds the runs that are moving."""
 
     def __init__(
         self,
@@ -86,6 +130,7 @@ class Driver(Works):
         journal: Journal,
         templates: TemplateSource,
         runner: Runner,
+        payloads: Payloads,
         dispatch: Dispatch,
         events: Events,
         clock: Clock,
@@ -94,216 +139,473 @@ class Driver(Works):
         self._journal = journal
         self._templates = templates
         self._runner = runner
+        self._payloads = payloads
         self._dispatch = dispatch
         self._events = events
         self._clock = clock
         self._grace = settings.drain_seconds
-        self._held: dict[str, Held] = {}
-        self._claimed: set[str] = set()
-        self._rung: set[str] = set()
-        self._moving: set[asyncio.Task[Any]] = set()
-        self._at_once = asyncio.Semaphore(_AT_ONCE)
-        self.epoch = 0
+        self._group = GroupCommit(journal=journal)
+        self._gate = Gate(settings.journey_attempts)
+        self._hands: dict[str, Hand] = {}
+        self._loading: dict[str, asyncio.Task[Hand | None]] = {}
+        self._waiters: dict[str, list[asyncio.Future[Hand]]] = {}
+        self._works: set[asyncio.Task[Any]] = set()
+        self._plans: dict[str, Plan] = {}
+        self.children: Children | None = None
+        self.lanes: Queued | None = None
+        self.keeper: Expecting | None = None
+        self.holder = 0
         self.open = False
 
     @asynccontextmanager
-    async def working(self) -> AsyncIterator[None]:
-        """Take over: earlier writers are fenced off, and every unfinished run goes on.
+    async def driving(self, holder: int) -> AsyncIterator[None]:
+        """Drive inside the block, and write as `holder`.
 
-        At the end begin nothing more, let attempts in progress end, and cut those that take too
+        At its end begin nothing more, and let attempts in progress end; cut those that take too
         long.
         """
-        self.epoch = await self._journal.take_epoch()
+        self.holder = holder
+        self._group.begin(holder)
         self._dispatch.handle(QUEUE, self.advance)
         self.open = True
         try:
-            await self._resume()
             yield
         finally:
             self.open = False
             await self._drain()
 
+    @property
+    def moving(self) -> int:
+        """How many runs are in memory."""
+        return len(self._hands)
+
+    @property
+    def group(self) -> GroupCommit:
+        return self._group
+
+    @property
+    def works(self) -> Collection["asyncio.Task[Any]"]:
+        """The tasks that drive runs."""
+        return self._works
+
+    def hands(self) -> Iterable[Hand]:
+        """The runs in memory."""
+        return list(self._hands.values())
+
+    # runs
+
+    async def accept(self, plan: Plan, facts: Sequence[Fact], *, run_id: str) -> Hand:
+        """A new run from its first facts; it is durable when this returns.
+
+        Raises:
+            AliasTaken, StaleWriter: it is there already.
+            NotOpen, StorageFull, DatabaseBusy: nothing can be accepted at the moment.
+        """
+        if not self.open:
+            raise NotOpen("no run is accepted any more", hint="try again in a moment")
+        start, *others = facts
+        assert isinstance(start, RunStarted)
+        run = apply(None, start, run_id=run_id)
+        step = core.step(plan, run, start.at, first=others)
+        hand = Hand(plan, run, RunRow.of(run, holder=0), user_of(run), users=1)
+        self._hands[run_id] = hand
+        try:
+            await self._durable(hand, core.Step((start, *step.facts), ()))
+        except PlatformError:
+            self._hands.pop(run_id, None)
+            raise
+        reach("accepted")
+        hand.users -= 1
+        self._act(hand, step.moves)
+        self._rest(hand)
+        return hand
+
+    @asynccontextmanager
+    async def holding(self, run_id: str) -> AsyncIterator[Hand]:
+        """A run in hand, from memory or from the journal; it stays in memory inside the block.
+
+        Raises:
+            UnknownRun: there is none.
+            Unreadable: it cannot be driven by this city.
+        """
+        while (hand := self._hands.get(run_id)) is None:
+            if await self._loaded(run_id) is None:
+                raise UnknownRun(f'no run is called "{run_id}"', hint="see the list of runs")
+        hand.users += 1
+        try:
+            yield hand
+        finally:
+            hand.users -= 1
+            self._rest(hand)
+
+    async def take(self, hand: Hand, facts: Sequence[Fact]) -> None:
+        """Take up facts, decide what follows, make all of it durable, and act on it."""
+        await self._go(hand, core.step(hand.plan, hand.run, self._clock.now(), first=facts))
+
+    async def record_step(
+        self, hand: Hand, path: str, index: int, *, name: str, data: Any
+    ) -> None:
+        """Make a step inside an attempt durable."""
+        at = self._clock.now()
+        await self.take(hand, [StepRecorded(at=at, path=path, index=index, name=name, data=data)])
+
     async def finish(self, work: Coroutine[Any, Any, T]) -> T:
         """Do `work` to its end, also when its caller is cancelled; a stop waits for it."""
-        task = asyncio.ensure_future(work)
-        self._moving.add(task)
-        task.add_done_callback(self._moving.discard)
-        return await asyncio.shield(task)
-
-    async def take(self, held: Held) -> None:
-        """Make the facts of a step durable, and drive the run on from there."""
-        await self.commit(held)
-        if not self.open:
-            await self._lay_down(held.durable)
-            return
-        self._held[held.run.run_id] = held.durable
-        self._dispatch.wake(QUEUE, held.run.run_id)
+        return await asyncio.shield(self._owned(work))
 
     async def advance(self, run_id: str) -> None:
-        """Drive a run as far as it goes by itself. Being called twice, or in vain, is harmless."""
-        task = asyncio.current_task()
-        assert task is not None
-        with self.claim(run_id) as free:
-            if not free:
-                self._rung.add(run_id)  # whoever has it now will ring again
-                return
-            if not self.open:
-                return
-            self._moving.add(task)
-            try:
-                async with self._at_once:
-                    await self._drive(run_id)
-            finally:
-                self._moving.discard(task)
-
-    async def commit(self, held: Held) -> None:
-        """Make the facts of a step durable, then tell of them."""
-        if not held.step.facts:
+        """Look at a run and let it go on. Being called twice, or in vain, is harmless."""
+        if not self.open:
             return
-        row = RunRow.of(held.step.run)
-        facts = tuple(map(encode, held.step.facts))
-        await self._journal.append(row, facts, expected=held.run.next_seq, epoch=self.epoch)
-        for fact in held.step.facts:
-            if isinstance(fact, MilestoneSucceeded):
-                reach(f"after:{fact.path}")
-        for fact in held.step.facts:
-            self._events.publish(f"journey.{row.run_id}", views.event(held.step.run, fact))
-
-    @contextmanager
-    def claim(self, run_id: str) -> Iterator[bool]:
-        """Whether the run is free for the length of the block; then nobody else touches it."""
-        if run_id in self._claimed:
-            yield False
-            return
-        self._claimed.add(run_id)
         try:
-            yield True
-        finally:
-            self._claimed.discard(run_id)
-            if run_id in self._rung:
-                self._rung.discard(run_id)
-                self._dispatch.wake(QUEUE, run_id)
+            async with self.holding(run_id) as hand:
+                if hand.run.stage is Stage.QUEUED and self.lanes is not None:
+                    await self.lanes.look(hand)
+                else:
+                    await self._go(hand, core.woken(hand.plan, hand.run, self._clock.now()))
+        except (UnknownRun, Unreadable, StaleWriter) as error:
+            logger.warning("{} is not driven here: {}", run_id, error.detail)
+
+    async def take_up(self, rows: Sequence[RunRow]) -> None:
+        """Let runs go on that are due: those not in memory are loaded together."""
+        absent = [r.run_id for r in rows if r.run_id not in self._hands]
+        for run_id, stored in (await self._journal.load(absent)).items():
+            if run_id not in self._hands and run_id not in self._loading:
+                self._loading[run_id] = self._owned(self._load(run_id, stored))
+        for row in rows:
+            self._dispatch.wake(QUEUE, row.run_id)
 
     async def plan(self, run: RunState) -> Plan:
-        """The plan of the text that a run began with."""
-        text = await self._journal.pinned_text(run.start.template_hash)
-        return await self._templates.compiled(text)
+        """The plan of the text that a run goes by."""
+        known = self._plans.get(run.template_hash)
+        if known is None:
+            text = await self._journal.pinned_text(run.template_hash)
+            known = await self._templates.compiled(text)
+            self._plans[run.template_hash] = known
+            while len(self._plans) > _PLANS:
+                del self._plans[next(iter(self._plans))]
+        return known
 
-    async def _drain(self) -> None:
-        if self._moving:
-            _, late = await asyncio.wait(self._moving, timeout=self._grace)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
-        for held in list(self._held.values()):
-            await self._lay_down(held)
+    def has(self, run_id: str) -> bool:
+        """Whether the run is in memory."""
+        return run_id in self._hands
 
-    async def _drive(self, run_id: str) -> None:
+    def at_rest(self, run_id: str) -> bool:
+        """Whether the run, in memory, is settled and durable."""
+        hand = self._hands[run_id]
+        return hand.settled and hand.durable == hand.run.entries
+
+    @contextmanager
+    def watching(self, run_id: str) -> Iterator["asyncio.Future[Hand]"]:
+        """A future of the run, done as soon as it is settled from now on."""
+        waiter: asyncio.Future[Hand] = asyncio.get_running_loop().create_future()
+        self._waiters.setdefault(run_id, []).append(waiter)
         try:
-            held = self._held.pop(run_id, None) or await self._taken_over(run_id)
-            while held is not None:
-                await self._commit_or_keep(held)
-                held = await self._next(held.durable)
-        except StaleWriter as error:
-            logger.warning("{} was written by somebody else: {}", run_id, error.detail)
-        except PlatformError as error:
-            # The store refuses (full, busy). What is to be written stays in hand.
-            logger.error("{} cannot be journalled: {}", run_id, error.detail)
-            self._dispatch.wake(QUEUE, run_id, at=self._clock.now() + _COMMIT_AGAIN)
+            yield waiter
+        finally:
+            if waiters := self._waiters.get(run_id):
+                waiters.remove(waiter)
+                if not waiters:
+                    del self._waiters[run_id]
 
-    async def _commit_or_keep(self, held: Held) -> None:
+    # steps
+
+    async def _go(
+        self,
+        hand: Hand,
+        step: core.Step,
+        *,
+        along: tuple[Writes, ...] = (),
+        memos: tuple[Memo, ...] = (),
+    ) -> None:
+        if step.facts:
+            await self._durable(hand, step, along=along, memos=memos)
+        self._act(hand, step.moves)
+        self._rest(hand)
+
+    async def _durable(
+        self,
+        hand: Hand,
+        step: core.Step,
+        *,
+        along: tuple[Writes, ...] = (),
+        memos: tuple[Memo, ...] = (),
+    ) -> None:
+        """Write the facts of a step, after those of all steps before it, and tell of them."""
+        run, facts = hand.run, step.facts
+        row = None
+        if hand.moved or not run.entries:
+            row = RunRow.of(run, holder=self.holder if run.performing else 0)
+            if row == hand.row and run.entries:
+                row = None
+            else:
+                hand.row = row
+        parent = run.start.parent if run.ended is not None else ""
+        rings = (parent,) if parent else ()
+        run.entries += 1
+        number = run.entries
+        entry = Entry(run.run_id, number - 1, encode(facts), row, rings, memos, along)
         try:
-            await self.commit(held)
+            await self._group.add(entry)
         except StaleWriter:
+            self._lose(hand)
             raise
-        except PlatformError:
-            self._held[held.run.run_id] = held
-            raise
+        hand.durable = max(hand.durable, number)
+        self._told(hand, facts)
+        if parent:
+            self._dispatch.wake(QUEUE, parent)
+        if run.ended is not None and run.start.lane and self.lanes is not None:
+            self.lanes.left(run.start.tenant, run.start.lane)
 
-    async def _next(self, held: Held) -> Held | None:
-        """Do what the step asks for; the run in hand with what is to be written after it."""
-        match held.step.then:
-            case core.Perform() as attempt if not self.open:
-                return self._released(held, attempt, called=False)
-            case core.Perform() as attempt:
-                return await self._performed(held, attempt)
-            case core.Sleep(until):
-                self._dispatch.wake(QUEUE, held.run.run_id, at=until)
-        return None
+    def _act(self, hand: Hand, moves: Sequence[core.Move]) -> None:
+        for move in moves:
+            match move:
+                case core.Perform() if self.open:
+                    hand.tasks[move.path] = self._owned(self._attempts(hand, move))
+                case core.Perform():
+                    self._owned(self._release(hand, move, called=False))
+                case core.Cut(path):
+                    if (task := hand.tasks.pop(path, None)) is not None:
+                        task.cancel()
+                case core.SeeToChild():
+                    self._owned(self._see_to(hand, move))
+                case core.StopChild(child, reason):
+                    assert self.children is not None
+                    self._owned(self.children.stop(child, reason))
 
-    async def _performed(self, held: Held, attempt: core.Perform) -> Held:
-        reach(f"before:{attempt.path}")
+    async def _attempts(self, hand: Hand, move: core.Perform | None) -> None:
+        """Make attempts of one run one after the other, as long as each leads to the next."""
+        path = ""
         try:
-            fact = await self._runner.perform(held.plan, held.run, attempt)
-        except asyncio.CancelledError:
-            await self.commit(self._released(held, attempt, called=True))
-            raise
-        reach(f"called:{attempt.path}")
-        then = core.step(held.plan, held.run, self._clock.now(), first=(fact,))
-        done = Held(held.plan, held.run, then)
-        if isinstance(then.then, core.Perform) and not self.open:
-            released = self._released(done.durable, then.then, called=False)
-            together = replace(released.step, facts=(*then.facts, *released.step.facts))
-            return Held(held.plan, held.run, together)
-        return done
+            while move is not None and not hand.lost:
+                path = move.path
+                made = await self._attempt(hand, move)
+                if made is None:
+                    return
+                step = core.step(hand.plan, hand.run, self._clock.now(), first=made.facts)
+                await self._durable(hand, step, along=made.along, memos=made.memos)
+                reach("after", path)
+                hand.tasks.pop(path, None)
+                move = self._followed(hand, step.moves)
+        finally:
+            hand.tasks.pop(path if move is None else move.path, None)
+            self._rest(hand)
 
-    def _released(self, held: Held, attempt: core.Perform, *, called: bool) -> Held:
-        """Lay an attempt down for the next boot."""
-        fact = AttemptReleased(
-            at=self._clock.now(), path=attempt.path, attempt=attempt.attempt, called=called
-        )
-        step = core.Step((fact,), apply(held.run, fact), None)
-        return Held(held.plan, held.run, step)
-
-    async def _lay_down(self, held: Held) -> None:
-        """Leave a run for the next boot, which shall not take its attempt for a crash."""
-        run_id = held.run.run_id
-        self._held.pop(run_id, None)
-        if isinstance(held.step.then, core.Perform) and not held.step.facts:
-            try:
-                await self.commit(self._released(held, held.step.then, called=False))
-            except PlatformError as error:
-                logger.error("{} could not be laid down: {}", run_id, error.detail)
-
-    async def _resume(self) -> None:
-        """Wake every run that goes on by itself, page by page."""
-        after = ""
-        while rows := await self._journal.due(after=after, limit=_PAGE):
-            for row in rows:
-                self._dispatch.wake(QUEUE, row.run_id, at=row.wake_at)
-            after = rows[-1].run_id
-
-    async def _taken_over(self, run_id: str) -> Held | None:
-        """A run from the journal, with what its last holder left undone; None when it has ended."""
-        stored = await self._journal.load(run_id)
-        if stored is None or stored.row.status.ended:
+    def _followed(self, hand: Hand, moves: Sequence[core.Move]) -> core.Perform | None:
+        """Act on moves; an attempt that comes first is answered, for the caller to make."""
+        if not moves:
             return None
+        first = moves[0]
+        if not self.open or not isinstance(first, core.Perform):
+            self._act(hand, moves)
+            return None
+        self._act(hand, moves[1:])
+        task = asyncio.current_task()
+        assert task is not None
+        hand.tasks[first.path] = task
+        return first
+
+    async def _attempt(self, hand: Hand, move: core.Perform) -> Made | None:
+        """What an attempt came to; None when nobody wants to know any more."""
+        if move.alone or not self._gate.enter_at_once():
+            node = hand.plan.nodes[hand.run.nodes[move.path].node]
+            priority = node.priority or hand.plan.priority
+            await self._gate.enter(priority=priority, alone=move.alone)
+        try:
+            if not core.wanted(hand.run, move):
+                return None
+            reach("before", move.path)
+            made = await self._runner.perform(hand, move, _RecordedSteps(self, hand, move.path))
+            reach("called", move.path)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._owned(self._release(hand, move, called=True)))
+            raise
+        finally:
+            self._gate.leave()
+        return made if core.wanted(hand.run, move) and not hand.lost else None
+
+    async def _release(self, hand: Hand, move: core.Perform, *, called: bool) -> None:
+        """Leave an attempt to the next boot, which shall not take it for a crash."""
+        if hand.lost or not core.wanted(hand.run, move):
+            return
+        fact = AttemptReleased(
+            at=self._clock.now(), path=move.path, attempt=move.attempt, called=called
+        )
+        apply(hand.run, fact)
+        await self._durable(hand, core.Step((fact,), ()))
+        self._rest(hand)
+
+    async def _see_to(self, hand: Hand, move: core.SeeToChild) -> None:
+        assert self.children is not None
+        async with self.holding(hand.run.run_id) as current:
+            if facts := await self.children.see_to(current, move):
+                await self.take(current, facts)
+
+    # around the steps
+
+    def _told(self, hand: Hand, facts: Sequence[Fact]) -> None:
+        run = hand.run
+        topic = f"journey.{run.run_id}"
+        if self._events.heard(topic):
+            for fact in facts:
+                self._events.publish(topic, views.event(run, fact))
+        if run.run_id in self._waiters and hand.settled:
+            for waiter in self._waiters.pop(run.run_id):
+                if not waiter.done():
+                    waiter.set_result(hand)
+
+    def _rest(self, hand: Hand) -> None:
+        """Forget a run that does not move; see to it that its timer is heard."""
+        run = hand.run
+        if run.ended is None and (len(run.active) > run.performing or run.stage is Stage.QUEUED):
+            self._ring_at_its_time(hand)
+        if hand.tasks or hand.users or run.performing or hand.durable < run.entries:
+            return
+        if self._hands.get(run.run_id) is hand:
+            del self._hands[run.run_id]
+
+    def _ring_at_its_time(self, hand: Hand) -> None:
+        run = hand.run
+        wake = _next_timer(run) if run.performing else run.wake_at
+        if wake is None or wake == hand.rung:
+            return
+        hand.rung = wake
+        if run.performing or wake - self._clock.now() < SOON or self.keeper is None:
+            self._dispatch.wake(QUEUE, run.run_id, at=wake)
+        else:
+            self.keeper.expect(wake)
+
+    def _lose(self, hand: Hand) -> None:
+        """Somebody else drives the run now: do nothing more with it here."""
+        hand.lost = True
+        current = asyncio.current_task()
+        for task in hand.tasks.values():
+            if task is not current:
+                task.cancel()
+        hand.tasks.clear()
+        if self._hands.get(hand.run.run_id) is hand:
+            del self._hands[hand.run.run_id]
+
+    def _owned(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
+        task = asyncio.get_running_loop().create_task(work)
+        self._works.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: "asyncio.Task[Any]") -> None:
+        self._works.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            if isinstance(error, PlatformError):
+                logger.warning("a run is not driven here any more: {}", error.detail)
+            else:
+                logger.opt(exception=error).error("the engine failed while it drove a run")
+
+    async def _loaded(self, run_id: str) -> Hand | None:
+        """A run from the journal; who asks meanwhile is given the same."""
+        loading = self._loading.get(run_id)
+        if loading is None:
+            loading = self._loading[run_id] = self._owned(self._load(run_id))
+        return await asyncio.shield(loading)
+
+    async def _load(self, run_id: str, stored: Stored | None = None) -> Hand | None:
+        try:
+            if stored is None:
+                stored = (await self._journal.load([run_id])).get(run_id)
+            if stored is None:
+                return None
+            hand = await self._read(stored)
+            self._hands[run_id] = hand
+        finally:
+            self._loading.pop(run_id, None)
+        now = self._clock.now()
+        hand.users += 1
+        asyncio.get_running_loop().call_later(_LINGER_SECONDS, self._leave, hand)
+        await self._go(
+            hand, core.step(hand.plan, hand.run, now, first=core.recovered(hand.run, now))
+        )
+        return hand
+
+    def _leave(self, hand: Hand) -> None:
+        """Those who asked for the run have it by now."""
+        hand.users -= 1
+        self._rest(hand)
+
+    async def _read(self, stored: Stored) -> Hand:
+        run_id = stored.row.run_id
         now = self._clock.now()
         try:
             run = folded(stored)
+            await self._payloads.restore(run)
         except (CorruptFact, CorruptJournal) as error:
             logger.error("the journal of {} cannot be read: {}", run_id, error.detail)
-            await self._journal.condemn(run_id, at=now, epoch=self.epoch)
+            await self._journal.condemn(run_id, at=now, holder=self.holder)
             self._events.publish(f"journey.{run_id}", {"kind": "run_failed", "settled": True})
-            return None
+            raise Unreadable(f"the journal of {run_id} cannot be read") from error
         try:
             plan = await self.plan(run)
         except PlatformError as error:
-            await self._hold(run, error)
-            return None
-        step = core.step(plan, run, now, first=core.recovered(run, now))
-        return Held(plan, run, step)
+            await self._hold(run, stored.row, error)
+            raise Unreadable(
+                f"{run_id} waits for services that fit its text: {error.detail}", hint=error.hint
+            ) from error
+        return Hand(plan, run, stored.row, user_of(run), durable=run.entries)
 
-    async def _hold(self, run: RunState, error: PlatformError) -> None:
+    async def _hold(self, run: RunState, row: RunRow, error: PlatformError) -> None:
         """Let a run wait whose text does not fit the city any more."""
         logger.error("{} cannot go on: {}", run.run_id, error.detail)
-        if run.reason is Reason.TEMPLATE:
+        if run.held or run.ended is not None:
             return
         fact = RunHeld(at=self._clock.now(), reason=Reason.TEMPLATE, error=core.failure_of(error))
-        held = apply(run, fact)
-        row = RunRow.of(held)
-        await self._journal.append(row, (encode(fact),), expected=run.next_seq, epoch=self.epoch)
-        self._events.publish(f"journey.{run.run_id}", views.event(held, fact))
+        apply(run, fact)
+        held = Hand(_NO_PLAN, run, row, user_of(run), durable=run.entries)
+        await self._durable(held, core.Step((fact,), ()))
+
+    def vanish(self) -> None:
+        """Leave everything where it is, as a process does that dies; for tests."""
+        self.open = False
+        self._group.stop()
+        for hand in self._hands.values():
+            hand.lost = True
+        for task in self._works:
+            task.cancel()
+
+    async def _drain(self) -> None:
+        """Give attempts their time, cut the rest, and write what there is to write."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._grace):
+                while self._works:
+                    await asyncio.wait(self._works)
+        while self._works:
+            for task in self._works:
+                task.cancel()
+            await asyncio.wait(self._works, timeout=self._grace)
+        if not await self._group.drained(seconds=max(self._grace, 1.0)):
+            logger.error("some of what runs came to could not be written before the city closed")
+        self._group.stop()
+
+
+_PLANS = 256
+_LINGER_SECONDS = 0.05
+_NO_PLAN = Plan(name="", version="", text_hash="", description="", inputs={}, nodes={})
+
+
+class _RecordedSteps(Steps):
+    """Durable steps of one attempt, as facts of its run."""
+
+    def __init__(self, driver: Driver, hand: Hand, path: str) -> None:
+        self._driver = driver
+        self._hand = hand
+        self._path = path
+        self._next = 0
+
+    async def once(self, name: str, work: Callable[[], Awaitable[Any]]) -> Any:
+        index, self._next = self._next, self._next + 1
+        recorded = self._hand.run.nodes[self._path].steps
+        if index < len(recorded):
+            return recorded[index].data
+        data = await work()
+        await self._driver.record_step(self._hand, self._path, index, name=name, data=data)
+        return data
 
 
 def folded(stored: Stored) -> RunState:
@@ -312,7 +614,8 @@ def folded(stored: Stored) -> RunState:
     Raises:
         CorruptFact, CorruptJournal: it cannot be read.
     """
-    run = fold(stored.row.run_id, map(decode, stored.facts))
-    if run.next_seq != stored.row.next_seq:
-        raise CorruptJournal(f"{run.run_id} has {run.next_seq} facts, not {stored.row.next_seq}")
-    return run
+    return fold(stored.row.run_id, map(decode, stored.entries))
+
+
+def _next_timer(run: RunState) -> Any:
+    return min((n.wake_at for n in run.active.values() if n.wake_at is not None), default=None)

@@ -1,8 +1,10 @@
-"""The journal's port: facts written once or not at all, and one narrow row for each run."""
+"""The journal's port: entries written once or not at all, and one narrow row for each run."""
 
+from asyncio import Future
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from realms.journey.api import Reason, RunStatus
 from realms.journey.engine.state import RunState
@@ -11,7 +13,10 @@ from utilities.errors import ErrorKind, PlatformError
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """What lists and the engine need of a run without reading its facts."""
+    """What lists and the engine need of a run without reading its facts.
+
+    It is written when something in it changes, not at every milestone.
+    """
 
     run_id: str
     tenant: str
@@ -21,34 +26,70 @@ class RunRow:
     status: RunStatus
     reason: Reason
     wake_at: datetime | None
+    """When the engine must look at it; None when nothing but a person or a signal moves it."""
     created_at: datetime
     updated_at: datetime
-    next_seq: int
-    """How many facts there are, and so the state that the next write expects."""
+    holder: int = 0
+    """Who drives it at the moment; zero when nobody does."""
+    lane: str = ""
+    parent: str = ""
+    settled: bool = False
+    """A failed run that somebody took from the dead letters."""
 
     @classmethod
-    def of(cls, run: RunState) -> "RunRow":
+    def of(cls, run: RunState, *, holder: int) -> "RunRow":
+        start = run.start
         return cls(
             run_id=run.run_id,
-            tenant=run.start.tenant,
-            alias=run.start.alias,
-            template=run.start.template,
-            template_hash=run.start.template_hash,
+            tenant=start.tenant,
+            alias=start.alias,
+            template=start.template,
+            template_hash=run.template_hash,
             status=run.status,
             reason=run.reason,
             wake_at=run.wake_at,
-            created_at=run.start.at,
-            updated_at=run.updated_at or run.start.at,
-            next_seq=run.next_seq,
+            created_at=start.at,
+            updated_at=run.updated_at or start.at,
+            holder=holder,
+            lane=start.lane,
+            parent=start.parent,
+            settled=run.settled is not None,
         )
 
 
 @dataclass(frozen=True, slots=True)
+class Memo:
+    """A result that later milestones may take instead of calling: kept with its checkpoint."""
+
+    tenant: str
+    key: str
+    output: bytes
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What one run writes in one commit: facts that came about together, at a place of their own."""
+
+    run_id: str
+    seq: int
+    """How many entries the run has before this one."""
+    data: bytes
+    row: RunRow | None = None
+    """The row from now on; None leaves it as it is."""
+    rings: tuple[str, ...] = ()
+    """Runs that wait for this one, and are to be looked at."""
+    memos: tuple[Memo, ...] = ()
+    along: tuple[Callable[[Any], None], ...] = ()
+    """Writes of transactional services, committed with the entry."""
+
+
+@dataclass(frozen=True, slots=True)
 class Stored:
-    """A run as it is kept: its row, and its facts as they were encoded."""
+    """A run as it is kept: its row, and its entries as they were encoded."""
 
     row: RunRow
-    facts: tuple[bytes, ...]
+    entries: tuple[bytes, ...]
 
 
 class StaleWriter(PlatformError):
@@ -69,12 +110,68 @@ class VersionTaken(PlatformError):
     kind = ErrorKind.CONFLICT
 
 
-class Journal(Protocol):
-    """Keeps runs. Every write names the writer's epoch and the state it expects."""
+class TextLost(PlatformError):
+    """The text that a run began with is not in the store."""
 
-    async def take_epoch(self) -> int:
-        """A new epoch; from now on writers of earlier ones change nothing."""
+    kind = ErrorKind.INTERNAL
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """Which runs of a tenant are meant; what is left out does not narrow."""
+
+    tenant: str
+    status: RunStatus | None = None
+    reason: Reason | None = None
+    template: str = ""
+    dead: bool = False
+    """Only failed runs that nobody has settled."""
+
+
+class Journal(Protocol):
+    """Keeps runs. Every write names its holder and the state it expects."""
+
+    # holders: those who drive runs
+
+    async def take_hold(self, *, at: datetime, until: datetime | None) -> int:
+        """A new holder, larger than all before; its lease ends at `until`, or never by time."""
         ...
+
+    async def renew(self, holder: int, *, until: datetime) -> bool:
+        """Prolong a lease; False when it was taken away."""
+        ...
+
+    async def dismiss(self, *, at: datetime, survivor: int) -> int:
+        """End every lease that is over, or without an end, but the survivor's; free their runs.
+
+        From then on nothing those holders write changes anything. Answers how many runs were freed.
+        """
+        ...
+
+    async def let_go(self, holder: int) -> None:
+        """A holder leaves in good order: its lease ends, and its runs are free."""
+        ...
+
+    # writing
+
+    def write(
+        self, entries: Sequence[Entry], *, holder: int
+    ) -> "Future[Sequence[PlatformError | None]]":
+        """Write entries in one durable commit, each alone: what became of each, in order.
+
+        An entry with `seq` zero creates its run. One is refused with `StaleWriter` when its place is
+        taken, its run is another holder's, or the holder's lease has ended, and with `AliasTaken`
+        when the tenant has a run of that alias; the others are written all the same. Where
+        the store does it at once, the future is done already. When nothing could be written
+        (a full disk), the future fails.
+        """
+        ...
+
+    async def condemn(self, run_id: str, *, at: datetime, holder: int) -> None:
+        """Mark a run whose facts cannot be read as failed; the facts stay as they are."""
+        ...
+
+    # texts of templates
 
     async def pin_text(self, text_hash: str, text: str, *, name: str, version: str) -> None:
         """Keep the text that runs begin with; again with the same hash it changes nothing.
@@ -92,53 +189,53 @@ class Journal(Protocol):
         """
         ...
 
-    async def create(self, row: RunRow, facts: tuple[bytes, ...], *, epoch: int) -> None:
-        """Accept a run: its row and first facts in one commit.
+    # reading
 
-        Raises:
-            AliasTaken: the tenant has a run with this alias.
-            StaleWriter: the epoch is over.
-        """
+    async def load(self, run_ids: Sequence[str]) -> Mapping[str, Stored]:
+        """Those of the runs that exist."""
         ...
-
-    async def append(
-        self, row: RunRow, facts: tuple[bytes, ...], *, expected: int, epoch: int
-    ) -> None:
-        """Add facts, the first at `expected`, and change the row, in one commit.
-
-        Raises:
-            StaleWriter: the run is not at `expected` any more, or the epoch is over.
-        """
-        ...
-
-    async def condemn(self, run_id: str, *, at: datetime, epoch: int) -> None:
-        """Mark a run whose facts cannot be read as failed; the facts stay as they are."""
-        ...
-
-    async def load(self, run_id: str) -> Stored | None: ...
 
     async def find(self, tenant: str, id_or_alias: str) -> RunRow | None:
         """The tenant's run with this id or alias."""
         ...
 
-    async def page(
-        self,
-        tenant: str,
-        *,
-        status: RunStatus | None = None,
-        template: str = "",
-        before: str = "",
-        limit: int = 50,
+    async def page(self, wanted: RunFilter, *, before: str = "", limit: int = 50) -> list[RunRow]:
+        """Runs, newest first, those older than `before`."""
+        ...
+
+    async def due(self, now: datetime, *, limit: int = 500) -> list[RunRow]:
+        """Free runs of all tenants that are to be looked at by now, the most overdue first."""
+        ...
+
+    async def next_wake(self) -> datetime | None:
+        """When the next free run is to be looked at."""
+        ...
+
+    async def lane(self, tenant: str, lane: str) -> list[RunRow]:
+        """The runs of a lane that have not ended, the oldest first."""
+        ...
+
+    async def queued_lanes(self) -> list[tuple[str, str]]:
+        """Tenant and name of each lane in which a run is queued."""
+        ...
+
+    async def memo(self, tenant: str, key: str, *, since: datetime | None) -> bytes | None:
+        """What was remembered under `key`, not before `since`."""
+        ...
+
+    async def finished(
+        self, template: str, *, before: datetime, limit: int = 500
     ) -> list[RunRow]:
-        """The tenant's runs, newest first, those older than `before`."""
+        """Runs of a template that ended before a time, the oldest first.
+
+        A dead letter that nobody has settled is none of them.
+        """
         ...
 
-    async def due(self, *, after: str = "", limit: int = 500) -> list[RunRow]:
-        """Runs of all tenants that go on by themselves, now or at `wake_at`, by id from `after`."""
+    async def templates(self) -> list[str]:
+        """The names of templates that runs are kept of."""
         ...
 
-
-class TextLost(PlatformError):
-    """The text that a run began with is not in the store."""
-
-    kind = ErrorKind.INTERNAL
+    async def remove(self, run_ids: Sequence[str]) -> None:
+        """Forget finished runs, their entries with them."""
+        ...

@@ -1,18 +1,24 @@
 """The journal in memory: for tests and trials, under the same suite as the others."""
 
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from realms.journey.api import Reason, RunStatus
 from realms.journey.engine.journal import (
     AliasTaken,
+    Entry,
     Journal,
+    Memo,
+    RunFilter,
     RunRow,
     StaleWriter,
     Stored,
     TextLost,
     VersionTaken,
 )
+from utilities.errors import PlatformError
 
 
 class MemoryJournal(Journal):
@@ -20,14 +26,56 @@ class MemoryJournal(Journal):
 
     def __init__(self) -> None:
         self._rows: dict[str, RunRow] = {}
-        self._facts: dict[str, list[bytes]] = {}
+        self._entries: dict[str, list[bytes]] = {}
         self._texts: dict[str, str] = {}
         self._versions: dict[tuple[str, str], str] = {}
-        self._epoch = 0
+        self._memos: dict[tuple[str, str], Memo] = {}
+        self._leases: dict[int, datetime | None] = {}
+        self._holders = 0
 
-    async def take_epoch(self) -> int:
-        self._epoch += 1
-        return self._epoch
+    async def take_hold(self, *, at: datetime, until: datetime | None) -> int:
+        self._holders += 1
+        self._leases[self._holders] = until
+        return self._holders
+
+    async def renew(self, holder: int, *, until: datetime) -> bool:
+        if holder not in self._leases:
+            return False
+        self._leases[holder] = until
+        return True
+
+    async def dismiss(self, *, at: datetime, survivor: int) -> int:
+        over = {
+            holder
+            for holder, until in self._leases.items()
+            if holder != survivor and (until is None or until <= at)
+        }
+        for holder in over:
+            del self._leases[holder]
+        return self._free(set(self._leases))
+
+    async def let_go(self, holder: int) -> None:
+        self._leases.pop(holder, None)
+        self._free(set(self._leases))
+
+    def write(
+        self, entries: Sequence[Entry], *, holder: int
+    ) -> "asyncio.Future[Sequence[PlatformError | None]]":
+        done: asyncio.Future[Sequence[PlatformError | None]] = (
+            asyncio.get_running_loop().create_future()
+        )
+        done.set_result([self._write(entry, holder) for entry in entries])
+        return done
+
+    async def condemn(self, run_id: str, *, at: datetime, holder: int) -> None:
+        self._rows[run_id] = replace(
+            self._rows[run_id],
+            status=RunStatus.FAILED,
+            reason=Reason.CORRUPT_STATE,
+            wake_at=None,
+            updated_at=at,
+            holder=0,
+        )
 
     async def pin_text(self, text_hash: str, text: str, *, name: str, version: str) -> None:
         if version and self._versions.setdefault((name, version), text_hash) != text_hash:
@@ -39,39 +87,12 @@ class MemoryJournal(Journal):
             raise TextLost(f"no text with hash {text_hash} is kept")
         return self._texts[text_hash]
 
-    async def create(self, row: RunRow, facts: tuple[bytes, ...], *, epoch: int) -> None:
-        self._check_epoch(epoch)
-        if row.alias and await self.find(row.tenant, row.alias):
-            raise AliasTaken(f'a run is called "{row.alias}" already')
-        if row.run_id in self._rows:
-            raise StaleWriter(f"{row.run_id} exists already")
-        self._rows[row.run_id] = row
-        self._facts[row.run_id] = list(facts)
-
-    async def append(
-        self, row: RunRow, facts: tuple[bytes, ...], *, expected: int, epoch: int
-    ) -> None:
-        self._check_epoch(epoch)
-        stored = self._rows.get(row.run_id)
-        if stored is None or stored.next_seq != expected:
-            raise StaleWriter(f"{row.run_id} is not at {expected} any more")
-        self._rows[row.run_id] = row
-        self._facts[row.run_id] += facts
-
-    async def condemn(self, run_id: str, *, at: datetime, epoch: int) -> None:
-        self._check_epoch(epoch)
-        self._rows[run_id] = replace(
-            self._rows[run_id],
-            status=RunStatus.FAILED,
-            reason=Reason.CORRUPT_STATE,
-            wake_at=None,
-            updated_at=at,
-        )
-
-    async def load(self, run_id: str) -> Stored | None:
-        if run_id not in self._rows:
-            return None
-        return Stored(self._rows[run_id], tuple(self._facts[run_id]))
+    async def load(self, run_ids: Sequence[str]) -> Mapping[str, Stored]:
+        return {
+            run_id: Stored(self._rows[run_id], tuple(self._entries[run_id]))
+            for run_id in run_ids
+            if run_id in self._rows
+        }
 
     async def find(self, tenant: str, id_or_alias: str) -> RunRow | None:
         return next(
@@ -83,29 +104,98 @@ class MemoryJournal(Journal):
             None,
         )
 
-    async def page(
-        self,
-        tenant: str,
-        *,
-        status: RunStatus | None = None,
-        template: str = "",
-        before: str = "",
-        limit: int = 50,
-    ) -> list[RunRow]:
+    async def page(self, wanted: RunFilter, *, before: str = "", limit: int = 50) -> list[RunRow]:
         found = [
             row
             for run_id, row in self._rows.items()
-            if row.tenant == tenant
-            and (status is None or row.status is status)
-            and (not template or row.template == template)
-            and (not before or run_id < before)
+            if _fits(row, wanted) and (not before or run_id < before)
         ]
         return sorted(found, key=lambda row: row.run_id, reverse=True)[:limit]
 
-    async def due(self, *, after: str = "", limit: int = 500) -> list[RunRow]:
-        found = [r for i, r in self._rows.items() if r.wake_at is not None and i > after]
-        return sorted(found, key=lambda row: row.run_id)[:limit]
+    async def due(self, now: datetime, *, limit: int = 500) -> list[RunRow]:
+        found = [r for r in self._waking() if r.wake_at is not None and r.wake_at <= now]
+        return found[:limit]
 
-    def _check_epoch(self, epoch: int) -> None:
-        if epoch != self._epoch:
-            raise StaleWriter(f"epoch {epoch} is over; {self._epoch} writes now")
+    async def next_wake(self) -> datetime | None:
+        return next((row.wake_at for row in self._waking()), None)
+
+    async def lane(self, tenant: str, lane: str) -> list[RunRow]:
+        found = [r for r in self._rows.values() if (r.tenant, r.lane) == (tenant, lane)]
+        return sorted((r for r in found if not r.status.ended), key=lambda row: row.run_id)
+
+    async def queued_lanes(self) -> list[tuple[str, str]]:
+        queued = [r for r in self._rows.values() if r.status is RunStatus.QUEUED and r.lane]
+        return sorted({(row.tenant, row.lane) for row in queued})
+
+    async def memo(self, tenant: str, key: str, *, since: datetime | None) -> bytes | None:
+        memo = self._memos.get((tenant, key))
+        return None if memo is None or (since and memo.at < since) else memo.output
+
+    async def finished(
+        self, template: str, *, before: datetime, limit: int = 500
+    ) -> list[RunRow]:
+        found = [
+            row
+            for row in self._rows.values()
+            if row.template == template
+            and row.status.ended
+            and row.updated_at < before
+            and (row.status is not RunStatus.FAILED or row.settled)
+        ]
+        return sorted(found, key=lambda row: row.updated_at)[:limit]
+
+    async def templates(self) -> list[str]:
+        return sorted({row.template for row in self._rows.values()})
+
+    async def remove(self, run_ids: Sequence[str]) -> None:
+        for run_id in run_ids:
+            self._rows.pop(run_id, None)
+            self._entries.pop(run_id, None)
+
+    def _write(self, entry: Entry, holder: int) -> PlatformError | None:
+        if holder not in self._leases:
+            return StaleWriter(f"the lease of holder {holder} has ended")
+        known = self._rows.get(entry.run_id)
+        if len(self._entries.get(entry.run_id, ())) != entry.seq:
+            return StaleWriter(f"{entry.run_id} is not at {entry.seq}")
+        if known is not None and known.holder not in {0, holder}:
+            return StaleWriter(f"{entry.run_id} is held by {known.holder}")
+        if entry.seq == 0:
+            assert entry.row is not None
+            if entry.row.alias and self._by_alias(entry.row.tenant, entry.row.alias):
+                return AliasTaken(f'a run is called "{entry.row.alias}" already')
+        for work in entry.along:
+            work(None)
+        self._entries.setdefault(entry.run_id, []).append(entry.data)
+        if entry.row is not None:
+            self._rows[entry.run_id] = entry.row
+        for memo in entry.memos:
+            self._memos[memo.tenant, memo.key] = memo
+        for rung in entry.rings:
+            if rung in self._rows and self._rows[rung].holder == 0:
+                at = entry.row.updated_at if entry.row else self._rows[rung].updated_at
+                self._rows[rung] = replace(self._rows[rung], wake_at=at)
+        return None
+
+    def _by_alias(self, tenant: str, alias: str) -> bool:
+        return any((r.tenant, r.alias) == (tenant, alias) for r in self._rows.values())
+
+    def _free(self, living: set[int]) -> int:
+        dead = [row for row in self._rows.values() if row.holder and row.holder not in living]
+        for row in dead:
+            self._rows[row.run_id] = replace(row, holder=0)
+        return len(dead)
+
+    def _waking(self) -> list[RunRow]:
+        free = [r for r in self._rows.values() if r.holder == 0 and r.wake_at is not None]
+        return sorted(free, key=lambda row: (row.wake_at, row.run_id))
+
+
+def _fits(row: RunRow, wanted: RunFilter) -> bool:
+    return (
+        row.tenant == wanted.tenant
+        and (wanted.status is None or row.status is wanted.status)
+        and (wanted.reason is None or row.reason is wanted.reason)
+        and (not wanted.template or row.template == wanted.template)
+        and (not wanted.dead or (row.status is RunStatus.FAILED and not row.settled))
+    )

@@ -1,19 +1,52 @@
-"""Makes one attempt: calls a milestone's API in the run's own context, and says what came of it."""
+"""Makes one attempt: does a milestone's work in the run's own context, and says what came of it."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any, Protocol
 
+import orjson
 from loguru import logger
 
-from realms.journey.api import Failure
-from realms.journey.engine import core
-from realms.journey.engine.facts import AttemptFailed, MilestoneSucceeded, encode
-from realms.journey.engine.plan import Node, Plan, Signatures
-from realms.journey.engine.state import RunState
+from foundations.public_works.database import Writes, collecting
+from foundations.public_works.secrets import Secrets
+from realms.journey.api import Failure, Reason
+from realms.journey.engine import core, scope
+from realms.journey.engine.binding import Secret
+from realms.journey.engine.facts import (
+    AttemptFailed,
+    Fact,
+    IterationEnded,
+    MilestoneSucceeded,
+    MilestoneWaiting,
+)
+from realms.journey.engine.hands import Hand
+from realms.journey.engine.journal import Journal, Memo
+from realms.journey.engine.payloads import Payloads
+from realms.journey.engine.plan import (
+    AgentWork,
+    Call,
+    Emit,
+    Memoize,
+    Node,
+    Signatures,
+    SubJourney,
+)
+from realms.journey.engine.state import NodeState
 from utilities.clock import Clock
-from utilities.context import CallContext, UserContext, bound
+from utilities.context import CallContext, bound
 from utilities.errors import ErrorKind, PlatformError
 from utilities.observability.distributed_tracing import DistributedTracing
+
+
+class Steps(Protocol):
+    """The durable steps inside an attempt: what was recorded is not done again."""
+
+    async def once(self, name: str, work: Callable[[], Any]) -> Any:
+        """What `work` gives, or gave in an earlier attempt; durable when this returns."""
+        ...
 
 
 class Services(Signatures, Protocol):
@@ -23,90 +56,255 @@ class Services(Signatures, Protocol):
         """Call an API; its answer as JSON-able data."""
         ...
 
+    async def publish(self, event: str, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Publish an event, once for each idempotency key; `event_id` tells which it became."""
+        ...
 
-class UnstorableResult(PlatformError):
-    """The result of a milestone cannot be written as JSON."""
+    async def delegate(
+        self, agent: str, arguments: Mapping[str, Any], steps: Steps
+    ) -> dict[str, Any]:
+        """Let an agent work; each model and tool call is a durable step."""
+        ...
 
-    kind = ErrorKind.INVALID
+
+class Beginner(Protocol):
+    """Begins journeys for milestones of others."""
+
+    async def begin(self, hand: Hand, state: NodeState, values: Mapping[str, Any]) -> str:
+        """The run of the journey that a milestone waits for: begun, or as it was before."""
+        ...
+
+
+class MilestoneTimedOut(PlatformError):
+    """A milestone took longer than its timeout, or fell silent."""
+
+    kind = ErrorKind.TIMEOUT
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What an attempt came to, and what is to be written along with it."""
+
+    facts: tuple[Fact, ...]
+    along: tuple[Writes, ...] = ()
+    memos: tuple[Memo, ...] = field(default_factory=tuple)
 
 
 class Runner:
     """The engine's hand in the city."""
 
-    def __init__(self, *, services: Services, tracing: DistributedTracing, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        services: Services,
+        journal: Journal,
+        payloads: Payloads,
+        secrets: Secrets,
+        tracing: DistributedTracing,
+        clock: Clock,
+    ) -> None:
         self._services = services
+        self._journal = journal
+        self._payloads = payloads
+        self._secrets = secrets
         self._tracing = tracing
         self._clock = clock
+        self.beginner: Beginner | None = None
 
-    async def perform(
-        self, plan: Plan, run: RunState, attempt: core.Perform
-    ) -> MilestoneSucceeded | AttemptFailed:
-        """Call the milestone's API, under the run's trace, user and idempotency key."""
-        node, path = plan.nodes[attempt.path], attempt.path
-        with bound(_context(run, path)), self._span(run, node, attempt):
-            try:
-                arguments = core.arguments(plan, run, path)
-                output = await self._services.call(node.service, node.api, arguments)
-                fact = core.outcome(plan, path, attempt.attempt, output, self._clock.now())
-                _check_storable(fact)
-            except Exception as error:  # noqa: BLE001 - the engine's edge around a call: any failure is the run's, not the engine's
-                fact = AttemptFailed(
-                    at=self._clock.now(),
-                    path=path,
-                    attempt=attempt.attempt,
-                    error=_failure(node, error),
-                )
-            _log(run, fact)
-        return fact
+    async def perform(self, hand: Hand, attempt: core.Perform, steps: Steps) -> Made:
+        """Do the work of one attempt, under the run's trace, user and idempotency key."""
+        state = hand.run.nodes[attempt.path]
+        node = hand.plan.nodes[state.node]
+        try:
+            with self._span(hand, node, attempt):
+                return await self._made(hand, node, state, attempt, steps)
+        except Exception as error:  # noqa: BLE001 - the engine's edge around a call: any failure is the run's, not the engine's
+            failure = self._failure(node, error)
+        _warn(hand, attempt, failure)
+        fact = AttemptFailed(
+            at=self._clock.now(), path=attempt.path, attempt=attempt.attempt, error=failure
+        )
+        return Made((fact,))
 
-    def _span(self, run: RunState, node: Node, attempt: core.Perform) -> Any:
+    async def _made(
+        self, hand: Hand, node: Node, state: NodeState, attempt: core.Perform, steps: Steps
+    ) -> Made:
+        run, path = hand.run, attempt.path
+        given = scope.arguments(hand.plan, run, path)
+        if isinstance(node.work, SubJourney) and not state.undoes:
+            assert self.beginner is not None
+            child = await self.beginner.begin(hand, state, given)
+            waits = MilestoneWaiting(
+                at=self._clock.now(), path=path, reason=Reason.JOURNEY, child=child
+            )
+            return Made((waits,))
+        memo = "" if node.memoize is None else self._memo_key(hand, node, node.memoize, path)
+        if memo and (output := await self._remembered(hand, node, memo)) is not None:
+            return self._facts(hand, node, attempt, output, memo=True)
+        along: list[Writes] = []
+        context = CallContext(run.start.trace_id, hand.user, core.idempotency_key(run, state))
+        if node.timeout is None and node.heartbeat is None:
+            with bound(context), collecting() as along:
+                output = await self._done(node, state, given, steps)
+        else:
+            async with _limited(node, context) as limited:
+                with bound(limited), collecting() as along:
+                    output = await self._done(node, state, given, steps)
+        spilled = await self._payloads.spill(
+            output, run_id=run.run_id, name=f"{path}-{attempt.generation}-{attempt.attempt}"
+        )
+        made = self._facts(hand, node, attempt, output, spilled=spilled, along=tuple(along))
+        if memo and isinstance(made.facts[0], MilestoneSucceeded):
+            kept = Memo(run.start.tenant, memo, orjson.dumps(output), self._clock.now())
+            return replace(made, memos=(kept,))
+        return made
+
+    async def _done(
+        self, node: Node, state: NodeState, given: dict[str, Any], steps: Steps
+    ) -> dict[str, Any]:
+        if any(isinstance(value, Secret) for value in given.values()):
+            given = {name: await self._put_in(value) for name, value in given.items()}
+        work = scope.call_of(node, state) or node.work
+        match work:
+            case Call(service, api):
+                return await self._services.call(service, api, given)
+            case Emit(event):
+                return await self._services.publish(event, given)
+            case AgentWork(agent):
+                return await self._services.delegate(agent, given, steps)
+        raise AssertionError(f"{node.path} makes no attempts")
+
+    def _facts(
+        self,
+        hand: Hand,
+        node: Node,
+        attempt: core.Perform,
+        output: Any,
+        *,
+        spilled: str = "",
+        memo: bool = False,
+        along: tuple[Writes, ...] = (),
+    ) -> Made:
+        facts = tuple(
+            core.completed(
+                hand.plan,
+                hand.run,
+                node,
+                attempt.path,
+                output,
+                self._clock.now(),
+                attempt=attempt.attempt,
+            )
+        )
+        if isinstance(facts[0], AttemptFailed):
+            _warn(hand, attempt, facts[0].error)
+            return Made(facts)
+        if spilled or memo:
+            facts = tuple(_marked(fact, spilled=spilled, memo=memo) for fact in facts)
+        return Made(facts, along)
+
+    async def _put_in(self, value: Any) -> Any:
+        return await self._secrets.get(value.name) if isinstance(value, Secret) else value
+
+    def _memo_key(self, hand: Hand, node: Node, memoize: Memoize, path: str) -> str:
+        data = scope.data(hand.plan, hand.run, memoize.key.names, path=path)
+        key = memoize.key.value(data)
+        what = orjson.dumps(key, option=orjson.OPT_SORT_KEYS).decode()
+        return f"{hand.plan.name}:{node.path}:{what}"
+
+    async def _remembered(self, hand: Hand, node: Node, key: str) -> Any:
+        assert node.memoize is not None
+        age = node.memoize.max_age
+        since = None if age is None else self._clock.now() - age
+        found = await self._journal.memo(hand.run.start.tenant, key, since=since)
+        return None if found is None else orjson.loads(found)
+
+    def _failure(self, node: Node, error: Exception) -> Failure:
+        """What may be shown of an error; of an unexpected one only its type."""
+        if isinstance(error, PlatformError):
+            return core.failure_of(error)
+        logger.opt(exception=error).error("{} failed unexpectedly", node.path)
+        return Failure(
+            kind=ErrorKind.INTERNAL,
+            code="unexpected_error",
+            title="The service failed in a way it does not know.",
+            detail=f"{_worker(node)} raised {type(error).__name__}",
+            hint="the log has the rest under this trace id",
+        )
+
+    def _span(self, hand: Hand, node: Node, attempt: core.Perform) -> Any:
+        if not self._tracing.recording:
+            return _NO_SPAN
         return self._tracing.span(
-            f"milestone {node.path}",
-            run.start.trace_id,
-            run_id=run.run_id,
-            template=run.start.template,
-            api=f"{node.service}.{node.api}",
+            f"milestone {attempt.path}",
+            hand.run.start.trace_id,
+            run_id=hand.run.run_id,
+            template=hand.plan.name,
+            api=_worker(node),
             attempt=attempt.attempt,
         )
 
 
-def _context(run: RunState, path: str) -> CallContext:
-    start = run.start
-    user = UserContext(tenant=start.tenant, principal=start.principal, roles=start.roles)
-    return CallContext(start.trace_id, user, core.idempotency_key(run, path))
+_NO_SPAN = nullcontext()
 
 
-def _check_storable(fact: MilestoneSucceeded | AttemptFailed) -> None:
+@asynccontextmanager
+async def _limited(node: Node, context: CallContext) -> AsyncIterator[CallContext]:
+    """Cut what is inside when it takes too long, or has not given a sign of life for too long."""
+    loop = asyncio.get_running_loop()
+    silence = node.heartbeat
     try:
-        encode(fact)
-    except TypeError as error:
-        raise UnstorableResult(
-            str(error), hint="answer with JSON values of at most 64 bits"
-        ) from error
+        async with (
+            asyncio.timeout(_seconds(node.timeout)) as limit,
+            asyncio.timeout(_seconds(silence)) as watch,
+        ):
+            if silence is not None:
+                seconds = silence.total_seconds()
+                context = replace(
+                    context, on_heartbeat=lambda: watch.reschedule(loop.time() + seconds)
+                )
+            yield context
+    except TimeoutError as error:
+        if watch.expired():
+            detail = f"{node.path} gave no sign of life for {_seconds(silence)} s"
+        elif not limit.expired():
+            raise
+        else:
+            detail = f"{node.path} took longer than {_seconds(node.timeout)} s"
+        raise MilestoneTimedOut(detail, hint="raise its limit, or see what it waits for") from error
 
 
-def _failure(node: Node, error: Exception) -> Failure:
-    """What may be shown of an error; of an unexpected one only its type."""
-    if isinstance(error, PlatformError):
-        return core.failure_of(error)
-    logger.opt(exception=error).error("{}.{} failed unexpectedly", node.service, node.api)
-    return Failure(
-        kind=ErrorKind.INTERNAL,
-        code="unexpected_error",
-        title="The service failed in a way it does not know.",
-        detail=f"{node.service}.{node.api} raised {type(error).__name__}",
-        hint="the log has the rest under this trace id",
+def _seconds(duration: timedelta | None) -> float | None:
+    return None if duration is None else duration.total_seconds()
+
+
+def _marked(fact: Fact, *, spilled: str, memo: bool) -> Fact:
+    match fact:
+        case MilestoneSucceeded():
+            return replace(fact, spilled=spilled, memo=memo)
+        case IterationEnded():
+            return replace(fact, spilled=spilled)
+        case _:
+            return fact
+
+
+def _worker(node: Node) -> str:
+    match node.work:
+        case Call(service, api):
+            return f"{service}.{api}"
+        case Emit(event):
+            return f"emit {event}"
+        case AgentWork(agent):
+            return agent
+        case _:
+            return node.path
+
+
+def _warn(hand: Hand, attempt: core.Perform, failure: Failure) -> None:
+    logger.warning(
+        "attempt {} of milestone {} of {} failed: {}",
+        attempt.attempt,
+        attempt.path,
+        hand.run.run_id,
+        failure.detail,
     )
-
-
-def _log(run: RunState, fact: MilestoneSucceeded | AttemptFailed) -> None:
-    if isinstance(fact, MilestoneSucceeded):
-        logger.debug("milestone {} of {} is done", fact.path, run.run_id)
-    else:
-        logger.warning(
-            "attempt {} of milestone {} of {} failed: {}",
-            fact.attempt,
-            fact.path,
-            run.run_id,
-            fact.error.detail,
-        )

@@ -1,88 +1,236 @@
-"""What a run's journal means: its facts, folded into where the run and each milestone stand."""
+"""What a run's journal means: its facts, folded into where the run and each milestone stand.
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+`apply` is the only thing that changes a state, and it does so in place: a run is folded tens of
+thousands of times a second. Given the same facts it gives the same state, on every machine.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from realms.journey.api import Failure, Reason, RunStatus
 from realms.journey.engine.facts import (
+    AnswerGiven,
+    AnswerRefused,
     AttemptFailed,
     AttemptLost,
     AttemptReleased,
+    Escalated,
     Fact,
+    FannedOut,
+    GenerationBegan,
+    IterationEnded,
     MilestoneBegan,
+    MilestoneCancelled,
     MilestoneFailed,
+    MilestoneReopened,
+    MilestoneSkipped,
     MilestoneSucceeded,
     MilestoneWaiting,
     ResultSupplied,
     RetryScheduled,
+    RunAdmitted,
+    RunClosing,
+    RunCompensating,
+    RunEnded,
     RunFailed,
     RunHeld,
+    RunMigrated,
+    RunPaused,
+    RunQueued,
+    RunResumed,
+    RunSettled,
     RunStarted,
+    RunStopping,
     RunSucceeded,
+    SignalReceived,
+    StepRecorded,
 )
-from utilities.errors import ErrorKind, PlatformError
+from utilities.errors import ErrorKind, FieldError, PlatformError
 
+UNDO = "~undo"
+"""What undoes the milestone `id` has the path `id~undo`."""
 
-@dataclass(frozen=True, slots=True)
-class NodeState:
-    """Where one milestone of a run stands. `outcome` of the last attempt is None while it runs."""
+START = ""
+EVERYTHING = "*"
+STOP = "!"
+UNDOING = "~"
+"""Besides paths, `RunState.fresh` may hold these: the run began, all is to be looked at again, it
+is to be stopped, it is being undone."""
 
-    status: RunStatus = RunStatus.PENDING
-    reason: Reason = Reason.NONE
-    attempts: int = 0
-    failures: int = 0
-    crashes: int = 0
-    began_at: datetime | None = None
-    ended_at: datetime | None = None
-    wake_at: datetime | None = None
-    output: Mapping[str, Any] | None = None
-    error: Failure | None = None
-    supplied_by: str = ""
-    ended_attempt: type[AttemptFailed | AttemptLost | AttemptReleased] | None = None
-    """How the last attempt ended, until it is decided what follows."""
-    called: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class RunState:
-    """A run as its facts tell it; `next_seq` is how many there are."""
-
-    run_id: str
-    next_seq: int
-    start: RunStarted
-    status: RunStatus = RunStatus.RUNNING
-    reason: Reason = Reason.NONE
-    nodes: Mapping[str, NodeState] = field(default_factory=dict)
-    error: Failure | None = None
-    updated_at: datetime | None = None
-
-    def node(self, path: str) -> NodeState:
-        return self.nodes.get(path, _UNTOUCHED)
-
-    @property
-    def results(self) -> dict[str, Mapping[str, Any]]:
-        """What each finished milestone gave."""
-        return {path: n.output for path, n in self.nodes.items() if n.output is not None}
-
-    @property
-    def wake_at(self) -> datetime | None:
-        """When the engine must look at it: now while it runs, at its timer, or never by itself."""
-        if self.status.ended:
-            return None
-        if self.status is RunStatus.RUNNING or self.reason is Reason.TEMPLATE:
-            return self.updated_at
-        return min((n.wake_at for n in self.nodes.values() if n.wake_at), default=None)
-
-
-_UNTOUCHED = NodeState()
+Ending = type[AttemptFailed | AttemptLost | AttemptReleased | IterationEnded]
 
 
 class CorruptJournal(PlatformError):
     """The facts of a run contradict each other."""
 
     kind = ErrorKind.INTERNAL
+
+
+class Stage(StrEnum):
+    """Which part of its life a run is in."""
+
+    QUEUED = "queued"
+    WORKING = "working"
+    COMPENSATING = "compensating"
+    CLOSING = "closing"
+    """All else has ended; what `finally` names is done."""
+
+
+@dataclass(slots=True)
+class NodeState:
+    """Where one milestone of a run stands, or one item of it, or what undoes it."""
+
+    path: str
+    node: str
+    """The milestone's id in the plan."""
+    generation: int = 1
+    status: RunStatus = RunStatus.PENDING
+    reason: Reason = Reason.NONE
+    attempts: int = 0
+    failures: int = 0
+    crashes: int = 0
+    iteration: int = 0
+    performing: bool = False
+    """An attempt was begun and has not ended."""
+    alone: bool = False
+    handed: int = 0
+    """The attempt that was handed out to be made."""
+    ended_attempt: Ending | None = None
+    """How the last attempt ended, until it is decided what follows."""
+    called: bool = True
+    began_at: datetime | None = None
+    ended_at: datetime | None = None
+    wake_at: datetime | None = None
+    output: Any = None
+    spilled: str = ""
+    error: Failure | None = None
+    supplied_by: str = ""
+    memo: bool = False
+    child: str = ""
+    arguments: Mapping[str, Any] | None = None
+    answers: list[AnswerGiven] = field(default_factory=list)
+    refused: tuple[FieldError, ...] = ()
+    escalated: bool = False
+    steps: list[StepRecorded] = field(default_factory=list)
+    items: int = -1
+    """How many items a `for_each` has, once it has begun."""
+    begun: int = 0
+    done: int = 0
+    given_up: int = 0
+    values: list[Any] | None = None
+    """The items, once they were worked out; they follow from the plan and the results."""
+    undone: bool = False
+
+    @property
+    def item(self) -> int:
+        """Which item of its `for_each` it is, from zero; -1 for a whole milestone."""
+        opened = self.path.find("[")
+        return int(self.path[opened + 1 : self.path.index("]")]) if opened > 0 else -1
+
+    @property
+    def undoes(self) -> bool:
+        return self.path.endswith(UNDO)
+
+
+@dataclass(slots=True)
+class RunState:
+    """A run as its facts tell it."""
+
+    run_id: str
+    start: RunStarted
+    entries: int = 0
+    """How many entries its journal has, and so the number of the next."""
+    template_hash: str = ""
+    pins: Mapping[str, str] = field(default_factory=dict)
+    stage: Stage = Stage.WORKING
+    ended: RunStatus | None = None
+    why: Reason = Reason.NONE
+    """The reason beside the status where no milestone gives one."""
+    paused: bool = False
+    held: bool = False
+    stopping: RunStopping | None = None
+    queued_until: datetime | None = None
+    deadline: datetime | None = None
+    """When the run is cut; counted anew when people open or resume it."""
+    nodes: dict[str, NodeState] = field(default_factory=dict)
+    active: dict[str, NodeState] = field(default_factory=dict)
+    """Those that have begun and not ended."""
+    performing: int = 0
+    """How many attempts are under way."""
+    fresh: list[str] = field(default_factory=list)
+    """Paths about which it is to be decided what follows."""
+    results: dict[str, Any] = field(default_factory=dict)
+    """What each milestone gave that has."""
+    completed: list[str] = field(default_factory=list)
+    """Paths in the order in which they succeeded."""
+    generations: dict[str, int] = field(default_factory=dict)
+    signals: dict[str, list[SignalReceived]] = field(default_factory=dict)
+    """Signals that no milestone has taken yet, by name."""
+    signal_ids: set[str] = field(default_factory=set)
+    undo: tuple[str, ...] = ()
+    left_undone: list[str] = field(default_factory=list)
+    error: Failure | None = None
+    output: Any = None
+    settled: RunSettled | None = None
+    updated_at: datetime | None = None
+
+    @property
+    def status(self) -> RunStatus:
+        if self.ended is not None:
+            return self.ended
+        if self.paused:
+            return RunStatus.PAUSED
+        if self.stage is Stage.QUEUED:
+            return RunStatus.QUEUED
+        if self.held:
+            return RunStatus.WAITING
+        if self.stage is Stage.COMPENSATING:
+            return RunStatus.COMPENSATING
+        return RunStatus.WAITING if self.active and not self.performing else RunStatus.RUNNING
+
+    @property
+    def reason(self) -> Reason:
+        waits = self.ended is None and not (self.paused or self.held or self.stage is Stage.QUEUED)
+        if not waits or self.performing or not self.active:
+            return self.why
+        reasons = {node.reason for node in self.active.values()}
+        return next((reason for reason in _PRESSING if reason in reasons), Reason.NONE)
+
+    @property
+    def wake_at(self) -> datetime | None:
+        """When the engine must look at it: now while it moves, at its timer, or never by itself."""
+        if self.ended is not None or self.paused:
+            return None
+        if self.held or self.performing or not (self.active or self.stage is Stage.QUEUED):
+            return self.updated_at
+        if self.stage is Stage.QUEUED:
+            return self.queued_until
+        times = [node.wake_at for node in self.active.values() if node.wake_at is not None]
+        if (deadline := self.deadline_passed_at) is not None:
+            times.append(deadline)
+        return min(times, default=None)
+
+    @property
+    def deadline_passed_at(self) -> datetime | None:
+        """The run's own deadline, while it still counts."""
+        counts = self.stopping is None and self.stage is Stage.WORKING
+        return self.deadline if counts else None
+
+    def generation(self, node: str) -> int:
+        return self.generations.get(node, 1)
+
+
+_PRESSING = (
+    Reason.AMBIGUOUS,
+    Reason.PERSON,
+    Reason.SIGNAL,
+    Reason.JOURNEY,
+    Reason.RETRY,
+    Reason.TIMER,
+)
 
 
 def apply(run: RunState | None, fact: Fact, *, run_id: str = "") -> RunState:
@@ -94,141 +242,509 @@ def apply(run: RunState | None, fact: Fact, *, run_id: str = "") -> RunState:
     if run is None:
         if not isinstance(fact, RunStarted):
             raise CorruptJournal(f"the journal of {run_id} begins with {fact.kind}")
-        return RunState(run_id, 1, fact, updated_at=fact.at)
-    match fact:
-        case RunStarted():
-            raise CorruptJournal(f"{run.run_id} was started twice")
-        case RunSucceeded():
-            return _ended(run, fact, RunStatus.SUCCEEDED)
-        case RunFailed():
-            return _ended(run, fact, RunStatus.FAILED, reason=fact.reason, error=fact.error)
-        case RunHeld():
-            _must(run, not run.status.ended, fact)
-            waiting = RunStatus.WAITING
-            changes: dict[str, Any] = {"reason": fact.reason, "error": fact.error}
-            return _moved(run, fact, status=waiting, **changes)
-        case _:
-            return _with_node(run, fact.path, _node_after(run, run.node(fact.path), fact), fact)
+        run = RunState(run_id, fact, template_hash=fact.template_hash, pins=fact.pins)
+        run.deadline = fact.deadline
+        run.fresh.append(START)
+    else:
+        _APPLY[type(fact)](run, fact)
+    run.updated_at = fact.at
+    return run
 
 
-def fold(run_id: str, facts: Iterable[Fact]) -> RunState:
-    """The run that a whole journal tells.
+def fold(run_id: str, entries: Iterable[Iterable[Fact]]) -> RunState:
+    """The run that a whole journal tells, and everything in it to be looked at.
 
     Raises:
         CorruptJournal: it is empty or contradicts itself.
     """
     run: RunState | None = None
-    for fact in facts:
-        run = apply(run, fact, run_id=run_id)
+    count = 0
+    for entry in entries:
+        count += 1
+        for fact in entry:
+            run = apply(run, fact, run_id=run_id)
     if run is None:
         raise CorruptJournal(f"the journal of {run_id} is empty")
+    run.entries = count
+    run.fresh = [EVERYTHING]
     return run
 
 
-_MilestoneFact = (
-    MilestoneBegan
-    | MilestoneSucceeded
-    | AttemptFailed
-    | AttemptLost
-    | AttemptReleased
-    | RetryScheduled
-    | MilestoneWaiting
-    | MilestoneFailed
-    | ResultSupplied
-)
+# attempts
 
 
-def _node_after(run: RunState, node: NodeState, fact: _MilestoneFact) -> NodeState:  # noqa: PLR0911 - a list of cases
-    running = node.status is RunStatus.RUNNING and node.ended_attempt is None
-    match fact:
-        case MilestoneBegan():
-            _must(run, not running and not node.status.ended, fact)
-            _must(run, fact.attempt == node.attempts + 1, fact)
-            return replace(
-                node,
-                status=RunStatus.RUNNING,
-                reason=Reason.NONE,
-                attempts=fact.attempt,
-                began_at=node.began_at or fact.at,
-                wake_at=None,
-                ended_attempt=None,
-                called=True,
-            )
-        case MilestoneSucceeded():
-            _must(run, running and fact.attempt == node.attempts, fact)
-            return _done(node, fact.at, fact.output)
-        case AttemptFailed():
-            _must(run, running and fact.attempt == node.attempts, fact)
-            failures = node.failures + 1
-            return replace(node, failures=failures, error=fact.error, ended_attempt=AttemptFailed)
-        case AttemptLost():
-            _must(run, running and fact.attempt == node.attempts, fact)
-            return replace(node, crashes=node.crashes + 1, ended_attempt=AttemptLost)
-        case AttemptReleased():
-            _must(run, running and fact.attempt == node.attempts, fact)
-            return replace(node, ended_attempt=AttemptReleased, called=fact.called)
-        case RetryScheduled():
-            _must(run, node.ended_attempt is not None, fact)
-            waiting = RunStatus.WAITING
-            return replace(node, status=waiting, reason=Reason.RETRY, wake_at=fact.wake_at)
-        case MilestoneWaiting():
-            _must(run, node.ended_attempt is not None, fact)
-            return replace(node, status=RunStatus.WAITING, reason=fact.reason)
-        case MilestoneFailed():
-            _must(run, not running and not node.status.ended, fact)
-            failed = RunStatus.FAILED
-            return replace(
-                node, status=failed, reason=fact.reason, error=fact.error, ended_at=fact.at
-            )
-        case ResultSupplied():
-            _must(run, node.status in {RunStatus.WAITING, RunStatus.FAILED}, fact)
-            return replace(_done(node, fact.at, fact.output), supplied_by=fact.principal)
+def _began(run: RunState, fact: MilestoneBegan) -> None:
+    node = _opened(run, fact.path)
+    _must(run, not node.performing and fact.attempt == node.attempts + 1, fact)
+    node.status = RunStatus.RUNNING
+    node.reason = Reason.NONE
+    node.attempts = fact.attempt
+    node.alone = fact.alone
+    node.performing = True
+    node.called = True
+    node.ended_attempt = None
+    node.wake_at = None
+    if node.began_at is None:
+        node.began_at = fact.at
+    run.performing += 1
+    run.fresh.append(fact.path)
 
 
-def _done(node: NodeState, at: datetime, output: Mapping[str, Any]) -> NodeState:
-    return replace(
-        node,
-        status=RunStatus.SUCCEEDED,
-        reason=Reason.NONE,
-        output=output,
-        error=None,
-        ended_at=at,
-        wake_at=None,
-        ended_attempt=None,
-    )
+def _succeeded(run: RunState, fact: MilestoneSucceeded) -> None:
+    node = _opened(run, fact.path)
+    if fact.attempt:
+        _must(run, node.performing and fact.attempt == node.attempts, fact)
+    node.output = fact.output
+    node.spilled = fact.spilled
+    node.memo = fact.memo
+    if fact.signal:
+        run.signals[fact.signal].pop(0)
+    _done(run, node, fact.at)
 
 
-def _with_node(run: RunState, path: str, node: NodeState, fact: _MilestoneFact) -> RunState:
-    """The run with one milestone changed; it runs or waits as that milestone does."""
-    if run.status.ended and not isinstance(fact, ResultSupplied):
-        raise CorruptJournal(f"{run.run_id} has ended, and then came {fact.kind}")
-    waits = node.status is RunStatus.WAITING
-    return _moved(
-        run,
-        fact,
-        status=RunStatus.WAITING if waits else RunStatus.RUNNING,
-        reason=node.reason if waits else Reason.NONE,
-        error=None,
-        nodes={**run.nodes, path: node},
-    )
+def _iterated(run: RunState, fact: IterationEnded) -> None:
+    node = _opened(run, fact.path)
+    if fact.signal:
+        run.signals[fact.signal].pop(0)
+    node.iteration += 1
+    node.failures = node.crashes = 0
+    node.answers = []
+    node.steps = []
+    _attempt_ended(run, node, IterationEnded)
 
 
-def _ended(
-    run: RunState,
-    fact: Fact,
-    status: RunStatus,
-    *,
-    reason: Reason = Reason.NONE,
-    error: Failure | None = None,
-) -> RunState:
-    _must(run, not run.status.ended, fact)
-    return _moved(run, fact, status=status, reason=reason, error=error)
+def _failed_once(run: RunState, fact: AttemptFailed) -> None:
+    node = _performing(run, fact)
+    node.failures += 1
+    node.error = fact.error
+    _attempt_ended(run, node, AttemptFailed)
 
 
-def _moved(run: RunState, fact: Fact, **changes: Any) -> RunState:
-    return replace(run, next_seq=run.next_seq + 1, updated_at=fact.at, **changes)
+def _lost(run: RunState, fact: AttemptLost) -> None:
+    node = _performing(run, fact)
+    node.crashes += 1
+    _attempt_ended(run, node, AttemptLost)
 
 
-def _must(run: RunState, holds: bool, fact: Fact) -> None:
+def _released(run: RunState, fact: AttemptReleased) -> None:
+    node = _performing(run, fact)
+    node.called = fact.called
+    _attempt_ended(run, node, AttemptReleased)
+
+
+def _stepped(run: RunState, fact: StepRecorded) -> None:
+    node = _open(run, fact)
+    _must(run, fact.index == len(node.steps), fact)
+    node.steps.append(fact)
+
+
+def _retried_later(run: RunState, fact: RetryScheduled) -> None:
+    node = _open(run, fact)
+    _must(run, not node.performing, fact)
+    node.status = RunStatus.WAITING
+    node.reason = Reason.RETRY
+    node.wake_at = fact.wake_at
+
+
+# milestones
+
+
+def _waits(run: RunState, fact: MilestoneWaiting) -> None:
+    node = _opened(run, fact.path)
+    if node.performing:
+        node.performing = False
+        run.performing -= 1
+    node.ended_attempt = None
+    node.status = RunStatus.WAITING
+    node.reason = fact.reason
+    node.wake_at = fact.wake_at
+    node.refused = ()
+    if node.began_at is None:
+        node.began_at = fact.at
+    if fact.child:
+        node.child = fact.child
+        run.fresh.append(fact.path)
+
+
+def _fanned_out(run: RunState, fact: FannedOut) -> None:
+    node = _opened(run, fact.path)
+    node.status = RunStatus.RUNNING
+    node.reason = Reason.NONE
+    node.items = fact.items
+    if node.began_at is None:
+        node.began_at = fact.at
+    run.fresh.append(fact.path)
+
+
+def _given_up(run: RunState, fact: MilestoneFailed) -> None:
+    node = _opened(run, fact.path)
+    node.status = RunStatus.FAILED
+    node.reason = fact.reason
+    node.error = fact.error
+    if node.undoes:
+        run.left_undone.append(fact.path.removesuffix(UNDO))
+    _over(run, node, fact.at)
+
+
+def _skipped(run: RunState, fact: MilestoneSkipped) -> None:
+    node = _opened(run, fact.path)
+    node.status = RunStatus.SKIPPED
+    node.reason = fact.reason
+    _over(run, node, fact.at)
+
+
+def _cancelled(run: RunState, fact: MilestoneCancelled) -> None:
+    node = _opened(run, fact.path)
+    node.status = RunStatus.CANCELLED
+    node.reason = fact.reason
+    _over(run, node, fact.at)
+
+
+def _signalled(run: RunState, fact: SignalReceived) -> None:
+    _must(run, run.ended is None and fact.id not in run.signal_ids, fact)
+    run.signal_ids.add(fact.id)
+    run.signals.setdefault(fact.signal, []).append(fact)
+    run.fresh += [n.path for n in run.active.values() if n.reason is Reason.SIGNAL]
+
+
+def _answered(run: RunState, fact: AnswerGiven) -> None:
+    node = _open(run, fact)
+    _must(run, node.reason is Reason.PERSON, fact)
+    node.answers.append(fact)
+    node.refused = ()
+    run.fresh.append(fact.path)
+
+
+def _answer_refused(run: RunState, fact: AnswerRefused) -> None:
+    node = _open(run, fact)
+    _must(run, node.reason is Reason.PERSON, fact)
+    node.refused = fact.errors
+
+
+def _escalated(run: RunState, fact: Escalated) -> None:
+    node = _open(run, fact)
+    node.escalated = True
+    node.wake_at = None
+
+
+# operators
+
+
+def _supplied(run: RunState, fact: ResultSupplied) -> None:
+    node = _touched(run, fact.path)
+    _must(run, not node.performing, fact)
+    again = run.ended is not None
+    node.output = fact.output
+    node.supplied_by = fact.principal
+    _done(run, node, fact.at)
+    for path in fact.skipped:
+        run.nodes.pop(path, None)
+    if again or run.paused:
+        _reopen(run, fact.at)
+
+
+def _reopened(run: RunState, fact: MilestoneReopened) -> None:
+    node = _touched(run, fact.path)
+    _must(run, not node.performing, fact)
+    for state in [node, *_items_given_up(run, node)]:
+        cut = bool(state.child) and state.status is RunStatus.CANCELLED
+        if cut or fact.arguments is not None or state.path in fact.anew:
+            _under_a_new_key(run, state)
+        state.status = RunStatus.PENDING
+        state.reason = Reason.NONE
+        state.error = None
+        state.ended_at = state.wake_at = state.ended_attempt = None
+        state.failures = state.crashes = 0
+        state.alone = False
+        run.active.pop(state.path, None)
+    if fact.arguments is not None:
+        node.arguments = fact.arguments
+    for path in fact.skipped:
+        run.nodes.pop(path, None)
+    _reopen(run, fact.at)
+
+
+def _under_a_new_key(run: RunState, state: NodeState) -> None:
+    """What is done from now on is another call, or another journey, than before."""
+    state.generation += 1
+    run.generations[state.node] = max(run.generation(state.node), state.generation)
+    state.child = ""
+    state.steps = []
+
+
+def _items_given_up(run: RunState, node: NodeState) -> list[NodeState]:
+    """The items of a `for_each` that are to be reached again, and no longer count as done."""
+    if node.items < 0:
+        return []
+    ended = {RunStatus.FAILED, RunStatus.CANCELLED}
+    states = [run.nodes.get(f"{node.path}[{index}]") for index in range(node.items)]
+    again = [state for state in states if state is not None and state.status in ended]
+    node.done -= len(again)
+    node.given_up = 0
+    return again
+
+
+def _generation(run: RunState, fact: GenerationBegan) -> None:
+    again = set(fact.again)
+    for node in again:
+        run.generations[node] = run.generation(node) + 1
+        run.results.pop(node, None)
+    for path, state in list(run.nodes.items()):
+        if state.node in again:
+            if state.performing:
+                run.performing -= 1
+            del run.nodes[path]
+            run.active.pop(path, None)
+    run.completed = [path for path in run.completed if path in run.nodes]
+    _reopen(run, fact.at)
+
+
+def _reopen(run: RunState, at: datetime) -> None:
+    run.ended = None
+    run.error = None
+    run.why = Reason.NONE
+    run.paused = False
+    run.held = False
+    run.stopping = None
+    run.stage = Stage.WORKING
+    run.undo = ()
+    run.left_undone = []
+    run.settled = None
+    _count_anew(run, at)
+    run.fresh = [EVERYTHING]
+
+
+def _count_anew(run: RunState, at: datetime) -> None:
+    """Give the run its whole time again from now on."""
+    if run.start.deadline is not None:
+        run.deadline = at + (run.start.deadline - run.start.at)
+
+
+def _paused(run: RunState, fact: RunPaused) -> None:
+    _must(run, run.ended is None, fact)
+    run.paused = True
+    run.why = fact.reason
+
+
+def _resumed(run: RunState, fact: RunResumed) -> None:
+    _must(run, run.paused or run.held, fact)
+    run.paused = run.held = False
+    run.error = None
+    run.why = Reason.NONE
+    if fact.principal:
+        _count_anew(run, fact.at)
+    run.fresh = [EVERYTHING]
+
+
+def _stopping(run: RunState, fact: RunStopping) -> None:
+    _must(run, run.ended is None, fact)
+    run.stopping = fact
+    run.paused = False
+    run.held = False
+    run.why = fact.reason
+    if run.stage is Stage.QUEUED:
+        run.stage = Stage.WORKING
+    run.fresh = [STOP]
+
+
+def _compensating(run: RunState, fact: RunCompensating) -> None:
+    run.ended = None
+    run.paused = False
+    run.stage = Stage.COMPENSATING
+    run.undo = fact.paths
+    run.left_undone = []
+    if fact.principal:
+        run.why = Reason.OPERATOR
+    for path in fact.paths:
+        run.nodes.pop(path + UNDO, None)  # it failed before
+    run.fresh = [UNDOING]
+
+
+def _closing(run: RunState, fact: RunClosing) -> None:
+    run.stage = Stage.CLOSING
+    run.fresh = [EVERYTHING]
+
+
+def _migrated(run: RunState, fact: RunMigrated) -> None:
+    run.template_hash = fact.template_hash
+    run.pins = fact.pins
+    run.held = False
+    run.error = None
+    run.fresh = [EVERYTHING]
+
+
+# runs
+
+
+def _queued(run: RunState, fact: RunQueued) -> None:
+    run.stage = Stage.QUEUED
+    run.why = fact.reason
+    run.queued_until = fact.wake_at
+    run.fresh = []
+
+
+def _admitted(run: RunState, fact: RunAdmitted) -> None:
+    _must(run, run.stage is Stage.QUEUED, fact)
+    run.stage = Stage.WORKING
+    run.why = Reason.NONE
+    run.queued_until = None
+    run.fresh = [START]
+
+
+def _held(run: RunState, fact: RunHeld) -> None:
+    _must(run, run.ended is None, fact)
+    run.held = True
+    run.why = fact.reason
+    run.error = fact.error
+
+
+def _run_succeeded(run: RunState, fact: RunSucceeded) -> None:
+    run.output = fact.output
+    _end(run, RunStatus.SUCCEEDED, Reason.NONE, fact)
+
+
+def _run_failed(run: RunState, fact: RunFailed) -> None:
+    run.error = fact.error
+    _end(run, RunStatus.FAILED, fact.reason, fact)
+
+
+def _run_ended(run: RunState, fact: RunEnded) -> None:
+    _end(run, fact.status, fact.reason, fact)
+
+
+def _settled(run: RunState, fact: RunSettled) -> None:
+    _must(run, run.ended is not None, fact)
+    run.settled = fact
+
+
+def _twice(run: RunState, fact: RunStarted) -> None:
+    raise CorruptJournal(f"{run.run_id} was started twice")
+
+
+_APPLY: Mapping[type[Fact], Callable[[RunState, Any], None]] = {
+    RunStarted: _twice,
+    RunQueued: _queued,
+    RunAdmitted: _admitted,
+    MilestoneBegan: _began,
+    MilestoneSucceeded: _succeeded,
+    IterationEnded: _iterated,
+    AttemptFailed: _failed_once,
+    AttemptLost: _lost,
+    AttemptReleased: _released,
+    StepRecorded: _stepped,
+    RetryScheduled: _retried_later,
+    MilestoneWaiting: _waits,
+    FannedOut: _fanned_out,
+    MilestoneFailed: _given_up,
+    MilestoneSkipped: _skipped,
+    MilestoneCancelled: _cancelled,
+    SignalReceived: _signalled,
+    AnswerGiven: _answered,
+    AnswerRefused: _answer_refused,
+    Escalated: _escalated,
+    ResultSupplied: _supplied,
+    MilestoneReopened: _reopened,
+    GenerationBegan: _generation,
+    RunPaused: _paused,
+    RunResumed: _resumed,
+    RunStopping: _stopping,
+    RunCompensating: _compensating,
+    RunClosing: _closing,
+    RunMigrated: _migrated,
+    RunSettled: _settled,
+    RunHeld: _held,
+    RunSucceeded: _run_succeeded,
+    RunFailed: _run_failed,
+    RunEnded: _run_ended,
+}
+
+
+# helpers
+
+
+def _touched(run: RunState, path: str) -> NodeState:
+    """The state of a path, made when it is touched for the first time."""
+    state = run.nodes.get(path)
+    if state is None:
+        node = path
+        if "[" in path or "~" in path:
+            node = path.partition("~")[0].partition("[")[0]
+        state = run.nodes[path] = NodeState(path, node, run.generation(node))
+        if node is not path and path.endswith("]"):
+            run.nodes[node].begun += 1
+    return state
+
+
+def _opened(run: RunState, path: str) -> NodeState:
+    """The state of a path that is under way from now on."""
+    state = _touched(run, path)
+    if run.ended is not None or state.status.ended:
+        raise CorruptJournal(f"{path} of {run.run_id} has ended, and then came another fact")
+    run.active[path] = state
+    return state
+
+
+def _open(run: RunState, fact: Any) -> NodeState:
+    """The state of a path that is under way already."""
+    state = run.active.get(fact.path)
+    if state is None:
+        raise CorruptJournal(f"{fact.kind} of {fact.path} cannot follow in {run.run_id}")
+    return state
+
+
+def _performing(run: RunState, fact: Any) -> NodeState:
+    state = _open(run, fact)
+    _must(run, state.performing and fact.attempt == state.attempts, fact)
+    return state
+
+
+def _attempt_ended(run: RunState, node: NodeState, how: Ending) -> None:
+    if node.performing:
+        node.performing = False
+        run.performing -= 1
+    node.ended_attempt = how
+    node.status = RunStatus.RUNNING
+    run.fresh.append(node.path)
+
+
+def _done(run: RunState, node: NodeState, at: datetime) -> None:
+    node.status = RunStatus.SUCCEEDED
+    node.reason = Reason.NONE
+    node.error = None
+    if node.path == node.node:
+        run.results[node.path] = node.output
+    if node.undoes:
+        run.nodes[node.path.removesuffix(UNDO)].undone = True
+    else:
+        run.completed.append(node.path)
+    _over(run, node, at)
+
+
+def _over(run: RunState, node: NodeState, at: datetime) -> None:
+    """A path has come to its end, whichever."""
+    if node.performing:
+        node.performing = False
+        run.performing -= 1
+    node.ended_at = at
+    node.wake_at = None
+    node.ended_attempt = None
+    run.active.pop(node.path, None)
+    run.fresh.append(node.path)
+    if node.path[-1] == "]":
+        parent = run.nodes[node.node]
+        parent.done += 1
+        parent.given_up += node.status is RunStatus.FAILED
+        run.fresh.append(node.node)
+
+
+def _end(run: RunState, status: RunStatus, reason: Reason, fact: Fact) -> None:
+    _must(run, run.ended is None, fact)
+    run.ended = status
+    run.why = reason
+    run.held = False
+    run.fresh = []
+
+
+def _must(run: RunState, holds: bool, fact: Any) -> None:
     if not holds:
-        raise CorruptJournal(f"{fact.kind} cannot follow at {run.next_seq} in {run.run_id}")
+        raise CorruptJournal(f"{fact.kind} cannot follow in {run.run_id} after {run.entries}")

@@ -6,7 +6,8 @@ from typing import Any
 from realms.journey.api import Failure, JourneyRun, MilestoneRecord, Reason, RunSummary
 from realms.journey.engine.facts import Fact
 from realms.journey.engine.journal import RunRow
-from realms.journey.engine.plan import Node, Plan
+from realms.journey.engine.hands import settled
+from realms.journey.engine.plan import Call, Node, Plan
 from realms.journey.engine.state import NodeState, RunState
 from utilities.errors import ErrorKind
 
@@ -32,7 +33,10 @@ def full(row: RunRow, run: RunState, plan: Plan | None) -> JourneyRun:
         trace_id=run.start.trace_id,
         principal=run.start.principal,
         input=dict(run.start.values),
-        milestones=tuple(_milestone(path, node, run.node(path)) for path, node in nodes.items()),
+        milestones=tuple(
+            _milestone(path, node, run.nodes.get(path) or NodeState(path, path))
+            for path, node in nodes.items()
+        ),
         error=run.error,
     )
 
@@ -57,11 +61,6 @@ def event(run: RunState, fact: Fact) -> dict[str, object]:
     }
 
 
-def settled(run: RunState) -> bool:
-    """Whether it has ended, or waits for something that no timer brings."""
-    return run.status.ended or run.wake_at is None or run.reason is Reason.TEMPLATE
-
-
 def _row_fields(row: RunRow) -> dict[str, Any]:
     return {
         "run_id": row.run_id,
@@ -80,8 +79,8 @@ def _milestone(path: str, node: Node | None, state: NodeState) -> MilestoneRecor
     return MilestoneRecord(
         milestone_id=path,
         phase=node.phase if node else "",
-        service=node.service if node else "",
-        api=node.api if node else "",
+        service=node.work.service if node and isinstance(node.work, Call) else "",
+        api=node.work.api if node and isinstance(node.work, Call) else "",
         status=state.status,
         reason=state.reason,
         attempts=state.attempts,
@@ -91,6 +90,6 @@ def _milestone(path: str, node: Node | None, state: NodeState) -> MilestoneRecor
         ended_at=state.ended_at,
         wake_at=state.wake_at,
         supplied_by=state.supplied_by,
-        output=None if state.output is None else dict(state.output),
+        output=state.output,
         error=state.error,
     )

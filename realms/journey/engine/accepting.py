@@ -1,0 +1,146 @@
+"""How a run is accepted: its text pinned, its input checked, its lane looked at."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from realms.journey.engine.driver import Driver, TemplateSource, Written
+from realms.journey.engine.facts import Fact, RunStarted
+from realms.journey.engine.hands import Hand
+from realms.journey.engine.inputs import checked_values
+from realms.journey.engine.journal import Journal
+from realms.journey.engine.lanes import Lanes
+from realms.journey.engine.payloads import Payloads
+from realms.journey.engine.plan import Plan, SubJourney
+from utilities.clock import Clock
+from utilities.context import UserContext
+from utilities.errors import ErrorKind, PlatformError
+
+
+class TooManyRuns(PlatformError):
+    """So many runs are on the move that no other is accepted at the moment."""
+
+    kind = ErrorKind.TOO_MANY
+
+
+class TooDeep(PlatformError):
+    """Journeys that begin journeys that begin journeys: too many levels, or no end."""
+
+    kind = ErrorKind.INVALID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A run that somebody wants."""
+
+    run_id: str
+    values: Mapping[str, Any]
+    user: UserContext
+    trace_id: str
+    alias: str = ""
+    parent: str = ""
+    parent_path: str = ""
+    forked_from: str = ""
+
+
+_DEEPEST = 8
+
+
+class Accepting:
+    """Makes the first facts of runs, and hands them to the driver."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        templates: TemplateSource,
+        driver: Driver,
+        lanes: Lanes,
+        payloads: Payloads,
+        clock: Clock,
+    ) -> None:
+        self._journal = journal
+        self._templates = templates
+        self._driver = driver
+        self._lanes = lanes
+        self._payloads = payloads
+        self._clock = clock
+        self._pinned: dict[str, Mapping[str, str]] = {}
+
+    async def accept(self, written: Written, order: Order, *, more: tuple[Fact, ...] = ()) -> Hand:
+        """Accept a run; it is durable when this returns. `more` are facts right after the start.
+
+        Raises:
+            InvalidInput: the values do not fit the template's input.
+            AliasTaken, StaleWriter: it is there already.
+            LaneFull: its lane is, and the template says to reject.
+        """
+        plan = written.plan
+        values = checked_values(plan, order.values)
+        pins = self._pinned.get(plan.text_hash)
+        if pins is None:
+            pins = await self._pin(written)
+        now = self._clock.now()
+        start = RunStarted(
+            at=now,
+            template=plan.name,
+            template_hash=plan.text_hash,
+            values=values,
+            trace_id=order.trace_id,
+            tenant=order.user.tenant,
+            principal=order.user.principal,
+            roles=order.user.roles,
+            alias=order.alias,
+            parent=order.parent,
+            parent_path=order.parent_path,
+            forked_from=order.forked_from,
+            pins=pins,
+            deadline=now + plan.timeout,
+            spilled=await self._payloads.spill(values, run_id=order.run_id, name="input"),
+        )
+        if plan.concurrency is None and plan.rate_limit is None:
+            return await self._driver.accept(plan, (start, *more), run_id=order.run_id)
+        async with self._lanes.entered(plan, start) as (start_in_lane, queued):
+            facts: tuple[Fact, ...] = (start_in_lane, *more)
+            if queued is not None:
+                facts = (*facts, queued)
+            return await self._driver.accept(plan, facts, run_id=order.run_id)
+
+    async def pinned(self, written: Written) -> Mapping[str, str]:
+        """Keep a text and those of the journeys below it: their hashes by name and version."""
+        return self._pinned.get(written.plan.text_hash) or await self._pin(written)
+
+    async def _pin(self, written: Written) -> Mapping[str, str]:
+        pins: dict[str, str] = {}
+        await self._pin_below(written, pins, 0)
+        if not pins:  # what is below may change while this text stays
+            self._pinned[written.plan.text_hash] = pins
+        return pins
+
+    async def _pin_below(self, written: Written, pins: dict[str, str], depth: int) -> None:
+        plan = written.plan
+        if depth > _DEEPEST:
+            raise TooDeep(
+                f"{plan.name} stands more than {_DEEPEST} journeys deep",
+                hint="let no journey begin itself, directly or by others",
+            )
+        await self._journal.pin_text(
+            plan.text_hash, written.text, name=plan.name, version=plan.version
+        )
+        for work in _below(plan):
+            name = called(work)
+            if name not in pins:
+                child = await self._templates.current(work.template, work.version)
+                pins[name] = child.plan.text_hash
+                await self._pin_below(child, pins, depth + 1)
+
+
+def called(work: SubJourney) -> str:
+    """`name@version` as the template writes it."""
+    return f"{work.template}@{work.version}" if work.version else work.template
+
+
+def _below(plan: Plan) -> list[SubJourney]:
+    return [node.work for node in plan.nodes.values() if isinstance(node.work, SubJourney)]
+
+

@@ -1,0 +1,101 @@
+"""Entries of the journal as bytes: JSON with a schema version; what older versions wrote is read."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Annotated, Any
+
+import orjson
+from pydantic import Field, TypeAdapter, ValidationError
+
+from realms.journey.api import Failure
+from realms.journey.engine.facts import (
+    Fact,
+    IterationEnded,
+    MilestoneSucceeded,
+    RunStarted,
+)
+from utilities.errors import ErrorKind, PlatformError
+
+SCHEMA_VERSION = 2
+
+
+class CorruptFact(PlatformError):
+    """A fact in the journal cannot be read."""
+
+    kind = ErrorKind.INTERNAL
+
+
+class UnstorableResult(PlatformError):
+    """The result of a milestone cannot be written as JSON."""
+
+    kind = ErrorKind.INVALID
+
+
+_READER: TypeAdapter[list[Fact]] = TypeAdapter(list[Annotated[Fact, Field(discriminator="kind")]])
+
+
+def encode(facts: Sequence[Fact]) -> bytes:
+    """One entry as JSON, its schema version first.
+
+    Raises:
+        UnstorableResult: a fact holds something that is no JSON of at most 64 bits a number.
+    """
+    kept = [_light(fact) for fact in facts]
+    try:
+        return orjson.dumps({"v": SCHEMA_VERSION, "facts": kept}, default=_plain)
+    except TypeError as error:
+        raise UnstorableResult(
+            str(error), hint="answer with JSON values of at most 64 bits"
+        ) from error
+
+
+def decode(data: bytes) -> list[Fact]:
+    """Read one stored entry; it can become nothing but facts.
+
+    Raises:
+        CorruptFact: it is no JSON, of an unknown version or kind, or lacks what its kind needs.
+    """
+    try:
+        stored = orjson.loads(data)
+        facts = _upcast(stored)
+    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+        raise CorruptFact(f"a stored entry is no JSON of ours: {error}") from error
+    try:
+        return _READER.validate_python(facts)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise CorruptFact(f"a stored fact does not hold: {where}: {first['msg']}") from error
+
+
+def _upcast(stored: Any) -> Any:
+    """The facts of an entry of any version, as this version has them."""
+    match stored["v"]:
+        case 1:  # one fact an entry
+            return [stored["fact"]]
+        case 2:
+            return stored["facts"]
+        case other:
+            raise CorruptFact(
+                f"a stored fact has schema version {other!r}; this program knows {SCHEMA_VERSION}",
+                hint="run the version that wrote it",
+            )
+
+
+_Heavy = (MilestoneSucceeded, IterationEnded)
+
+
+def _light(fact: Fact) -> Fact:
+    """A fact without what the object store keeps for it."""
+    if isinstance(fact, _Heavy) and fact.spilled:
+        return replace(fact, output=None)
+    if isinstance(fact, RunStarted) and fact.spilled:
+        return replace(fact, values={})
+    return fact
+
+
+def _plain(value: object) -> object:
+    """What orjson does not know by itself: the failure model inside a fact."""
+    if isinstance(value, Failure):
+        return value.model_dump(mode="json")
+    raise TypeError(f"{type(value).__name__} has no place in a journal")

@@ -1,0 +1,147 @@
+"""Group commit: the entries of all runs in flight, gathered and made durable together.
+
+Each run goes on when its own entry is durable, never before. Entries are written in the order in
+which they were added; when the store takes nothing they are kept, and tried again until it does.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from loguru import logger
+
+from realms.journey.engine.journal import Entry, Journal
+from utilities.errors import ErrorKind, PlatformError
+
+_AGAIN_SECONDS = 2.0
+_MOST = 2_000
+"""So many entries go into one commit at the most."""
+
+
+class JournalUnusable(PlatformError):
+    """The journal cannot be written at the moment."""
+
+    kind = ErrorKind.UNAVAILABLE
+
+
+@dataclass(slots=True)
+class _Pending:
+    entry: Entry
+    durable: "asyncio.Future[None]"
+
+
+class GroupCommit:
+    """The one who writes to the journal; one for each process."""
+
+    def __init__(self, *, journal: Journal) -> None:
+        self._journal = journal
+        self._holder = 0
+        self._pending: list[_Pending] = []
+        self._writing: list[_Pending] = []
+        self._scheduled: asyncio.Handle | None = None
+        self._trouble: PlatformError | None = None
+        self.written = 0
+        self.commits = 0
+
+    def begin(self, holder: int) -> None:
+        """Write as `holder` from now on."""
+        self._holder = holder
+        self._trouble = None
+
+    @property
+    def trouble(self) -> PlatformError | None:
+        """Why nothing can be written at the moment; None when it can."""
+        return self._trouble
+
+    def add(self, entry: Entry) -> "asyncio.Future[None]":
+        """Have an entry written; the future is done when it is durable.
+
+        It raises `StaleWriter` or `AliasTaken` when the entry was refused, and for the entry that
+        begins a run also when nothing can be written at the moment.
+        """
+        durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self._trouble is not None and entry.seq == 0:
+            durable.set_exception(self._trouble)
+            return durable
+        self._pending.append(_Pending(entry, durable))
+        if self._scheduled is None and not self._writing:
+            self._scheduled = asyncio.get_running_loop().call_soon(self._flush)
+        return durable
+
+    async def drained(self, *, seconds: float) -> bool:
+        """Wait until all that was added is durable, and at most so long."""
+        try:
+            async with asyncio.timeout(seconds):
+                while waiting := [p.durable for p in (*self._writing, *self._pending)]:
+                    await asyncio.wait(waiting)
+        except TimeoutError:
+            return False
+        return True
+
+    def stop(self) -> None:
+        """Write nothing more; what was not written is lost to this process."""
+        if self._scheduled is not None:
+            self._scheduled.cancel()
+        for pending in (*self._writing, *self._pending):
+            if not pending.durable.done():
+                pending.durable.cancel()
+        self._pending.clear()
+
+    def _flush(self) -> None:
+        self._scheduled = None
+        self._writing, self._pending = self._pending[:_MOST], self._pending[_MOST:]
+        if not self._writing:
+            return
+        entries = [pending.entry for pending in self._writing]
+        try:
+            done = self._journal.write(entries, holder=self._holder)
+        except PlatformError as error:
+            self._refused(error)
+            return
+        if done.done():
+            self._finished(done)
+        else:
+            done.add_done_callback(self._finished)
+
+    def _finished(self, done: "asyncio.Future[Sequence[PlatformError | None]]") -> None:
+        if done.cancelled():
+            self._refused(JournalUnusable("the write was cut"))
+            return
+        if (error := done.exception()) is not None:
+            self._refused(error if isinstance(error, PlatformError) else _unexpected(error))
+            return
+        written, self._writing = self._writing, []
+        self._trouble = None
+        self.commits += 1
+        self.written += len(written)
+        for pending, refusal in zip(written, done.result(), strict=True):
+            if pending.durable.done():
+                continue
+            if refusal is None:
+                pending.durable.set_result(None)
+            else:
+                pending.durable.set_exception(refusal)
+        if self._pending and self._scheduled is None:
+            self._scheduled = asyncio.get_running_loop().call_soon(self._flush)
+
+    def _refused(self, error: PlatformError) -> None:
+        """Keep what must be written, tell those who want to begin, and try again later."""
+        if self._trouble is None:
+            logger.error("the journal cannot be written: {}", error.detail)
+        self._trouble = error
+        kept = []
+        for pending in (*self._writing, *self._pending):
+            if pending.entry.seq == 0 and not pending.durable.done():
+                pending.durable.set_exception(error)
+            elif pending.entry.seq:
+                kept.append(pending)
+        self._writing, self._pending = [], kept
+        loop = asyncio.get_running_loop()
+        self._scheduled = loop.call_later(_AGAIN_SECONDS, self._flush)
+
+
+def _unexpected(error: BaseException) -> JournalUnusable:
+    logger.opt(exception=error).error("the journal failed in a way it does not know")
+    return JournalUnusable(
+        f"the store failed: {type(error).__name__}", hint="see the log; it is tried again"
+    )

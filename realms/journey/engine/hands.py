@@ -1,0 +1,60 @@
+"""A run in hand: what a process knows of a run while it drives it."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from realms.journey.api import RunStatus
+from realms.journey.engine.journal import RunRow
+from realms.journey.engine.plan import Plan
+from realms.journey.engine.state import RunState
+from utilities.context import UserContext
+
+
+@dataclass(slots=True, eq=False)
+class Hand:
+    """One run in memory; there is no other of the same run in the process."""
+
+    plan: Plan
+    run: RunState
+    row: RunRow
+    """The row as it was last given to the journal."""
+    user: UserContext
+    tasks: dict[str, "asyncio.Task[Any]"] = field(default_factory=dict)
+    """Who makes which attempt."""
+    users: int = 0
+    """How many hold it at the moment; it stays in memory while anyone does."""
+    durable: int = 0
+    """How many entries of its journal are durable."""
+    rung: datetime | None = None
+    """The time for which its next wake was ordered."""
+    lost: bool = False
+    """Somebody else drives the run now; nothing more is done with it here."""
+
+    @property
+    def settled(self) -> bool:
+        """Whether it has ended, or waits for something that no timer brings."""
+        return settled(self.run)
+
+    @property
+    def moved(self) -> bool:
+        """Whether the row has to be written again."""
+        run, row = self.run, self.row
+        if run.performing and row.status is RunStatus.RUNNING and run.ended is None:
+            return run.paused
+        return True
+
+
+def settled(run: RunState) -> bool:
+    """Whether it has ended, or waits for something that no timer brings."""
+    if run.ended is not None:
+        return True
+    return run.held or (not run.performing and run.wake_at is None)
+
+
+def user_of(run: RunState) -> UserContext:
+    start = run.start
+    return UserContext(tenant=start.tenant, principal=start.principal, roles=start.roles)
+
+

@@ -1,0 +1,141 @@
+"""Keeps runs from being forgotten: takes over from the dead, wakes what is due, prolongs the lease.
+
+It wakes and never executes; waking twice is harmless, and one bad run stops nothing.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+
+from loguru import logger
+
+from foundations.boot import Works
+from foundations.public_works.dispatch import Dispatch
+from foundations.public_works.settings import Settings
+from realms.journey.engine.driver import QUEUE as RUNS
+from realms.journey.engine.driver import Driver, Expecting
+from realms.journey.engine.journal import Journal
+from realms.journey.engine.lanes import Lanes
+from utilities.clock import Clock
+from utilities.errors import PlatformError
+
+QUEUE = "journey-keeper"
+_PAGE = 500
+_AHEAD = 4_000
+"""So many runs are taken up before those in memory are waited for."""
+
+
+class Keeper(Works, Expecting):
+    """One for each process."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        driver: Driver,
+        lanes: Lanes,
+        dispatch: Dispatch,
+        clock: Clock,
+        settings: Settings,
+    ) -> None:
+        self._journal = journal
+        self._driver = driver
+        self._lanes = lanes
+        self._dispatch = dispatch
+        self._clock = clock
+        self._lease = timedelta(seconds=settings.journey_lease_seconds)
+        self._beat = timedelta(seconds=settings.journey_beat_seconds)
+        self._sweeping = asyncio.Lock()
+        self._next: datetime | None = None
+        """When it looks next."""
+        driver.keeper = self
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """Take over: whoever wrote before is fenced off, and every unfinished run goes on."""
+        now = self._clock.now()
+        until = now + self._lease if self._lease else None
+        holder = await self._journal.take_hold(at=now, until=until)
+        freed = await self._journal.dismiss(at=now, survivor=holder)
+        if freed:
+            logger.info("{} runs of an earlier process go on here", freed)
+        async with self._driver.driving(holder):
+            self._dispatch.handle(QUEUE, self._swept)
+            self._dispatch.wake(QUEUE, "")
+            renewal = asyncio.get_running_loop().create_task(self._renewed(holder))
+            try:
+                yield
+            finally:
+                renewal.cancel()
+                await asyncio.gather(renewal, return_exceptions=True)
+        await self._leave(holder)
+
+    def expect(self, at: datetime) -> None:
+        """A run is to be looked at then, and not before."""
+        if self._next is None or at < self._next:
+            self._next = at
+            self._dispatch.wake(QUEUE, "", at=at)
+
+    async def sweep(self) -> None:
+        """Wake every run that is due; order the next look for when another will be."""
+        async with self._sweeping:
+            await self._journal.dismiss(at=self._clock.now(), survivor=self._driver.holder)
+            await self._lanes.look_at_all()
+            taken = 0
+            woken: set[str] = set()
+            while rows := await self._journal.due(self._clock.now(), limit=_PAGE):
+                rows = [row for row in rows if row.run_id not in woken]
+                if not rows or taken >= _AHEAD:
+                    break
+                woken.update(row.run_id for row in rows)
+                taken += len(rows)
+                await self._driver.take_up(rows)
+                await asyncio.sleep(0)
+            self._look_for_those_out_of_time()
+            await self._order_the_next(busy=taken >= _AHEAD)
+
+    async def _swept(self, _key: str) -> None:
+        if not self._driver.open:
+            return
+        try:
+            await self.sweep()
+        except PlatformError as error:
+            logger.error("due runs could not be looked for: {}", error.detail)
+            self._next = None
+            self.expect(self._clock.now() + self._beat)
+
+    def _look_for_those_out_of_time(self) -> None:
+        now = self._clock.now()
+        for hand in self._driver.hands():
+            deadline = hand.run.deadline_passed_at
+            if deadline is not None and deadline <= now and hand.run.ended is None:
+                self._dispatch.wake(RUNS, hand.run.run_id)
+
+    async def _order_the_next(self, *, busy: bool) -> None:
+        now = self._clock.now()
+        self._next = None
+        if busy:
+            self.expect(now + _SHORTEST)
+            return
+        due = await self._journal.next_wake()
+        self.expect(now + self._beat if due is None else min(max(due, now + _SHORTEST), now + self._beat))
+
+    async def _renewed(self, holder: int) -> None:
+        """Prolong the lease while the process lives; where it was lost, stop driving."""
+        while self._lease:
+            await asyncio.sleep(self._lease.total_seconds() / 3)
+            until: datetime = self._clock.now() + self._lease
+            if not await self._journal.renew(holder, until=until):
+                logger.error("the lease of holder {} was taken away; it drives nothing more", holder)
+                self._driver.open = False
+                return
+
+    async def _leave(self, holder: int) -> None:
+        try:
+            await self._journal.let_go(holder)
+        except PlatformError as error:
+            logger.error("the lease could not be given back: {}", error.detail)
+
+
+_SHORTEST = timedelta(milliseconds=100)

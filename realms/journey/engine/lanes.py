@@ -1,0 +1,149 @@
+"""Lanes: how many runs with one key move at once, and how often one begins."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime
+
+import orjson
+
+from foundations.public_works.dispatch import Dispatch
+from realms.journey.api import Reason, RunStatus
+from realms.journey.engine.driver import Driver, Queued
+from realms.journey.engine.facts import RunAdmitted, RunQueued, RunStarted, RunStopping
+from realms.journey.engine.hands import Hand
+from realms.journey.engine.journal import Journal, RunRow
+from realms.journey.engine.plan import Plan, WhenFull
+from realms.journey.engine.template_values import Value
+from utilities.clock import Clock
+from utilities.errors import ErrorKind, PlatformError
+
+QUEUE = "journey-lanes"
+
+
+class LaneFull(PlatformError):
+    """So many runs of this kind are on the move already."""
+
+    kind = ErrorKind.CONFLICT
+
+
+class Lanes(Queued):
+    """Decides who may begin; each lane is looked at by one at a time."""
+
+    def __init__(
+        self, *, journal: Journal, driver: Driver, dispatch: Dispatch, clock: Clock
+    ) -> None:
+        self._journal = journal
+        self._driver = driver
+        self._dispatch = dispatch
+        self._clock = clock
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._slots: dict[str, datetime] = {}
+        """For each lane with a rate when its last run began or is to begin."""
+        driver.lanes = self
+        dispatch.handle(QUEUE, self._let_in)
+
+    @asynccontextmanager
+    async def entered(
+        self, plan: Plan, start: RunStarted
+    ) -> AsyncIterator[tuple[RunStarted, RunQueued | None]]:
+        """Hold the lane while a run is accepted: its start with its lane, and whether it queues.
+
+        Raises:
+            LaneFull: the template says to reject.
+        """
+        lane = _lane(plan, start)
+        name = f"{start.tenant}/{lane}"
+        async with self._locks[name]:
+            there = await self._journal.lane(start.tenant, lane)
+            queued = await self._queued(plan, there)
+            if queued is None and plan.rate_limit is not None:
+                slot = self._slot(plan, name, there)
+                if slot > self._clock.now():
+                    queued = RunQueued(
+                        at=self._clock.now(), reason=Reason.RATE_LIMIT, wake_at=slot
+                    )
+            yield replace(start, lane=lane), queued
+        if not self._locks[name].locked():
+            self._locks.pop(name, None)
+
+    async def look(self, hand: Hand) -> None:
+        """Let a queued run begin, if it may by now."""
+        start = hand.run.start
+        async with self._locks[f"{start.tenant}/{start.lane}"]:
+            until = hand.run.queued_until
+            if until is not None and until > self._clock.now():
+                return
+            there = await self._journal.lane(start.tenant, start.lane)
+            before = [r for r in there if r.run_id != hand.run.run_id and not _queues(r)]
+            limit = hand.plan.concurrency
+            if limit is None or len(before) < limit.limit:
+                await self._driver.take(hand, [RunAdmitted(at=self._clock.now())])
+
+    def left(self, tenant: str, lane: str) -> None:
+        """A run has left its lane: another may have its place."""
+        self._dispatch.wake(QUEUE, f"{tenant}/{lane}")
+
+    async def look_at_all(self) -> None:
+        """Look at every lane in which someone queues."""
+        for tenant, lane in await self._journal.queued_lanes():
+            self.left(tenant, lane)
+
+    async def _let_in(self, name: str) -> None:
+        tenant, _, lane = name.partition("/")
+        queued = [row for row in await self._journal.lane(tenant, lane) if _queues(row)]
+        for row in queued:
+            async with self._driver.holding(row.run_id) as hand:
+                if hand.run.status is RunStatus.QUEUED:
+                    await self.look(hand)
+                if hand.run.status is RunStatus.QUEUED:
+                    return  # whoever came first goes first
+
+    async def _queued(self, plan: Plan, there: list[RunRow]) -> RunQueued | None:
+        limit = plan.concurrency
+        if limit is None or len(there) < limit.limit:
+            return None
+        if limit.when_full is WhenFull.REJECT:
+            raise LaneFull(
+                f"{len(there)} runs of {plan.name} with this key have not ended; "
+                f"{limit.limit} is the most",
+                hint="wait until one has ended, or cancel it",
+                retry_after=1.0,
+            )
+        now = self._clock.now()
+        if limit.when_full is WhenFull.REPLACE:
+            for row in there[: len(there) - limit.limit + 1]:
+                async with self._driver.holding(row.run_id) as hand:
+                    if hand.run.ended is None and hand.run.stopping is None:
+                        stop = RunStopping(at=now, reason=Reason.SUPERSEDED)
+                        await self._driver.take(hand, [stop])
+        return RunQueued(at=now, reason=Reason.CONCURRENCY)
+
+    def _slot(self, plan: Plan, name: str, there: list[RunRow]) -> datetime:
+        """When the next run may begin: evenly spaced, after all that were given a time before."""
+        assert plan.rate_limit is not None
+        spacing = plan.rate_limit.per / plan.rate_limit.limit
+        times = [row.wake_at for row in there if _queues(row) and row.wake_at is not None]
+        if name in self._slots:
+            times.append(self._slots[name])
+        slot = max([self._clock.now(), *(time + spacing for time in times)])
+        self._slots[name] = slot
+        return slot
+
+
+def _queues(row: RunRow) -> bool:
+    return row.status is RunStatus.QUEUED
+
+
+def _lane(plan: Plan, start: RunStarted) -> str:
+    keys = [_key(limit.key, start) for limit in (plan.concurrency, plan.rate_limit) if limit]
+    return ":".join([plan.name, *keys])
+
+
+def _key(key: Value | None, start: RunStarted) -> str:
+    if key is None:
+        return ""
+    value = key.value({"input": start.values})
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()

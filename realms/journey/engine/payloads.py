@@ -1,0 +1,56 @@
+"""Large payloads: they go to the object store, and only where they are goes to the journal."""
+
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from foundations.public_works.object_store import ObjectStore
+from realms.journey.engine.codec import UnstorableResult
+from realms.journey.engine.state import RunState
+
+LARGEST = 256 * 1024
+"""Bytes of JSON that stay in the journal."""
+
+
+class Payloads:
+    """Keeps what is too large for a fact, under a key that says whose it is."""
+
+    def __init__(self, *, objects: ObjectStore) -> None:
+        self._objects = objects
+
+    async def spill(self, value: Any, *, run_id: str, name: str) -> str:
+        """Where `value` is kept, durably; empty when it is small enough for the journal.
+
+        Raises:
+            UnstorableResult: it is no JSON of at most 64 bits a number.
+        """
+        try:
+            data = orjson.dumps(value)
+        except TypeError as error:
+            raise UnstorableResult(
+                str(error), hint="answer with JSON values of at most 64 bits"
+            ) from error
+        if len(data) <= LARGEST:
+            return ""
+        key = f"journeys/{run_id}/{name}.json"
+        await self._objects.put(key, data)
+        return key
+
+    async def fetch(self, key: str) -> Any:
+        """A value that was spilled.
+
+        Raises:
+            ObjectNotFound: it is gone.
+        """
+        return orjson.loads(await self._objects.get(key))
+
+    async def restore(self, run: RunState) -> None:
+        """Put back what the journal only refers to."""
+        if run.start.spilled:
+            run.start = replace(run.start, values=await self.fetch(run.start.spilled))
+        for state in run.nodes.values():
+            if state.spilled:
+                state.output = await self.fetch(state.spilled)
+                if state.path == state.node:
+                    run.results[state.path] = state.output
