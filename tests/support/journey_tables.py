@@ -1,11 +1,21 @@
 """Tables and graphs of the documents that come from the data mash template and the language."""
 
+from collections.abc import Iterator
+
 from main import Platform
-from realms.journey.engine.binding import Constant, FromInput, FromResult, Source
+from realms.journey.engine.binding import (
+    Computed,
+    Constant,
+    FromInput,
+    FromResult,
+    Secret,
+    Source,
+)
 from realms.journey.engine.driver import TemplateSource
-from realms.journey.engine.language import MILESTONE_LATER, TOP_LATER
+from realms.journey.engine.language import Template
 from realms.journey.engine.mermaid import mermaid
-from realms.journey.engine.plan import Plan
+from realms.journey.engine.milestone_language import Milestone
+from realms.journey.engine.plan import Call, Node, Plan
 from tests.support.city_tables import code, listed, table
 
 TEMPLATE = "data_mash_flow"
@@ -25,12 +35,12 @@ async def milestones(city: Platform) -> str:
             [
                 code(node.path),
                 code(node.phase),
-                code(f"{node.service}.{node.api}"),
-                str(node.effect),
-                ", ".join(f"`{b.parameter}` from {_said(b.source)}" for b in node.bindings),
+                code(f"{call.service}.{call.api}"),
+                str(call.effect),
+                ", ".join(f"`{b.parameter}` from {_said(b.source)}" for b in call.bindings),
                 listed(node.output),
             ]
-            for node in plan.nodes.values()
+            for node, call in _calls(plan)
         ],
     )
 
@@ -48,11 +58,18 @@ async def contracts(city: Platform) -> str:
 
 
 async def later(_city: Platform) -> str:
-    """The words of the language that this version refuses."""
-    return (
-        f"- at the top: {listed(sorted(TOP_LATER))}\n"
-        f"- on a milestone: {listed(sorted(MILESTONE_LATER))}"
+    """The words of the language."""
+    top, milestone = (
+        [field.alias or name for name, field in model.model_fields.items()]
+        for model in (Template, Milestone)
     )
+    return f"- at the top: {listed(top)}\n- on a milestone: {listed(milestone)}"
+
+
+def _calls(plan: Plan) -> Iterator[tuple[Node, Call]]:
+    for node in plan.nodes.values():
+        if isinstance(node.work, Call):
+            yield node, node.work
 
 
 async def _plan(city: Platform) -> Plan:
@@ -65,5 +82,7 @@ def _said(source: Source) -> str:
             return f"`{path}.{field}`" if field else f"`{path}`"
         case FromInput():
             return "the input"
-        case Constant():
+        case Constant() | Computed():
             return "the template"
+        case Secret(name):
+            return f"the secret `{name}`"

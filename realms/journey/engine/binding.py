@@ -1,6 +1,6 @@
 """Where each parameter of a milestone comes from: by name, the nearest earlier milestone first."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,22 +70,3 @@ class Binding:
 
     parameter: str
     source: Source
-
-
-@dataclass(frozen=True, slots=True)
-class Producer:
-    """A milestone on the way here, and what its API returns. `opaque` when that is not known."""
-
-    path: str
-    fields: Mapping[str, Mapping[str, Any]]
-    opaque: bool = False
-
-
-def nearest(
-    name: str, *, earlier: Sequence[Producer], inputs: Mapping[str, Any]
-) -> FromResult | FromInput | None:
-    """What feeds `name`: the last of the earlier milestones that returns it, else the input."""
-    for producer in reversed(earlier):
-        if name in producer.fields and name not in FROM_CONTEXT:
-            return FromResult(producer.path, name)
-    return FromInput(name) if name in inputs else None

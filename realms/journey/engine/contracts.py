@@ -13,7 +13,7 @@ from pydantic_core import ValidationError as NoMatch
 from referencing import Registry
 
 from realms.journey.engine.schemas import linear_pattern
-from utilities.errors import ErrorKind, PlatformError
+from utilities.errors import ErrorKind, FieldError, PlatformError
 
 
 class ContractBroken(PlatformError):
@@ -38,6 +38,13 @@ class Fits:
         if self._surely is not None and self._surely(value):
             return ""
         return _misfit(self._validator, value)
+
+    def faults(self, value: Any) -> tuple[FieldError, ...]:
+        """Everything in `value` that breaks the schema, each with its place."""
+        if self._surely is not None and self._surely(value):
+            return ()
+        found = sorted(self._validator.iter_errors(value), key=lambda error: list(error.path))
+        return tuple(FieldError(_pointer(error), _broken(error)) for error in found)
 
     @cached_property
     def _validator(self) -> Validator:
@@ -167,7 +174,14 @@ def _misfit(check: Validator, value: Any) -> str:
     error = best_match(check.iter_errors(value))
     if error is None:
         return ""
-    where = "".join(f"/{part}" for part in error.absolute_path)
+    return f"{_pointer(error) or 'it'} {_broken(error)}"
+
+
+def _pointer(error: ValidationError) -> str:
+    return "".join(f"/{part}" for part in error.absolute_path)
+
+
+def _broken(error: ValidationError) -> str:
     rule = str(error.validator_value)  # the rule, not the value: data of a run stays out
     shown = rule if len(rule) <= 120 else f"{rule[:117]}..."
-    return f"{where or 'it'} breaks {error.validator}: {shown}"
+    return f"breaks {error.validator}: {shown}"

@@ -1,109 +1,212 @@
-"""The journey language of this version: what a template may say, as frozen models."""
+"""The journey language: every word a template may say, as frozen models.
+
+These models are the only list of the words: the strict loader reads by them, and
+`language_schema` makes of them the JSON Schema for editors.
+"""
 
 from collections.abc import Mapping
-from typing import Any
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field, WithJsonSchema
+
+from realms.journey.engine.milestone_language import Milestone, Part, Retry, RetryOrName, required
+from realms.journey.engine.plan import OnFailure, Overlap, WhenFull
+from realms.journey.engine.words import (
+    Duration,
+    FieldName,
+    Json,
+    JsonSchema,
+    Known,
+    Name,
+    Schema,
+    Spelling,
+    Value,
+    Version,
+    Words,
+)
 
 COMPLETE = "complete"
 RESERVED_IDS = frozenset({"input", "run", "item", COMPLETE})
 """Words that expressions or `next_milestone` use; no milestone may be called so."""
 
-TOP_LATER = frozenset(
-    {
-        "output",
-        "defaults",
-        "retries",
-        "timeout",
-        "concurrency",
-        "rate_limit",
-        "priority",
-        "schedule",
-        "on_failure",
-        "finally",
-        "retention",
-        "tests",
-    }
-)
-MILESTONE_LATER = frozenset(
-    {
-        "journey",
-        "agent",
-        "ask",
-        "wait",
-        "wait_for",
-        "emit",
-        "needs",
-        "if",
-        "for_each",
-        "loop",
-        "race",
-        "retry",
-        "timeout",
-        "heartbeat",
-        "compensate",
-        "continue_on_error",
-        "priority",
-        "queue",
-        "memoize",
-    }
-)
-"""Words of the language that this version refuses by name."""
-
 MAX_MILESTONES = 500
-
-JsonSchema = dict[str, Any]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+MAX_FIELDS = 100
+"""So many fields may a side of a contract name."""
 
 
-class Milestone(_Part):
-    """One call of an SOA API, and which milestone follows."""
+class Defaults(Part):
+    """What holds for every milestone that does not say otherwise."""
 
-    milestone_id: str
-    service: str
-    api: str
-    phase: str = ""
-    description: str = ""
-    next_milestone: str | None = Field(
-        default=None, description="None: the one written below; `complete` ends the line."
+    retry: RetryOrName | None = Field(default=None, description="A policy, or the name of one.")
+    timeout: Duration | None = Field(default=None, description="An attempt is cut after this.")
+    heartbeat: Duration | None = Field(
+        default=None, description="An attempt that gives no sign of life for this long is cut."
     )
-    constants: Mapping[str, Any] = Field(
-        default_factory=dict,
-        validation_alias="with",
-        serialization_alias="with",
-        description="Parameters given by the template.",
+    continue_on_error: bool = Field(default=False, description="The run goes on when one fails.")
+    priority: int | None = Field(default=None, ge=0, le=9, description="The higher goes first.")
+    queue: Name = Field(default="", description="The queue its work goes through.")
+
+
+class Concurrency(Part):
+    """How many runs of one key may move at once."""
+
+    model_config = required("limit")
+    REQUIRED: ClassVar = ("limit",)
+
+    key: Value = Field(default=None, description="Runs of the same key share the limit.")
+    limit: int = Field(default=1, ge=1, le=10_000, description="So many move at once.")
+    when_full: WhenFull = Field(
+        default=WhenFull.QUEUE,
+        description="queue: wait; reject: refuse; replace: cancel the oldest.",
     )
 
 
-class ContractField(_Part):
+class RateLimit(Part):
+    """How many runs of one key may begin in a time."""
+
+    model_config = required("limit", "per")
+    REQUIRED: ClassVar = ("limit", "per")
+
+    limit: int = Field(default=1, ge=1, le=1_000_000, description="So many begin.")
+    per: Duration = Field(default=timedelta(seconds=1), description="In this time.")
+    key: Value = Field(default=None, description="Runs of the same key share the limit.")
+
+
+class Schedule(Part):
+    """When runs begin by themselves; either `cron` or `every`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["cron"]}, {"required": ["every"]}]}
+    )
+
+    cron: Annotated[Words, Field(max_length=128)] = Field(
+        default="", description="A cron expression of five or six fields, such as 0 6 * * MON-FRI."
+    )
+    every: Duration | None = Field(default=None, description="Every so often.")
+    timezone: Annotated[Words, Field(max_length=64)] = Field(
+        default="UTC", description="A time zone such as Europe/Vienna. Default UTC."
+    )
+    overlap: Overlap = Field(
+        default=Overlap.SKIP, description="What to do while the run before is not done."
+    )
+    catch_up: Duration | None = Field(
+        default=None, description="How far back missed times are made up for. Default not at all."
+    )
+    input: Mapping[FieldName, Json] = Field(
+        default_factory=dict, description="The input of these runs."
+    )
+
+
+class Retention(Part):
+    """How long finished runs are kept."""
+
+    model_config = required("keep")
+    REQUIRED: ClassVar = ("keep",)
+
+    keep: Duration | None = Field(default=None, description="From the end of the run.")
+
+
+class Trace(StrEnum):
+    """Whether a crossing is refused without a trace id."""
+
+    REQUIRED = "required"
+    OPTIONAL = "optional"
+
+
+class ContractField(Part):
     """A field that a contract names, and the JSON Schema its value must fit, if stated."""
 
     name: str
     value_schema: JsonSchema | None = None
 
 
-class HandoffContract(_Part):
+_FIELDS = WithJsonSchema(
+    {
+        "anyOf": [
+            {
+                "type": "string",
+                "description": "Names with commas between.",
+                "examples": ["file_id, storage_location"],
+            },
+            {"type": "object", "additionalProperties": {"$ref": "#/$defs/Type"}},
+        ]
+    }
+)
+ContractFields = Annotated[tuple[ContractField, ...], Spelling.CONTRACT_FIELDS, _FIELDS]
+
+
+class HandoffContract(Part):
     """What crosses from one phase to the next, and what must come of it."""
 
-    input: tuple[ContractField, ...] = ()
-    output: tuple[ContractField, ...] = ()
-    trace_required: bool = False
-
-
-class Template(_Part):
-    """A journey as written, after its form was found right."""
-
-    journey_template: str
-    version: str = ""
-    description: str = ""
-    inputs: Mapping[str, JsonSchema] | None = Field(
-        default=None,
-        validation_alias="input",
-        serialization_alias="input",
-        description="None: the first milestone's required parameters.",
+    input: ContractFields = Field(default=(), description="What the phase is entered with.")
+    output: ContractFields = Field(default=(), description="What is there when it is left.")
+    trace_id: Trace = Field(
+        default=Trace.OPTIONAL, description="required: no crossing without a trace id."
     )
-    milestones: tuple[Milestone, ...]
-    handoff_contracts: Mapping[str, HandoffContract] = Field(default_factory=dict)
+
+
+class Template(Part):
+    """A journey: which milestones there are, who reaches each, and what is handed over."""
+
+    model_config = required("journey_template", "milestones")
+
+    journey_template: Name = Field(default="", description="The name of the journey.")
+    version: Version = Field(
+        default="", description="A text. Without one, the hash of the template is the version."
+    )
+    description: Words = Field(default="", description="What the journey is for.")
+    input: Mapping[FieldName, Schema] | None = Field(
+        default=None,
+        description="What a run is given: names with JSON types or JSON Schemas, which may have a "
+        "default. Without it, the required parameters of the first milestone.",
+    )
+    output: Value = Field(
+        default=None, description="What a run gives. Default: every milestone's result."
+    )
+    defaults: Defaults = Field(
+        default_factory=Defaults, description="What holds for every milestone."
+    )
+    retries: Mapping[Name, Retry] = Field(
+        default_factory=dict, description="Retry policies by name."
+    )
+    timeout: Duration | None = Field(default=None, description="Of the whole run. Default 24h.")
+    concurrency: Concurrency | None = Field(default=None, description="How many runs move at once.")
+    rate_limit: RateLimit | None = Field(default=None, description="How many runs begin in a time.")
+    priority: int = Field(
+        default=0, ge=0, le=9, description="Runs of the higher go first. Default 0."
+    )
+    schedule: Schedule | None = Field(default=None, description="When runs begin by themselves.")
+    on_failure: OnFailure = Field(
+        default=OnFailure.FAIL, description="What a run does when a milestone was given up."
+    )
+    finally_: tuple[Known, ...] | None = Field(
+        default=None,
+        alias="finally",
+        min_length=1,
+        description="Milestones that begin when everything else has ended, however it ended.",
+    )
+    retention: Retention | None = Field(
+        default=None, description="How long finished runs are kept."
+    )
+    milestones: tuple[Milestone, ...] = Field(
+        default=(), min_length=1, max_length=MAX_MILESTONES, description="In the order they are in."
+    )
+    handoff_contracts: Mapping[str, HandoffContract] = Field(
+        default_factory=dict,
+        description="By the phases between which they hold: `infrastructure_to_insights`.",
+    )
+    tests: tuple[Mapping[str, Json], ...] = Field(
+        default=(), description="Tests of the journey, run by `civitas journey test`."
+    )
+
+
+def language_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of the language, for editors."""
+    schema = Template.model_json_schema(by_alias=True)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "https://civitas.invalid/schemas/journey.json",
+        **schema,
+    }

@@ -1,7 +1,8 @@
 """Faults of a template: collected all at once, each with its place and the nearest right name."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 
 from realms.journey.engine.yaml_reader import Mark
 from utilities.errors import ErrorKind, FieldError, PlatformError
@@ -44,12 +45,19 @@ class FaultyTemplate(PlatformError):
         )
 
 
+_MOST_SUGGESTED = 200
+"""So many faults get a suggestion, each from so many names: a hostile template costs no more."""
+
+
 @dataclass(slots=True)
 class Faults:
     """Collects faults while a template is read, and knows where everything stands."""
 
     marks: dict[str, Mark] = field(default_factory=dict)
     found: list[TemplateFault] = field(default_factory=list)
+    texts: dict[str, int] = field(default_factory=dict)
+    """For texts that stand in the file as they are: how far behind the mark they begin."""
+    _places: set[str] = field(default_factory=set)
 
     def add(
         self,
@@ -60,24 +68,37 @@ class Faults:
         right: Iterable[str] = (),
         path: str = "",
         suggestion: str = "",
+        column: int = 0,
     ) -> None:
         """Note a fault at `place` (a path whose mark is known, or below one); `path` shows instead.
 
-        With `wrong`, the nearest of `right` is suggested.
+        With `wrong`, the nearest of `right` is suggested. `column` counts from 0 in the text that
+        stands at `place`.
         """
-        near = suggestion or (did_you_mean(wrong, right) if wrong else "")
-        self.found.append(TemplateFault(self.mark(place), path or place, problem, near))
+        mark = self.mark(place)
+        if place in self.texts and place in self.marks:
+            mark = Mark(mark.line, mark.column + self.texts[place] + column) if column else mark
+        near = suggestion
+        if not near and wrong and len(self.found) < _MOST_SUGGESTED:
+            near = did_you_mean(wrong, islice(right, _MOST_SUGGESTED))
+        self.found.append(TemplateFault(mark, path or place, problem, near))
+        while place and place not in self._places:
+            self._places.add(place)
+            place = _above(place)
 
     def at(self, place: str) -> bool:
         """Whether there is a fault at `place` or below it."""
-        return any(fault.path.startswith(place) for fault in self.found)
+        return place in self._places
 
     def mark(self, place: str) -> Mark:
         """Where `place` stands; for something that is missing, what it is missing in."""
         while place not in self.marks and place:
-            cut = max(place.rfind("."), place.rfind("["))
-            place = place[: max(cut, 0)]
+            place = _above(place)
         return self.marks.get(place, Mark(1, 1))
+
+
+def _above(place: str) -> str:
+    return place[: max(place.rfind("."), place.rfind("["), 0)]
 
 
 def _pointer(fault: TemplateFault) -> str:
@@ -85,6 +106,3 @@ def _pointer(fault: TemplateFault) -> str:
     return "/" + fault.path.replace("handoff ", "handoff_contracts/").replace("[", "/").replace(
         "]", ""
     ).replace(".", "/")
-
-
-Marks = Mapping[str, Mark]

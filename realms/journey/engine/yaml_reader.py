@@ -34,11 +34,15 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A scalar as it was written; `plain` when it stood without quotes."""
+    """A scalar as it was written; `plain` when it stood without quotes.
+
+    `exact` when every character of `text` stands in the file as it is, on one line.
+    """
 
     mark: Mark
     text: str
     plain: bool
+    exact: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +231,7 @@ class _Reader:
     def _begun(self, event: Any) -> Node | None:
         mark = _mark(event.start_mark)
         if isinstance(event, yaml.ScalarEvent):
-            return self._placed(Text(mark, event.value, not event.style))
+            return self._placed(Text(mark, event.value, not event.style, _is_exact(event)))
         if len(self._open) >= MAX_DEPTH:
             self._fault(event, f"too_deep: more than {MAX_DEPTH} levels")
             raise UnreadableYaml(tuple(self.faults))
@@ -267,6 +271,12 @@ class _Reader:
 
     def _fault(self, event: Any, problem: str) -> None:
         self.faults.append(YamlFault(_mark(event.start_mark), problem))
+
+
+def _is_exact(event: Any) -> bool:
+    quotes = 2 if event.style else 0
+    length = event.end_mark.index - event.start_mark.index
+    return event.style in {None, "'", '"', ""} and length == len(event.value) + quotes
 
 
 def _shown(tag: str) -> str:

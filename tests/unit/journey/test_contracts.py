@@ -16,7 +16,7 @@ from realms.journey.engine.contracts import (
 from realms.journey.engine.facts import MilestoneSucceeded, RunStarted, encode
 from realms.journey.engine.inputs import checked_values
 from realms.journey.engine.mermaid import mermaid
-from realms.journey.engine.plan import load_plan
+from realms.journey.engine.compiling import load_plan
 from realms.journey.engine.template_faults import FaultyTemplate
 from tests.support.faulty import SERVICES
 from tests.support.journeys import BEGAN, DATA_MASH

@@ -1,0 +1,119 @@
+"""What is known of a template before its milestones are compiled: graph, works, sights."""
+
+from collections.abc import Mapping, Sequence
+
+from realms.journey.engine.crossings import Crossings, pairs_of
+from realms.journey.engine.expressions import Expression
+from realms.journey.engine.feeding import Feeder
+from realms.journey.engine.loading import Reading
+from realms.journey.engine.ordering import Graph, Step, graph_of
+from realms.journey.engine.plan import JsonSchema, Signatures
+from realms.journey.engine.promises import Promises
+from realms.journey.engine.roads import Roads
+from realms.journey.engine.seeing import ExpressionCompiler, Sight
+from realms.journey.engine.template_values import Value
+from realms.journey.engine.works import WorkLookup, Works
+
+
+class Survey:
+    """One template, its graph, and what each milestone does; milestones are in its `order`."""
+
+    def __init__(self, reading: Reading, signatures: Signatures) -> None:
+        steps = reading.steps
+        self.template = reading.template
+        self.faults = reading.faults
+        self.lookup = WorkLookup(signatures, self.faults)
+        self.promises = Promises()
+        self.graph: Graph | None = graph_of(steps, self.faults)
+        self.order: Sequence[Step] = self.graph.order if self.graph else steps
+        self.works = self._looked_up(steps)
+        self.inputs = self._declared_or_needed()
+        self.roads = self._roads()
+        self.expressions = ExpressionCompiler({step.id for step in steps}, self.faults)
+        self.feeder = Feeder(
+            inputs=self.inputs,
+            expressions=self.expressions,
+            promises=self.promises,
+            faults=self.faults,
+        )
+
+    def sight(self, at: int, own: Mapping[str, JsonSchema | None] | None = None) -> Sight:
+        """What expressions of a milestone see; where the graph is broken, all the others."""
+        own = own or {}
+        if self.roads is None or self.graph is None:
+            others = {s.id: None for s in self.order if s is not self.order[at]}
+            return Sight(self.inputs, others, sure=others, own=own)
+        before, sure = self.graph.before[at], self.roads.sure(at)
+        return Sight(self.inputs, self.roads.results(before), sure=self.roads.ids(sure), own=own)
+
+    def sight_of_the_end(self) -> Sight:
+        """What an expression sees when the run has succeeded."""
+        if self.roads is None:
+            others = {step.id: None for step in self.order}
+            return Sight(self.inputs, others, sure=others)
+        results = self.roads.results(self.roads.everything())
+        return Sight(self.inputs, results, sure=self.roads.ids(self.roads.certain()))
+
+    def expression(
+        self, text: str, place: str, sight: Sight, wants: set[str], *, asks_status: bool = False
+    ) -> Expression | None:
+        """A whole expression, whose fields are then promised."""
+        found = self.expressions.expression(
+            text, place, sight, wants=wants, asks_status=asks_status
+        )
+        if found is not None:
+            self.promises.read(found)
+        return found
+
+    def value(self, value: object, place: str, sight: Sight) -> Value | None:
+        """A value with expressions, whose fields are then promised; None for none."""
+        found = None if value is None else self.expressions.value(value, place, sight)
+        if found is not None:
+            self.promises.read(found)
+        return found
+
+    def is_soft(self, step: Step) -> bool:
+        """Whether the run goes on when it fails."""
+        stated = step.written.continue_on_error
+        return self.template.defaults.continue_on_error if stated is None else stated
+
+    def place_contracts(self, steps: Sequence[Step]) -> None:
+        """Put the checks of every handoff contract where they are due."""
+        contracts = self.template.handoff_contracts
+        pairs = pairs_of(steps, contracts, self.faults)
+        if self.roads is None:
+            return
+        crossings = Crossings(
+            self.roads,
+            pairs=pairs,
+            inputs=self.inputs,
+            promises=self.promises,
+            faults=self.faults,
+        )
+        for name, contract in contracts.items():
+            crossings.place(name, contract)
+
+    def _looked_up(self, steps: Sequence[Step]) -> list[Works]:
+        found = {step.at: self.lookup.works(step) for step in steps}
+        return [found[step.at] for step in self.order]
+
+    def _declared_or_needed(self) -> Mapping[str, JsonSchema]:
+        """What the template declares, else the required parameters of the first milestone."""
+        if self.template.input is not None:
+            return self.template.input
+        if not self.order:
+            return {}
+        first = min(range(len(self.order)), key=lambda at: self.order[at].at)
+        signature, stated = self.works[first].signature, self.order[first].written.with_
+        if signature is None:
+            return {}
+        return {
+            name: shape.schema
+            for name, shape in signature.parameters.items()
+            if shape.required and name not in stated
+        }
+
+    def _roads(self) -> Roads | None:
+        if self.graph is None:
+            return None
+        return Roads(self.graph, self.works, soft=[self.is_soft(step) for step in self.order])
