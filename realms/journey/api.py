@@ -127,6 +127,57 @@ class MilestoneRecord(BaseModel):
     supplied_by: str = Field(default="", description="Who supplied the result, if no call gave it.")
     output: Any = Field(default=None, description="An object; of a `for_each` a list of them.")
     error: Failure | None = None
+    generation: int = Field(default=1, description="How often it was begun anew, this one counted.")
+    iteration: int = Field(default=0, description="Iterations of its loop that have ended.")
+    items: int | None = Field(default=None, description="How many items its `for_each` has.")
+    items_done: int = 0
+    items_failed: int = 0
+    child: str = Field(default="", description="The run of the journey that it waits for.")
+    undone: bool = Field(default=False, description="What it did was undone since.")
+
+
+class Question(BaseModel):
+    """What a run asks people, and how far the answers have come."""
+
+    model_config = ConfigDict(frozen=True)
+
+    wait_id: str = Field(description="Names this one wait: an answer says which it is for.")
+    run_id: str
+    alias: str = ""
+    template: str
+    milestone_id: str
+    form: dict[str, Any] = Field(description="JSON Schema of the answer.")
+    role: str = Field(default="", description="Who is asked; everyone when empty.")
+    quorum: int = 1
+    answered_by: tuple[str, ...] = ()
+    asked_at: datetime
+    due: datetime | None = None
+    escalate_to: str = ""
+    escalated: bool = False
+    push_back_to: str = Field(default="", description="Where the run goes when it is pushed back.")
+    refused: tuple[FieldError, ...] = Field(
+        default=(), description="What was wrong with the last answer, if it did not fit."
+    )
+
+
+class Warned(BaseModel):
+    """A milestone that failed in a run that went on all the same."""
+
+    model_config = ConfigDict(frozen=True)
+
+    milestone_id: str
+    error: Failure
+
+
+class Settlement(BaseModel):
+    """Who took a failed run from the dead letters, and why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    by: str
+    at: datetime
+    note: str = ""
+    settled_by: str = Field(default="", description="The run that did the work in its place.")
 
 
 class RunSummary(BaseModel):
@@ -151,13 +202,31 @@ class JourneyRun(RunSummary):
     trace_id: str = ""
     principal: str = ""
     input: dict[str, Any] = Field(default_factory=dict)
-    milestones: tuple[MilestoneRecord, ...] = ()
+    milestones: tuple[MilestoneRecord, ...] = Field(
+        default=(),
+        description="In the template's order; items of a `for_each` that are open or have failed, "
+        "and what could not be undone, come last.",
+    )
     error: Failure | None = None
+    output: Any = Field(default=None, description="What the template's `output` gives.")
+    warnings: tuple[Warned, ...] = Field(
+        default=(), description="What failed and was let pass by `continue_on_error`."
+    )
+    questions: tuple[Question, ...] = Field(default=(), description="What it asks at the moment.")
+    left_undone: tuple[str, ...] = Field(
+        default=(), description="Milestones that were to be undone and could not be."
+    )
+    settlement: Settlement | None = None
+    deadline: datetime | None = Field(default=None, description="When it is cut.")
+    forked_from: str = ""
+    parent: str = Field(default="", description="The run that began it.")
 
     @property
     def settled(self) -> bool:
-        """Whether it has ended, or waits for something that no timer brings."""
-        return self.status.ended or (self.status is RunStatus.WAITING and self.wake_at is None)
+        """Whether it has ended, is paused, or waits for something that no timer brings."""
+        if self.status in {RunStatus.WAITING, RunStatus.PAUSED}:
+            return self.wake_at is None and self.reason is not Reason.JOURNEY
+        return self.status.ended
 
 
 class RunPage(BaseModel):

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from realms.journey.api import RunStatus
+from realms.journey.api import Reason, RunStatus
 from realms.journey.engine.journal import RunRow
 from realms.journey.engine.plan import Plan
-from realms.journey.engine.state import RunState
+from realms.journey.engine.state import RunState, Stage
 from utilities.context import UserContext
 
 
@@ -48,13 +48,17 @@ class Hand:
 
 def settled(run: RunState) -> bool:
     """Whether it has ended, or waits for something that no timer brings."""
-    if run.ended is not None:
+    if run.ended is not None or run.paused or run.held:
         return True
-    return run.held or (not run.performing and run.wake_at is None)
+    if run.performing or run.stage is Stage.QUEUED:
+        return False
+    waits = [node.reason for node in run.active.values() if node.status is RunStatus.WAITING]
+    return bool(waits) and _FOR_OTHERS.issuperset(waits)
+
+
+_FOR_OTHERS = frozenset({Reason.PERSON, Reason.SIGNAL, Reason.AMBIGUOUS})
 
 
 def user_of(run: RunState) -> UserContext:
     start = run.start
     return UserContext(tenant=start.tenant, principal=start.principal, roles=start.roles)
-
-

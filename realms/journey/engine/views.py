@@ -1,15 +1,31 @@
 """Runs as others see them, from facts, row and plan."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from itertools import islice
 from typing import Any
 
-from realms.journey.api import Failure, JourneyRun, MilestoneRecord, Reason, RunSummary
+from realms.journey.api import (
+    Failure,
+    JourneyRun,
+    MilestoneRecord,
+    Question,
+    Reason,
+    RunStatus,
+    RunSummary,
+    Settlement,
+    Warned,
+)
 from realms.journey.engine.facts import Fact
-from realms.journey.engine.journal import RunRow
 from realms.journey.engine.hands import settled
+from realms.journey.engine.journal import RunRow
 from realms.journey.engine.plan import Call, Node, Plan
+from realms.journey.engine.questions import OpenQuestion, open_questions
 from realms.journey.engine.state import NodeState, RunState
 from utilities.errors import ErrorKind
+
+MOST_ITEMS = 100
+"""So many items of a run, and undoings, are shown one by one."""
 
 _UNREADABLE = Failure(
     kind=ErrorKind.INTERNAL,
@@ -18,6 +34,7 @@ _UNREADABLE = Failure(
     detail="what it had reached is kept as it is, and nothing more is done with it",
     hint="restore the data folder from a backup, or start the run anew",
 )
+_TIMED = frozenset({Reason.RETRY, Reason.TIMER, Reason.RATE_LIMIT})
 
 
 def summary(row: RunRow) -> RunSummary:
@@ -27,17 +44,44 @@ def summary(row: RunRow) -> RunSummary:
 
 def full(row: RunRow, run: RunState, plan: Plan | None) -> JourneyRun:
     """Everything about a run; milestones in the plan's order, or as far as the facts go."""
-    nodes: Mapping[str, Node | None] = dict(plan.nodes) if plan else dict.fromkeys(run.nodes)
+    start = run.start
     return JourneyRun(
-        **_row_fields(row),
-        trace_id=run.start.trace_id,
-        principal=run.start.principal,
-        input=dict(run.start.values),
-        milestones=tuple(
-            _milestone(path, node, run.nodes.get(path) or NodeState(path, path))
-            for path, node in nodes.items()
-        ),
+        **{**_row_fields(row), "wake_at": _wakes(run)},
+        trace_id=start.trace_id,
+        principal=start.principal,
+        input=dict(start.values),
+        milestones=tuple(_milestones(run, plan)),
         error=run.error,
+        output=run.output,
+        warnings=tuple(_warnings(run, plan)) if plan else (),
+        questions=tuple(question(run, q) for q in open_questions(plan, run)) if plan else (),
+        left_undone=tuple(run.left_undone),
+        settlement=_settlement(run),
+        deadline=run.deadline,
+        forked_from=start.forked_from,
+        parent=start.parent,
+    )
+
+
+def question(run: RunState, asked: OpenQuestion) -> Question:
+    """What a run asks."""
+    ask, state = asked.ask, asked.state
+    return Question(
+        wait_id=asked.wait_id,
+        run_id=run.run_id,
+        alias=run.start.alias,
+        template=run.start.template,
+        milestone_id=asked.path,
+        form=dict(ask.form),
+        role=ask.role,
+        quorum=ask.quorum,
+        answered_by=tuple(answer.principal for answer in state.answers),
+        asked_at=state.began_at or run.start.at,
+        due=state.wake_at,
+        escalate_to=ask.escalate_to,
+        escalated=state.escalated,
+        push_back_to=ask.push_back_to,
+        refused=state.refused,
     )
 
 
@@ -71,16 +115,39 @@ def _row_fields(row: RunRow) -> dict[str, Any]:
         "reason": row.reason,
         "created_at": row.created_at,
         "updated_at": row.updated_at,
-        "wake_at": row.wake_at if row.reason is Reason.RETRY else None,
+        "wake_at": row.wake_at if row.reason in _TIMED else None,
     }
 
 
-def _milestone(path: str, node: Node | None, state: NodeState) -> MilestoneRecord:
+def _wakes(run: RunState) -> datetime | None:
+    """When a timer moves the run: not when it would be cut, or a question be too late."""
+    if run.ended is not None or run.paused:
+        return None
+    times = [n.wake_at for n in run.active.values() if n.wake_at and n.reason in _TIMED]
+    return min(times, default=run.queued_until if run.status is RunStatus.QUEUED else None)
+
+
+def _milestones(run: RunState, plan: Plan | None) -> Iterator[MilestoneRecord]:
+    known: Mapping[str, Node] = plan.nodes if plan else {}
+    gone = [s.path for s in run.nodes.values() if s.path == s.node and s.path not in known]
+    for path in (*known, *gone):
+        state = run.nodes.get(path) or NodeState(path, path, run.generation(path))
+        yield _milestone(known.get(path), state)
+    apart = (s for s in run.nodes.values() if s.path != s.node and s.status in _APART)
+    for state in islice(apart, MOST_ITEMS):
+        yield _milestone(known.get(state.node), state)
+
+
+_APART = frozenset({RunStatus.WAITING, RunStatus.FAILED})
+
+
+def _milestone(node: Node | None, state: NodeState) -> MilestoneRecord:
+    work = None if node is None else node.compensate if state.undoes else node.work
     return MilestoneRecord(
-        milestone_id=path,
+        milestone_id=state.path,
         phase=node.phase if node else "",
-        service=node.work.service if node and isinstance(node.work, Call) else "",
-        api=node.work.api if node and isinstance(node.work, Call) else "",
+        service=work.service if isinstance(work, Call) else "",
+        api=work.api if isinstance(work, Call) else "",
         status=state.status,
         reason=state.reason,
         attempts=state.attempts,
@@ -92,4 +159,25 @@ def _milestone(path: str, node: Node | None, state: NodeState) -> MilestoneRecor
         supplied_by=state.supplied_by,
         output=state.output,
         error=state.error,
+        generation=state.generation,
+        iteration=state.iteration,
+        items=state.items if state.items >= 0 else None,
+        items_done=state.done,
+        items_failed=state.given_up,
+        child=state.child,
+        undone=state.undone,
     )
+
+
+def _warnings(run: RunState, plan: Plan) -> Iterator[Warned]:
+    for path, node in plan.nodes.items():
+        state = run.nodes.get(path) if node.continue_on_error else None
+        if state is not None and state.status is RunStatus.FAILED and state.error is not None:
+            yield Warned(milestone_id=path, error=state.error)
+
+
+def _settlement(run: RunState) -> Settlement | None:
+    done = run.settled
+    if done is None:
+        return None
+    return Settlement(by=done.principal, at=done.at, note=done.note, settled_by=done.settled_by)
