@@ -242,9 +242,31 @@ class Driver:
         """Take up facts, decide what follows, make all of it durable, and act on it."""
         await self._go(hand, core.step(hand.plan, hand.run, self._clock.now(), first=facts))
 
-    async def record_step(
-        self, hand: Hand, path: str, index: int, *, name: str, data: Any
-    ) -> None:
+    async def take_unfit(
+        self, run_id: str, verb: Callable[[RunState], Sequence[Fact]]
+    ) -> RunState:
+        """Change a run whose text does not fit the city, by facts that no plan is needed for.
+
+        Raises:
+            UnknownRun, Unreadable: there is none, or its journal cannot be read.
+            StaleWriter: somebody else drives it.
+        """
+        stored = (await self._journal.load([run_id])).get(run_id)
+        if stored is None:
+            raise UnknownRun(f'no run is called "{run_id}"', hint="see the list of runs")
+        try:
+            run = folded(stored)
+        except (CorruptFact, CorruptJournal) as error:
+            raise Unreadable(f"the journal of {run_id} cannot be read") from error
+        hand = Hand(_NO_PLAN, run, stored.row, user_of(run), durable=run.entries)
+        facts = tuple(verb(run))
+        for fact in facts:
+            apply(run, fact)
+        if facts:
+            await self._durable(hand, core.Step(facts, ()))
+        return run
+
+    async def record_step(self, hand: Hand, path: str, index: int, *, name: str, data: Any) -> None:
         """Make a step inside an attempt durable."""
         at = self._clock.now()
         await self.take(hand, [StepRecorded(at=at, path=path, index=index, name=name, data=data)])
