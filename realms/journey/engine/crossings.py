@@ -144,7 +144,7 @@ class Crossings:
             from_ = [n for n in needs if self._phases[n] and self._phases[n] != self._phases[last]]
             to, bound = f"to {self._id(entered)}", from_[0]
         step, work = self._roads.graph.order[bound], self._roads.works[bound]
-        returns = ", ".join(work.feeds) or "nothing"
+        returns = ", ".join(work.feeds) or ("a list" if step.written.for_each else "nothing")
         problem = (
             f'"{wanted}" is promised {to}, but {step.written.api or step.id} returns {returns}'
         )

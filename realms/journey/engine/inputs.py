@@ -5,7 +5,7 @@ from typing import Any
 
 from realms.journey.engine.contracts import Fits
 from realms.journey.engine.core import broken
-from realms.journey.engine.plan import Node, Plan
+from realms.journey.engine.plan import Node, Plan, Signature
 from utilities.errors import ErrorKind, FieldError, PlatformError
 from utilities.suggest import did_you_mean
 
@@ -61,6 +61,21 @@ def checked_result(node: Node, result: Mapping[str, Any]) -> dict[str, Any]:
         detail = f"{node.path} gives {', '.join(node.output)}"
         raise InvalidResult(detail, errors=faults)
     return dict(result)
+
+
+def check_arguments(signature: Signature, arguments: Mapping[str, Any]) -> None:
+    """Refuse arguments that an API does not take.
+
+    Raises:
+        InvalidInput: some are unknown or of the wrong shape; all of them at once.
+    """
+    takes = signature.parameters
+    faults = _unknown(arguments, takes)
+    for name, value in arguments.items():
+        if name in takes and (problem := Fits(takes[name].schema).problem(value)):
+            faults.append(FieldError(f"/{name}", problem))
+    if faults:
+        raise InvalidInput(f"{signature.api} takes {', '.join(takes)}", errors=faults)
 
 
 def _unknown(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[FieldError]:

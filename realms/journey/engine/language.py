@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field, WithJsonSchema
 from realms.journey.engine.milestone_language import Milestone, Part, Retry, RetryOrName, required
 from realms.journey.engine.plan import OnFailure, Overlap, WhenFull
 from realms.journey.engine.words import (
+    FIELDS_SCHEMA,
     Duration,
     FieldName,
     Json,
@@ -122,19 +123,9 @@ class ContractField(Part):
     value_schema: JsonSchema | None = None
 
 
-_FIELDS = WithJsonSchema(
-    {
-        "anyOf": [
-            {
-                "type": "string",
-                "description": "Names with commas between.",
-                "examples": ["file_id, storage_location"],
-            },
-            {"type": "object", "additionalProperties": {"$ref": "#/$defs/Type"}},
-        ]
-    }
-)
-ContractFields = Annotated[tuple[ContractField, ...], Spelling.CONTRACT_FIELDS, _FIELDS]
+ContractFields = Annotated[
+    tuple[ContractField, ...], Spelling.CONTRACT_FIELDS, WithJsonSchema(FIELDS_SCHEMA)
+]
 
 
 class HandoffContract(Part):
@@ -204,9 +195,29 @@ class Template(Part):
 
 def language_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of the language, for editors."""
-    schema = Template.model_json_schema(by_alias=True)
+    schema = _tidied(Template.model_json_schema(by_alias=True))
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": "https://civitas.invalid/schemas/journey.json",
         **schema,
+        "title": "Journey template",
     }
+
+
+def _tidied(schema: Any) -> Any:
+    """Without what the models need and no one may write: empty defaults, and null."""
+    if isinstance(schema, list):
+        return [_tidied(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {
+        word: _tidied(part)
+        for word, part in schema.items()
+        if not (word == "default" and part in (None, "", [], {}))
+        and not (word == "title" and "description" in schema and isinstance(part, str))
+    }
+    if "anyOf" in kept:
+        stated = [part for part in kept["anyOf"] if part != {"type": "null"}]
+        kept["anyOf"] = stated
+        if len(stated) == 1:
+            kept = {**stated[0], **{word: part for word, part in kept.items() if word != "anyOf"}}
+    return kept

@@ -88,6 +88,8 @@ def _does(work: Work) -> str:
 
 
 def _marks(node: Node) -> Iterator[str]:
+    if node.condition is not None and not node.needs:
+        yield f"if {node.condition.text}"
     if node.each is not None:
         yield f"for each {node.each.name} of {node.each.items.text}"
     if node.loop is not None:

@@ -39,7 +39,8 @@ class MilestoneCompiler:
         result = self._survey.works[at].result
         item: dict[str, JsonSchema | None] = {}
         if milestone.for_each is not None:
-            item = {milestone.for_each.as_: _item_of(each.items) if each else None}
+            found = _item_of(each.items) if each else None
+            item = {"item": found, milestone.for_each.as_: found}
             result = result["items"] if result is not None else None
         inner = self._survey.sight(at, item) if item else sight
         with_own = self._survey.sight(at, {**item, step.id: result})

@@ -27,6 +27,10 @@ _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MOST_EXPLAINED = 200
 
 
+def _not_yet(name: str) -> tuple[str, str]:
+    return f'"{name}" has not begun when this is worked out', ""
+
+
 @dataclass(frozen=True, slots=True)
 class Sight:
     """The names that expressions at one place may use.
@@ -39,6 +43,8 @@ class Sight:
     sure: Collection[str] = ()
     own: Mapping[str, JsonSchema | None] = field(default_factory=dict)
     """Further names, which are always there: `item`, the milestone's own result."""
+    absent: Callable[[str], tuple[str, str]] = _not_yet
+    """Why a milestone is not to be seen from here, and what to do about it."""
 
     def scope(self, text: str | None = None) -> dict[str, JsonSchema | None]:
         """The schema of every name; with `text`, of those that stand in it."""
@@ -118,7 +124,9 @@ class ExpressionCompiler:
         """Every text of a faulty value apart, so that none hides another."""
         for where, text in texts:
             own = wants if where == place else None
-            self._compiled(text, where, sight, partial(_value_of, text, own))
+            found = self._compiled(text, where, sight, partial(_value_of, text, own))
+            if found is not None:
+                self._may_be(found, found.expressions, where, sight, asks=False)
         if not self._faults.at(place):
             try:
                 compile_value(value, sight.scope(), wants=wants)
@@ -147,8 +155,8 @@ class ExpressionCompiler:
             self._note(fault, place, at)
             return None
         for name in sorted(found.names - sight.scope().keys()):
-            problem = f'"{name}" does not come before this on every way here'
-            self._faults.add(place, problem, suggestion=f'Let it need "{name}"')
+            problem, remedy = sight.absent(name)
+            self._faults.add(place, problem, suggestion=remedy)
         return None
 
     def _note(self, fault: FaultyExpression, place: str, at: int) -> None:

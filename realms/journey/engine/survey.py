@@ -1,6 +1,7 @@
 """What is known of a template before its milestones are compiled: graph, works, sights."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from realms.journey.engine.crossings import Crossings, pairs_of
 from realms.journey.engine.expressions import Expression
@@ -44,7 +45,13 @@ class Survey:
             others = {s.id: None for s in self.order if s is not self.order[at]}
             return Sight(self.inputs, others, sure=others, own=own)
         before, sure = self.graph.before[at], self.roads.sure(at)
-        return Sight(self.inputs, self.roads.results(before), sure=self.roads.ids(sure), own=own)
+        return Sight(
+            self.inputs,
+            self.roads.results(before),
+            sure=self.roads.ids(sure),
+            own=own,
+            absent=partial(self._absent, at),
+        )
 
     def sight_of_the_end(self) -> Sight:
         """What an expression sees when the run has succeeded."""
@@ -52,7 +59,8 @@ class Survey:
             others = {step.id: None for step in self.order}
             return Sight(self.inputs, others, sure=others)
         results = self.roads.results(self.roads.everything())
-        return Sight(self.inputs, results, sure=self.roads.ids(self.roads.certain()))
+        sure = self.roads.ids(self.roads.certain())
+        return Sight(self.inputs, results, sure=sure, absent=partial(self._absent, -1))
 
     def expression(
         self, text: str, place: str, sight: Sight, wants: set[str], *, asks_status: bool = False
@@ -92,6 +100,21 @@ class Survey:
         )
         for name, contract in contracts.items():
             crossings.place(name, contract)
+
+    def _absent(self, at: int, name: str) -> tuple[str, str]:
+        """Why expressions of a milestone (-1: of the end) cannot see another's result."""
+        assert self.graph is not None
+        other = self.graph.position[name]
+        race = self.order[other].race
+        if race >= 0:
+            of = next(step.id for step in self.order if step.at == race)
+            return f'"{name}" is a branch of the race "{of}"', f"Read {of}.result"
+        if other == at:
+            problem = f'"{name}" has no result of its own yet'
+            return problem, 'It has one in "loop" and "compensate"'
+        if self.graph.before[other] >> at & 1:
+            return f'"{name}" comes only after this', ""
+        return f'"{name}" does not come before this on every way here', f'Let it need "{name}"'
 
     def _looked_up(self, steps: Sequence[Step]) -> list[Works]:
         found = {step.at: self.lookup.works(step) for step in steps}

@@ -30,6 +30,10 @@ class TemplateFault:
         return f"{file}:{self.mark}  {self}"
 
 
+_MOST_SHOWN = 500
+"""So many faults are told at once; a template that has more is hardly one."""
+
+
 class FaultyTemplate(PlatformError):
     """A journey template has faults."""
 
@@ -37,10 +41,14 @@ class FaultyTemplate(PlatformError):
 
     def __init__(self, faults: Iterable[TemplateFault], *, file: str) -> None:
         self.file = file
-        self.faults = tuple(sorted(set(faults)))
+        found = sorted(set(faults))
+        self.faults = tuple(found[:_MOST_SHOWN])
+        lines = [fault.line(file) for fault in self.faults]
+        if len(found) > _MOST_SHOWN:
+            lines.append(f"{file}  and {len(found) - _MOST_SHOWN:,} more")
         super().__init__(
-            "\n".join(fault.line(file) for fault in self.faults),
-            hint=f"mend the {len(self.faults)} fault(s); `civitas journey lint` checks again",
+            "\n".join(lines),
+            hint=f"mend the {len(found):,} fault(s); `civitas journey lint` checks again",
             errors=[FieldError(_pointer(f), f"{f.mark}  {f.sentence}") for f in self.faults],
         )
 

@@ -248,7 +248,8 @@ class TemplateReader:
         try:
             return parse_duration(text)
         except BadDuration as error:
-            self._faults.add(path, error.detail, suggestion=_sentence(error.hint))
+            problem = error.detail if "'" in error.detail else f"is {error.detail}"
+            self._faults.add(path, problem, suggestion=_sentence(error.hint))
             return _UNREAD
 
     def _expression(self, node: Node, path: str) -> Any:

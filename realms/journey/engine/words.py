@@ -67,16 +67,22 @@ _SECRET = {
     "required": ["secret"],
     "additionalProperties": False,
 }
-_FIELD_NAMES = {
-    "type": "string",
-    "description": "Names with commas between.",
-    "examples": ["file_id, storage_location"],
+FIELDS_SCHEMA: JsonSchema = {
+    "anyOf": [
+        {
+            "type": "string",
+            "description": "Names with commas between.",
+            "examples": ["file_id, storage_location"],
+        },
+        {
+            "type": "object",
+            "description": "Names with their types.",
+            "propertyNames": {"pattern": f"^{FIELD.pattern}$"},
+            "additionalProperties": _SCHEMA,
+        },
+    ]
 }
-_FIELD_TYPES = {
-    "type": "object",
-    "propertyNames": {"pattern": f"^{FIELD.pattern}$"},
-    "additionalProperties": _SCHEMA,
-}
+"""The fields that a contract names."""
 
 Name = Annotated[str, Spelling.NAME, _text(NAME.pattern, "file_parsed")]
 Known = Annotated[
@@ -90,7 +96,7 @@ Reference = Annotated[str, Spelling.REFERENCE, _text(REFERENCE.pattern, "send_no
 Words = Annotated[str, Spelling.TEXT, Field(max_length=MAX_TEXT)]
 Version = Annotated[str, Spelling.TEXT, Field(max_length=64)]
 Duration = Annotated[timedelta, Spelling.DURATION, _text(_DURATION, "30s")]
-Condition = Annotated[str, Spelling.EXPRESSION, _text(r"\$\{[^$]*\}", "${input.size > 0}")]
+Condition = Annotated[str, Spelling.EXPRESSION, _text(r"\$\{[\s\S]+\}", "${input.size > 0}")]
 Value = Annotated[Any, Spelling.VALUE, WithJsonSchema(_ANY_VALUE)]
 Argument = Annotated[
     Any, Spelling.VALUE, WithJsonSchema({"anyOf": [_SECRET, _ANY_VALUE]}, mode="validation")
