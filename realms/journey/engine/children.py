@@ -75,7 +75,7 @@ class SubJourneys(Children, Beginner):
         now = self._clock.now()
         if child.ended is RunStatus.SUCCEEDED:
             output = _output(child)
-            return list(core.completed(hand.plan, hand.run, node, move.path, output, now))
+            return [core.completed(hand.plan, hand.run, node, move.path, output, now)]
         error = child.error or _not_done(child)
         return [MilestoneFailed(at=now, path=move.path, reason=Reason.JOURNEY, error=error)]
 

@@ -5,7 +5,7 @@ the same, on every machine. `apply` (state.py) folds facts, `decide` says what f
 `step` goes on until something must be done outside. Promises 2, 5 and 8 of durability.md live here.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,6 @@ from realms.journey.engine.expressions import ExpressionFailed
 from realms.journey.engine.facts import (
     AttemptFailed,
     AttemptLost,
-    AttemptReleased,
     Escalated,
     Fact,
     FannedOut,
@@ -112,35 +111,43 @@ class Step:
     moves: tuple[Move, ...]
 
 
+class Turn:
+    """One step in the making: what is recorded counts at once for what is decided after it."""
+
+    __slots__ = ("facts", "moves", "now", "plan", "run")
+
+    def __init__(self, plan: Plan, run: RunState, now: datetime) -> None:
+        self.plan = plan
+        self.run = run
+        self.now = now
+        self.facts: list[Fact] = []
+        self.moves: list[Move] = []
+
+    def record(self, fact: Fact) -> None:
+        apply(self.run, fact)
+        self.facts.append(fact)
+
+    def act(self, move: Move) -> None:
+        self.moves.append(move)
+
+
 def step(plan: Plan, run: RunState, now: datetime, *, first: Iterable[Fact] = ()) -> Step:
     """Take up the facts that just came (`first`), then decide until all that is left is to act."""
-    facts: list[Fact] = []
-    moves: list[Move] = []
+    turn = Turn(plan, run, now)
     for fact in first:
-        apply(run, fact)
-        facts.append(fact)
+        turn.record(fact)
     while True:
+        if run.paused or run.ended is not None or run.stage is Stage.QUEUED:
+            break
         if not run.fresh:
             if run.active or (last := when_quiet(plan, run, now)) is None:
-                return Step(tuple(facts), tuple(moves))
-            apply(run, last)
-            facts.append(last)
+                break
+            turn.record(last)
             continue
-        if run.paused or run.ended is not None or run.stage is Stage.QUEUED:
-            return Step(tuple(facts), tuple(moves))
         fresh, run.fresh = run.fresh, []
         for path in fresh:
-            for act in decide(plan, run, path, now):
-                if isinstance(act, _MOVES):
-                    moves.append(act)
-                    if isinstance(act, Perform):
-                        run.nodes[act.path].handed = act.attempt
-                else:
-                    apply(run, act)
-                    facts.append(act)
-
-
-_MOVES = (Perform, Cut, SeeToChild, StopChild)
+            decide(turn, path)
+    return Step(tuple(turn.facts), tuple(turn.moves))
 
 
 def woken(plan: Plan, run: RunState, now: datetime) -> Step:
@@ -154,58 +161,62 @@ def woken(plan: Plan, run: RunState, now: datetime) -> Step:
     return step(plan, run, now)
 
 
-def decide(plan: Plan, run: RunState, path: str, now: datetime) -> Iterable[Fact | Move]:  # noqa: PLR0911 - a list of cases
-    """What follows of a change at `path`: facts that are to be recorded, and moves to be made."""
-    match path:
-        case "" | "*" | "!" | "~":
-            return list(_WHOLE[path](plan, run, now))
+def decide(turn: Turn, path: str) -> None:
+    """What follows of a change at `path`: facts that are recorded, and moves to be made."""
+    run = turn.run
     state = run.nodes.get(path)
     if state is None:
-        return ()
-    if not state.status.ended:
-        stops = run.stopping is not None and run.stage is Stage.WORKING
-        return () if stops else list(_going_on(plan, run, state, now))
-    if state.undoes:
-        return list(_undoing(plan, run, now))
-    return list(_after(plan, run, state, now))
+        if (whole := _WHOLE.get(path)) is not None:
+            whole(turn)
+    elif not state.status.ended:
+        if run.stopping is None or run.stage is not Stage.WORKING:
+            _going_on(turn, state)
+    elif state.undoes:
+        _undoing(turn)
+    elif path == state.node:
+        _followed(turn, state)
 
 
 # the run as a whole
 
 
-def _start(plan: Plan, run: RunState, now: datetime) -> Iterator[Fact | Move]:
-    for path in plan.roots:
-        if path not in run.nodes:
-            yield from enter(plan, run, plan.nodes[path], now)
+def _start(turn: Turn) -> None:
+    for path in turn.plan.roots:
+        if path not in turn.run.nodes:
+            enter(turn, turn.plan.nodes[path])
 
 
-def _everything(plan: Plan, run: RunState, now: datetime) -> Iterator[Fact | Move]:
+def _everything(turn: Turn) -> None:
     """After a recovery, a resumption or a change by hand: look at all there is."""
+    plan, run = turn.plan, turn.run
     if run.stage is Stage.COMPENSATING:
         run.fresh.append(UNDOING)
         run.fresh += list(run.active)
         return
-    run.fresh += [path for path, s in run.active.items() if not s.performing]
+    run.fresh += [path for path, state in run.active.items() if not state.performing]
     run.fresh += [path for path, s in run.nodes.items() if s.status is RunStatus.PENDING]
     for node in plan.nodes.values():
-        if node.path not in run.nodes and ready(plan, run, node):
-            yield from enter(plan, run, node, now)
-        if node.branch_of and node.path not in run.nodes and node.branch_of in run.active:
-            yield from begin(plan, run, node, node.path, now)
+        if node.path in run.nodes:
+            continue
+        if ready(plan, run, node):
+            enter(turn, node)
+        elif node.branch_of and node.branch_of in run.active:
+            begin(turn, node, node.path)
 
 
-def _stop(plan: Plan, run: RunState, now: datetime) -> Iterator[Fact | Move]:
-    assert run.stopping is not None
-    for state in list(run.active.values()):
-        yield from _cancel(state, run.stopping.reason, now)
+def _stop(turn: Turn) -> None:
+    stopping = turn.run.stopping
+    assert stopping is not None
+    for state in list(turn.run.active.values()):
+        _cancel(turn, state, stopping.reason)
 
 
-def _undoing(plan: Plan, run: RunState, now: datetime) -> Iterator[Fact | Move]:
+def _undoing(turn: Turn) -> None:
     """One after the other: the next that is to be undone."""
-    for path in run.undo:
-        state = run.nodes.get(path + UNDO)
+    for path in turn.run.undo:
+        state = turn.run.nodes.get(path + UNDO)
         if state is None:
-            yield MilestoneBegan(at=now, path=path + UNDO, attempt=1)
+            turn.record(MilestoneBegan(at=turn.now, path=path + UNDO, attempt=1))
             return
         if not state.status.ended:
             return
@@ -219,119 +230,128 @@ _WHOLE = {START: _start, EVERYTHING: _everything, STOP: _stop, UNDOING: _undoing
 
 def ready(plan: Plan, run: RunState, node: Node) -> bool:
     """Whether everything the milestone needs has come to its end."""
-    if node.branch_of or (node.path in plan.closing) is not (run.stage is Stage.CLOSING):
+    closing = run.stage is Stage.CLOSING
+    if node.branch_of or (node.path in plan.closing) is not closing:
         return False
     for need in node.needs:
         state = run.nodes.get(need)
         if state is not None and state.status.ended:
             continue
-        if run.stage is not Stage.CLOSING or need in plan.closing:
+        if not closing or need in plan.closing:
             return False
     return True
 
 
-def enter(plan: Plan, run: RunState, node: Node, now: datetime) -> Iterator[Fact]:
+def enter(turn: Turn, node: Node) -> None:
     """Begin a milestone, or skip it, once what it needs has ended."""
+    plan, run, now = turn.plan, turn.run, turn.now
     succeeded, failed = scope.standing(plan, run, node)
     condition = node.condition
-    if condition is None or not condition.asks_status:
-        if not succeeded and node.path not in plan.closing:
-            reason = Reason.UPSTREAM if failed else Reason.CONDITION
-            yield MilestoneSkipped(at=now, path=node.path, reason=reason)
-            return
+    asks = condition is not None and condition.asks_status
+    if not (succeeded or asks or node.path in plan.closing):
+        reason = Reason.UPSTREAM if failed else Reason.CONDITION
+        turn.record(MilestoneSkipped(at=now, path=node.path, reason=reason))
+        return
     try:
         if condition is not None:
             data = scope.data(plan, run, condition.names)
             outcomes = scope.outcomes(run, condition.guards, succeeded=succeeded, failed=failed)
             if not condition.value(data, outcomes):
-                yield MilestoneSkipped(at=now, path=node.path, reason=Reason.CONDITION)
+                turn.record(MilestoneSkipped(at=now, path=node.path, reason=Reason.CONDITION))
                 return
         if problems := _broken_at_the_door(node, run):
             error = failure_of(ContractBroken("; ".join(problems)))
-            yield MilestoneFailed(at=now, path=node.path, reason=Reason.CONTRACT, error=error)
+            turn.record(
+                MilestoneFailed(at=now, path=node.path, reason=Reason.CONTRACT, error=error)
+            )
             return
         if node.each is not None:
             items = scope.items(plan, run, node)
-            yield FannedOut(at=now, path=node.path, items=len(items))
+            turn.record(FannedOut(at=now, path=node.path, items=len(items)))
             return
     except ExpressionFailed as error:
-        yield _faulty(node.path, error, now)
+        turn.record(_faulty(node.path, error, now))
         return
-    yield from begin(plan, run, node, node.path, now)
+    begin(turn, node, node.path)
 
 
-def begin(plan: Plan, run: RunState, node: Node, path: str, now: datetime) -> Iterator[Fact]:  # noqa: PLR0912 - a list of cases
+def begin(turn: Turn, node: Node, path: str) -> None:
     """Begin one path of a milestone: the whole, one of its items, or its next iteration."""
-    state = run.nodes.get(path)
-    match node.work:
-        case Call() | Emit() | AgentWork() | SubJourney():
-            yield MilestoneBegan(at=now, path=path, attempt=state.attempts + 1 if state else 1)
+    run, now, work = turn.run, turn.now, node.work
+    if isinstance(work, _ATTEMPTED):
+        state = run.nodes.get(path)
+        turn.record(
+            MilestoneBegan(at=now, path=path, attempt=1 if state is None else state.attempts + 1)
+        )
+        return
+    match work:
         case Timer(duration):
-            yield MilestoneWaiting(at=now, path=path, reason=Reason.TIMER, wake_at=now + duration)
+            reason, wake = Reason.TIMER, now + duration
         case WaitFor(signal, timeout):
             if waiting := run.signals.get(signal):
-                yield from completed(plan, run, node, path, waiting[0].data, now, signal=signal)
+                _complete(turn, node, path, waiting[0].data, signal=signal)
                 return
-            wake = None if timeout is None else now + timeout
-            yield MilestoneWaiting(at=now, path=path, reason=Reason.SIGNAL, wake_at=wake)
+            reason, wake = Reason.SIGNAL, None if timeout is None else now + timeout
         case Ask(due=due):
-            wake = None if due is None else now + due
-            yield MilestoneWaiting(at=now, path=path, reason=Reason.PERSON, wake_at=wake)
+            reason, wake = Reason.PERSON, None if due is None else now + due
         case Race(branches):
-            yield FannedOut(at=now, path=path, items=len(branches))
+            turn.record(FannedOut(at=now, path=path, items=len(branches)))
+            return
+    turn.record(MilestoneWaiting(at=now, path=path, reason=reason, wake_at=wake))
+
+
+_ATTEMPTED = (Call, Emit, AgentWork, SubJourney)
 
 
 # what goes on
 
 
-def _going_on(plan: Plan, run: RunState, state: NodeState, now: datetime) -> Iterator[Fact | Move]:
-    node = plan.nodes[state.node]
+def _going_on(turn: Turn, state: NodeState) -> None:  # noqa: C901 - a list of cases
+    if state.performing:
+        if state.handed != state.attempts:
+            state.handed = state.attempts
+            turn.act(Perform(state.path, state.attempts, state.generation, state.alone))
+        return
+    node = turn.plan.nodes[state.node]
     match state.status:
+        case RunStatus.PENDING if state.item >= 0:
+            begin(turn, node, state.path)
         case RunStatus.PENDING:
-            if state.item >= 0:
-                yield from begin(plan, run, node, state.path, now)
-            else:
-                yield from enter(plan, run, node, now)
-        case RunStatus.RUNNING if state.performing:
-            if state.handed != state.attempts:
-                yield Perform(state.path, state.attempts, state.generation, state.alone)
+            enter(turn, node)
         case RunStatus.RUNNING if state.ended_attempt is not None:
-            yield from _after_attempt(plan, run, node, state, now)
+            _after_attempt(turn, node, state)
         case RunStatus.RUNNING if isinstance(node.work, Race):
-            yield from _race_begins(plan, run, node.work, now)
+            for branch in node.work.branches:
+                if branch not in turn.run.nodes:
+                    begin(turn, turn.plan.nodes[branch], branch)
         case RunStatus.RUNNING:
-            yield from _fan(plan, run, node, state, now)
+            _fan(turn, node, state)
         case RunStatus.WAITING:
-            yield from _waiting(plan, run, node, state, now)
+            _waiting(turn, node, state)
 
 
-def _waiting(
-    plan: Plan, run: RunState, node: Node, state: NodeState, now: datetime
-) -> Iterator[Fact | Move]:
+def _waiting(turn: Turn, node: Node, state: NodeState) -> None:
+    now, path = turn.now, state.path
     over = state.wake_at is not None and state.wake_at <= now
     match state.reason:
         case Reason.RETRY if over:
-            yield MilestoneBegan(at=now, path=state.path, attempt=state.attempts + 1)
+            turn.record(MilestoneBegan(at=now, path=path, attempt=state.attempts + 1))
         case Reason.TIMER if over:
-            yield from completed(plan, run, node, state.path, {}, now)
+            _complete(turn, node, path, {})
         case Reason.SIGNAL:
             assert isinstance(node.work, WaitFor)
             name = node.work.signal
-            if waiting := run.signals.get(name):
-                data = waiting[0].data
-                yield from completed(plan, run, node, state.path, data, now, signal=name)
+            if waiting := turn.run.signals.get(name):
+                _complete(turn, node, path, waiting[0].data, signal=name)
             elif over:
-                problem = f'the signal "{node.work.signal}" did not come in time'
-                yield _late(state.path, problem, now)
+                turn.record(_late(path, f'the signal "{name}" did not come in time', now))
         case Reason.PERSON:
-            yield from _asked(plan, run, node, state, now, over=over)
+            _asked(turn, node, state, over=over)
         case Reason.JOURNEY:
-            yield SeeToChild(state.path, state.child)
+            turn.act(SeeToChild(path, state.child))
 
 
-def _asked(
-    plan: Plan, run: RunState, node: Node, state: NodeState, now: datetime, *, over: bool
-) -> Iterator[Fact | Move]:
+def _asked(turn: Turn, node: Node, state: NodeState, *, over: bool) -> None:
     ask = node.work
     assert isinstance(ask, Ask)
     if len(state.answers) >= ask.quorum:
@@ -340,31 +360,30 @@ def _asked(
             output = {**state.answers[0].answer, "answered_by": people[0]}
         else:
             output = {"answers": [dict(a.answer) for a in state.answers], "answered_by": people}
-        yield from completed(plan, run, node, state.path, output, now)
+        _complete(turn, node, state.path, output)
     elif over and ask.escalate_to and not state.escalated:
-        yield Escalated(at=now, path=state.path)
+        turn.record(Escalated(at=turn.now, path=state.path))
     elif over and not state.escalated:
-        yield _late(state.path, "nobody answered in time", now)
+        turn.record(_late(state.path, "nobody answered in time", turn.now))
 
 
-def _after_attempt(
-    plan: Plan, run: RunState, node: Node, state: NodeState, now: datetime
-) -> Iterator[Fact]:
+def _after_attempt(turn: Turn, node: Node, state: NodeState) -> None:
     """What follows an attempt that gave no result, or an iteration that was not the last."""
+    now, path = turn.now, state.path
     call = scope.call_of(node, state)
     guarded = call is not None and call.effect is Effect.GUARDED
     how = state.ended_attempt
     if how is IterationEnded:
-        yield from begin(plan, run, node, state.path, now)
+        begin(turn, node, path)
     elif how is AttemptFailed:
-        yield _after_error(run, node, state, now, guarded=guarded)
+        turn.record(_after_error(turn.run, node, state, now, guarded=guarded))
     elif guarded and (how is AttemptLost or state.called):
-        yield MilestoneWaiting(at=now, path=state.path, reason=Reason.AMBIGUOUS)
+        turn.record(MilestoneWaiting(at=now, path=path, reason=Reason.AMBIGUOUS))
     elif how is AttemptLost and state.alone:
-        yield _poisoned(state, now)
+        turn.record(_poisoned(state, now))
     else:
         alone = how is AttemptLost and state.crashes >= SUSPECT_AFTER
-        yield MilestoneBegan(at=now, path=state.path, attempt=state.attempts + 1, alone=alone)
+        turn.record(MilestoneBegan(at=now, path=path, attempt=state.attempts + 1, alone=alone))
 
 
 def _after_error(
@@ -390,6 +409,13 @@ _REASONS = {
 }
 
 
+# results
+
+
+def _complete(turn: Turn, node: Node, path: str, output: Any, *, signal: str = "") -> None:
+    turn.record(completed(turn.plan, turn.run, node, path, output, turn.now, signal=signal))
+
+
 def completed(
     plan: Plan,
     run: RunState,
@@ -400,111 +426,110 @@ def completed(
     *,
     attempt: int = 0,
     signal: str = "",
-) -> Iterator[Fact]:
-    """The facts that a result becomes: a checkpoint, unless a loop goes on or it breaks promises."""
-    if path.endswith(UNDO):
-        yield MilestoneSucceeded(at=now, path=path, output=output, attempt=attempt)
-        return
-    if node.on_done and node.each is None and (problems := broken(node.on_done, output)):
+) -> MilestoneSucceeded | IterationEnded | AttemptFailed | MilestoneFailed:
+    """The fact that a result becomes: a checkpoint, unless a loop goes on or a contract breaks."""
+    itself = not path.endswith(UNDO)
+    checks = node.on_done if itself and node.each is None else ()
+    if checks and (problems := broken(checks, output)):
         error = failure_of(ContractBroken("; ".join(problems)))
         if attempt:
-            yield AttemptFailed(at=now, path=path, attempt=attempt, error=error)
-        else:
-            yield MilestoneFailed(at=now, path=path, reason=Reason.CONTRACT, error=error)
-        return
-    if node.loop is not None:
-        try:
-            holds = node.loop.until.value(
-                scope.data(plan, run, node.loop.until.names, path=path, own=output)
-            )
-        except ExpressionFailed as error:
-            yield _faulty(path, error, now)
-            return
-        state = run.nodes.get(path)
-        if not holds and (state.iteration if state else 0) + 1 < node.loop.most:
-            yield IterationEnded(
-                at=now, path=path, output=output, attempt=attempt, signal=signal
-            )
-            return
-        if not holds and node.loop.on_exhausted is OnExhausted.FAIL:
-            yield MilestoneFailed(
-                at=now, path=path, reason=Reason.EXHAUSTED, error=_exhausted(node)
-            )
-            return
-    yield MilestoneSucceeded(at=now, path=path, output=output, attempt=attempt, signal=signal)
+            return AttemptFailed(at=now, path=path, attempt=attempt, error=error)
+        return MilestoneFailed(at=now, path=path, reason=Reason.CONTRACT, error=error)
+    if node.loop is not None and itself:
+        looped = _looped(plan, run, node, path, output, now, attempt=attempt, signal=signal)
+        if looped is not None:
+            return looped
+    return MilestoneSucceeded(at=now, path=path, output=output, attempt=attempt, signal=signal)
+
+
+def _looped(
+    plan: Plan,
+    run: RunState,
+    node: Node,
+    path: str,
+    output: Any,
+    now: datetime,
+    *,
+    attempt: int,
+    signal: str,
+) -> IterationEnded | MilestoneFailed | None:
+    """What a result means to a loop; None when the loop is done."""
+    loop = node.loop
+    assert loop is not None
+    try:
+        holds = loop.until.value(scope.data(plan, run, loop.until.names, path=path, own=output))
+    except ExpressionFailed as error:
+        return _faulty(path, error, now)
+    if holds:
+        return None
+    state = run.nodes.get(path)
+    if (state.iteration if state else 0) + 1 < loop.most:
+        return IterationEnded(at=now, path=path, output=output, attempt=attempt, signal=signal)
+    if loop.on_exhausted is OnExhausted.FAIL:
+        error = _exhausted(node)
+        return MilestoneFailed(at=now, path=path, reason=Reason.EXHAUSTED, error=error)
+    return None
 
 
 # what follows an end
 
 
-def _after(plan: Plan, run: RunState, state: NodeState, now: datetime) -> Iterator[Fact | Move]:
-    """A path has come to its end: begin those that waited for it."""
-    if state.path != state.node:
-        return
-    node = plan.nodes[state.node]
-    if node.branch_of:
-        yield from _branch_ended(plan, run, plan.nodes[node.branch_of], state, now)
+def _followed(turn: Turn, state: NodeState) -> None:
+    """A milestone has come to its end: begin those that waited for it."""
+    plan, run = turn.plan, turn.run
+    if plan.nodes[state.node].branch_of:
+        _branch_ended(turn, plan.nodes[plan.nodes[state.node].branch_of], state)
         return
     if run.stopping is not None and run.stage is Stage.WORKING:
         return
-    for path in plan.followers.get(node.path, ()):
+    for path in plan.followers.get(state.node, ()):
         if path not in run.nodes and ready(plan, run, plan.nodes[path]):
-            yield from enter(plan, run, plan.nodes[path], now)
+            enter(turn, plan.nodes[path])
 
 
-def _race_begins(plan: Plan, run: RunState, race: Race, now: datetime) -> Iterator[Fact]:
-    for branch in race.branches:
-        if branch not in run.nodes:
-            yield from begin(plan, run, plan.nodes[branch], branch, now)
-
-
-def _branch_ended(
-    plan: Plan, run: RunState, race: Node, branch: NodeState, now: datetime
-) -> Iterator[Fact | Move]:
-    parent = run.active.get(race.path)
-    assert isinstance(race.work, Race)
-    if parent is None:
+def _branch_ended(turn: Turn, race: Node, branch: NodeState) -> None:
+    run, work = turn.run, race.work
+    assert isinstance(work, Race)
+    if race.path not in run.active:
         return
     if branch.status is RunStatus.SUCCEEDED:
-        for other in race.work.branches:
+        for other in work.branches:
             if other in run.active:
-                yield from _cancel(run.active[other], Reason.RACE_LOST, now)
-        output = {"winner": branch.path, "result": branch.output}
-        yield from completed(plan, run, race, race.path, output, now)
-    elif all(b in run.nodes and run.nodes[b].status.ended for b in race.work.branches):
+                _cancel(turn, run.active[other], Reason.RACE_LOST)
+        _complete(turn, race, race.path, {"winner": branch.path, "result": branch.output})
+    elif all(b in run.nodes and run.nodes[b].status.ended for b in work.branches):
         error = branch.error or _nobody_won(race)
-        yield MilestoneFailed(at=now, path=race.path, reason=Reason.ERROR, error=error)
+        turn.record(MilestoneFailed(at=turn.now, path=race.path, reason=Reason.ERROR, error=error))
 
 
-def _fan(
-    plan: Plan, run: RunState, node: Node, parent: NodeState, now: datetime
-) -> Iterator[Fact | Move]:
+def _fan(turn: Turn, node: Node, parent: NodeState) -> None:
     """Begin as many items as may run together; gather when all have ended."""
-    each = node.each
+    each, run = node.each, turn.run
     assert each is not None
     if not each.tolerates(parent.given_up, of=parent.items):
         for state in [s for s in run.active.values() if s.node == node.path and s is not parent]:
-            yield from _cancel(state, Reason.EXHAUSTED, now)
-        yield MilestoneFailed(
-            at=now, path=node.path, reason=Reason.EXHAUSTED, error=_too_many(run, parent)
+            _cancel(turn, state, Reason.EXHAUSTED)
+        error = _too_many(run, parent)
+        turn.record(
+            MilestoneFailed(at=turn.now, path=node.path, reason=Reason.EXHAUSTED, error=error)
         )
         return
     if parent.done >= parent.items:
         states = (run.nodes[f"{node.path}[{index}]"] for index in range(parent.items))
         gathered = [s.output for s in states if s.status is RunStatus.SUCCEEDED]
-        yield from completed(plan, run, node, node.path, gathered, now)
+        _complete(turn, node, node.path, gathered)
         return
     room = each.max_parallel - (parent.begun - parent.done)
     for index in range(parent.begun, min(parent.items, parent.begun + room)):
-        yield from begin(plan, run, node, f"{node.path}[{index}]", now)
+        begin(turn, node, f"{node.path}[{index}]")
 
 
-def _cancel(state: NodeState, reason: Reason, now: datetime) -> Iterator[Fact | Move]:
+def _cancel(turn: Turn, state: NodeState, reason: Reason) -> None:
     if state.performing:
-        yield Cut(state.path)
+        turn.act(Cut(state.path))
     if state.child and state.reason is Reason.JOURNEY:
-        yield StopChild(state.child, reason)
-    yield MilestoneCancelled(at=now, path=state.path, reason=reason)
+        turn.act(StopChild(state.child, reason))
+    turn.record(MilestoneCancelled(at=turn.now, path=state.path, reason=reason))
 
 
 # for those around
@@ -568,9 +593,7 @@ def _broken_at_the_door(node: Node, run: RunState) -> list[str]:
 
 
 def _faulty(path: str, error: PlatformError, now: datetime) -> MilestoneFailed:
-    return MilestoneFailed(
-        at=now, path=path, reason=Reason.EXPRESSION, error=failure_of(error)
-    )
+    return MilestoneFailed(at=now, path=path, reason=Reason.EXPRESSION, error=failure_of(error))
 
 
 def _late(path: str, problem: str, now: datetime) -> MilestoneFailed:

@@ -242,9 +242,7 @@ class Driver:
         """Take up facts, decide what follows, make all of it durable, and act on it."""
         await self._go(hand, core.step(hand.plan, hand.run, self._clock.now(), first=facts))
 
-    async def take_unfit(
-        self, run_id: str, verb: Callable[[RunState], Sequence[Fact]]
-    ) -> RunState:
+    async def take_unfit(self, run_id: str, verb: Callable[[RunState], Sequence[Fact]]) -> RunState:
         """Change a run whose text does not fit the city, by facts that no plan is needed for.
 
         Raises:

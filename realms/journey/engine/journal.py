@@ -223,9 +223,7 @@ class Journal(Protocol):
         """What was remembered under `key`, not before `since`."""
         ...
 
-    async def finished(
-        self, template: str, *, before: datetime, limit: int = 500
-    ) -> list[RunRow]:
+    async def finished(self, template: str, *, before: datetime, limit: int = 500) -> list[RunRow]:
         """Runs of a template that ended before a time, the oldest first.
 
         A dead letter that nobody has settled is none of them.

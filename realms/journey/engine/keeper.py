@@ -119,7 +119,9 @@ class Keeper(Works, Expecting):
             self.expect(now + _SHORTEST)
             return
         due = await self._journal.next_wake()
-        self.expect(now + self._beat if due is None else min(max(due, now + _SHORTEST), now + self._beat))
+        self.expect(
+            now + self._beat if due is None else min(max(due, now + _SHORTEST), now + self._beat)
+        )
 
     async def _renewed(self, holder: int) -> None:
         """Prolong the lease while the process lives; where it was lost, stop driving."""
@@ -127,7 +129,9 @@ class Keeper(Works, Expecting):
             await asyncio.sleep(self._lease.total_seconds() / 3)
             until: datetime = self._clock.now() + self._lease
             if not await self._journal.renew(holder, until=until):
-                logger.error("the lease of holder {} was taken away; it drives nothing more", holder)
+                logger.error(
+                    "the lease of holder {} was taken away; it drives nothing more", holder
+                )
                 self._driver.open = False
                 return
 

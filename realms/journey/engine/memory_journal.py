@@ -131,9 +131,7 @@ class MemoryJournal(Journal):
         memo = self._memos.get((tenant, key))
         return None if memo is None or (since and memo.at < since) else memo.output
 
-    async def finished(
-        self, template: str, *, before: datetime, limit: int = 500
-    ) -> list[RunRow]:
+    async def finished(self, template: str, *, before: datetime, limit: int = 500) -> list[RunRow]:
         found = [
             row
             for row in self._rows.values()

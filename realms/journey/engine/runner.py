@@ -185,23 +185,21 @@ class Runner:
         memo: bool = False,
         along: tuple[Writes, ...] = (),
     ) -> Made:
-        facts = tuple(
-            core.completed(
-                hand.plan,
-                hand.run,
-                node,
-                attempt.path,
-                output,
-                self._clock.now(),
-                attempt=attempt.attempt,
-            )
+        fact: Fact = core.completed(
+            hand.plan,
+            hand.run,
+            node,
+            attempt.path,
+            output,
+            self._clock.now(),
+            attempt=attempt.attempt,
         )
-        if isinstance(facts[0], AttemptFailed):
-            _warn(hand, attempt, facts[0].error)
-            return Made(facts)
+        if isinstance(fact, AttemptFailed):
+            _warn(hand, attempt, fact.error)
+            return Made((fact,))
         if spilled or memo:
-            facts = tuple(_marked(fact, spilled=spilled, memo=memo) for fact in facts)
-        return Made(facts, along)
+            fact = _marked(fact, spilled=spilled, memo=memo)
+        return Made((fact,), along)
 
     async def _put_in(self, value: Any) -> Any:
         return await self._secrets.get(value.name) if isinstance(value, Secret) else value
