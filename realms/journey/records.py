@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from foundations.public_works.database import ConstraintBroken, Database, DriverConnection
 from realms.journey.api import Reason, RunStatus
+from realms.journey.engine.failpoints import reach
 from realms.journey.engine.journal import (
     AliasTaken,
     Entry,
@@ -277,9 +278,7 @@ class DatabaseJournal(Journal):
 
         return await self._database.read(work)
 
-    async def finished(
-        self, template: str, *, before: datetime, limit: int = 500
-    ) -> list[RunRow]:
+    async def finished(self, template: str, *, before: datetime, limit: int = 500) -> list[RunRow]:
         where = (
             f"WHERE template = ? AND status NOT IN {_OPEN} AND updated_at < ? "
             "AND (status <> 'failed' OR settled = 1) ORDER BY updated_at LIMIT ?"
@@ -340,6 +339,7 @@ def _all(entries: Sequence[Entry], holder: int) -> Callable[[DriverConnection], 
         for entry in entries:
             if entry.rings or entry.memos:
                 _besides(connection, entry)
+        reach("in_transaction")
         return [None] * len(entries)
 
     return work

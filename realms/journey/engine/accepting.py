@@ -6,6 +6,7 @@ from typing import Any
 
 from realms.journey.engine.driver import Driver, TemplateSource, Written
 from realms.journey.engine.facts import Fact, RunStarted
+from realms.journey.engine.failpoints import reach
 from realms.journey.engine.hands import Hand
 from realms.journey.engine.inputs import checked_values
 from realms.journey.engine.journal import Journal
@@ -77,9 +78,11 @@ class Accepting:
         """
         plan = written.plan
         values = checked_values(plan, order.values)
+        reach("accept_checked")
         pins = self._pinned.get(plan.text_hash)
         if pins is None:
             pins = await self._pin(written)
+            reach("accept_pinned")
         now = self._clock.now()
         start = RunStarted(
             at=now,
@@ -142,5 +145,3 @@ def called(work: SubJourney) -> str:
 
 def _below(plan: Plan) -> list[SubJourney]:
     return [node.work for node in plan.nodes.values() if isinstance(node.work, SubJourney)]
-
-

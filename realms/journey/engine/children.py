@@ -9,6 +9,7 @@ from realms.journey.engine import core
 from realms.journey.engine.accepting import Accepting, Order, called
 from realms.journey.engine.driver import Children, Driver, TemplateSource, Written, folded
 from realms.journey.engine.facts import Fact, MilestoneFailed, RunStopping
+from realms.journey.engine.failpoints import reach
 from realms.journey.engine.hands import Hand
 from realms.journey.engine.journal import Journal, StaleWriter
 from realms.journey.engine.plan import SubJourney
@@ -54,10 +55,12 @@ class SubJourneys(Children, Beginner):
             parent_path=state.path,
         )
         if order.run_id not in await self._journal.load([order.run_id]):
+            reach("child_begins", state.path)
             try:
                 await self._accepting.accept(written, order)
             except StaleWriter:  # another attempt began it at the same moment
                 pass
+        reach("child_begun", state.path)
         return order.run_id
 
     async def see_to(self, hand: Hand, move: core.SeeToChild) -> Sequence[Fact]:
@@ -71,6 +74,7 @@ class SubJourneys(Children, Beginner):
         child = folded(stored)
         if child.ended is None:
             return ()
+        reach("child_seen", move.path)
         node = hand.plan.nodes[state.node]
         now = self._clock.now()
         if child.ended is RunStatus.SUCCEEDED:
@@ -80,6 +84,7 @@ class SubJourneys(Children, Beginner):
         return [MilestoneFailed(at=now, path=move.path, reason=Reason.JOURNEY, error=error)]
 
     async def stop(self, child: str, reason: Reason) -> None:
+        reach("child_stops")
         async with self._driver.holding(child) as hand:
             if hand.run.ended is None and hand.run.stopping is None:
                 now = self._clock.now()

@@ -31,7 +31,7 @@ from realms.journey.api import Reason, UnknownRun
 from realms.journey.engine import core, views
 from realms.journey.engine.codec import CorruptFact, decode, encode
 from realms.journey.engine.facts import AttemptReleased, Fact, RunHeld, RunStarted, StepRecorded
-from realms.journey.engine.failpoints import reach
+from realms.journey.engine.failpoints import reach, reach_facts
 from realms.journey.engine.gate import Gate
 from realms.journey.engine.group_commit import GroupCommit
 from realms.journey.engine.hands import Hand, user_of
@@ -209,6 +209,7 @@ class Driver:
         step = core.step(plan, run, start.at, first=others)
         hand = Hand(plan, run, RunRow.of(run, holder=0), user_of(run), users=1)
         self._hands[run_id] = hand
+        reach("accept_deciding")
         try:
             await self._durable(hand, core.Step((start, *step.facts), ()))
         except PlatformError:
@@ -282,6 +283,7 @@ class Driver:
                 if hand.run.stage is Stage.QUEUED and self.lanes is not None:
                     await self.lanes.look(hand)
                 else:
+                    reach("rung")
                     await self._go(hand, core.woken(hand.plan, hand.run, self._clock.now()))
         except (UnknownRun, Unreadable, StaleWriter) as error:
             logger.warning("{} is not driven here: {}", run_id, error.detail)
@@ -365,12 +367,14 @@ class Driver:
         run.entries += 1
         number = run.entries
         entry = Entry(run.run_id, number - 1, encode(facts), row, rings, memos, along)
+        reach_facts(facts, durable=False)
         try:
             await self._group.add(entry)
         except StaleWriter:
             self._lose(hand)
             raise
         hand.durable = max(hand.durable, number)
+        reach_facts(facts, durable=True)
         self._told(hand, facts)
         if parent:
             self._dispatch.wake(QUEUE, parent)
@@ -403,6 +407,7 @@ class Driver:
                 if made is None:
                     return
                 step = core.step(hand.plan, hand.run, self._clock.now(), first=made.facts)
+                reach("decided", path)
                 await self._durable(hand, step, along=made.along, memos=made.memos)
                 reach("after", path)
                 hand.tasks.pop(path, None)
@@ -452,6 +457,7 @@ class Driver:
             at=self._clock.now(), path=move.path, attempt=move.attempt, called=called
         )
         apply(hand.run, fact)
+        reach("released", move.path)
         await self._durable(hand, core.Step((fact,), ()))
         self._rest(hand)
 
@@ -466,6 +472,7 @@ class Driver:
     def _told(self, hand: Hand, facts: Sequence[Fact]) -> None:
         run = hand.run
         topic = f"journey.{run.run_id}"
+        reach("publish")
         if self._events.heard(topic):
             for fact in facts:
                 self._events.publish(topic, views.event(run, fact))
@@ -529,12 +536,14 @@ class Driver:
 
     async def _load(self, run_id: str, stored: Stored | None = None) -> Hand | None:
         try:
+            reach("load")
             if stored is None:
                 stored = (await self._journal.load([run_id])).get(run_id)
             if stored is None:
                 return None
             hand = await self._read(stored)
             self._hands[run_id] = hand
+            reach("loaded")
         finally:
             self._loading.pop(run_id, None)
         now = self._clock.now()
@@ -543,6 +552,7 @@ class Driver:
         await self._go(
             hand, core.step(hand.plan, hand.run, now, first=core.recovered(hand.run, now))
         )
+        reach("recovered")
         return hand
 
     def _leave(self, hand: Hand) -> None:
@@ -591,6 +601,7 @@ class Driver:
 
     async def _drain(self) -> None:
         """Give attempts their time, cut the rest, and write what there is to write."""
+        reach("drain")
         with suppress(TimeoutError):
             async with asyncio.timeout(self._grace):
                 while self._works:
@@ -602,6 +613,7 @@ class Driver:
         if not await self._group.drained(seconds=max(self._grace, 1.0)):
             logger.error("some of what runs came to could not be written before the city closed")
         self._group.stop()
+        reach("drained")
 
 
 _PLANS = 256

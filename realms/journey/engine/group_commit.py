@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from loguru import logger
 
+from realms.journey.engine.failpoints import reach
 from realms.journey.engine.journal import Entry, Journal
 from utilities.errors import ErrorKind, PlatformError
 
@@ -93,6 +94,7 @@ class GroupCommit:
         if not self._writing:
             return
         entries = [pending.entry for pending in self._writing]
+        reach("flush")
         try:
             done = self._journal.write(entries, holder=self._holder)
         except PlatformError as error:
@@ -112,6 +114,7 @@ class GroupCommit:
             return
         written, self._writing = self._writing, []
         self._trouble = None
+        reach("flushed")
         self.commits += 1
         self.written += len(written)
         for pending, refusal in zip(written, done.result(), strict=True):
@@ -129,6 +132,7 @@ class GroupCommit:
         if self._trouble is None:
             logger.error("the journal cannot be written: {}", error.detail)
         self._trouble = error
+        reach("refused")
         kept = []
         for pending in (*self._writing, *self._pending):
             if pending.entry.seq == 0 and not pending.durable.done():

@@ -15,6 +15,7 @@ from foundations.public_works.dispatch import Dispatch
 from foundations.public_works.settings import Settings
 from realms.journey.engine.driver import QUEUE as RUNS
 from realms.journey.engine.driver import Driver, Expecting
+from realms.journey.engine.failpoints import arm, reach
 from realms.journey.engine.journal import Journal
 from realms.journey.engine.lanes import Lanes
 from utilities.clock import Clock
@@ -54,13 +55,17 @@ class Keeper(Works, Expecting):
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
         """Take over: whoever wrote before is fenced off, and every unfinished run goes on."""
+        arm()
         now = self._clock.now()
         until = now + self._lease if self._lease else None
         holder = await self._journal.take_hold(at=now, until=until)
+        reach("hold_taken")
         freed = await self._journal.dismiss(at=now, survivor=holder)
+        reach("dismissed")
         if freed:
             logger.info("{} runs of an earlier process go on here", freed)
         async with self._driver.driving(holder):
+            reach("drives")
             self._dispatch.handle(QUEUE, self._swept)
             self._dispatch.wake(QUEUE, "")
             renewal = asyncio.get_running_loop().create_task(self._renewed(holder))
@@ -80,6 +85,7 @@ class Keeper(Works, Expecting):
     async def sweep(self) -> None:
         """Wake every run that is due; order the next look for when another will be."""
         async with self._sweeping:
+            reach("sweep")
             await self._journal.dismiss(at=self._clock.now(), survivor=self._driver.holder)
             await self._lanes.look_at_all()
             taken = 0
@@ -90,9 +96,12 @@ class Keeper(Works, Expecting):
                     break
                 woken.update(row.run_id for row in rows)
                 taken += len(rows)
+                reach("sweep_found")
                 await self._driver.take_up(rows)
+                reach("sweep_woke")
                 await asyncio.sleep(0)
             self._look_for_those_out_of_time()
+            reach("sweep_over")
             await self._order_the_next(busy=taken >= _AHEAD)
 
     async def _swept(self, _key: str) -> None:
@@ -128,16 +137,19 @@ class Keeper(Works, Expecting):
         while self._lease:
             await asyncio.sleep(self._lease.total_seconds() / 3)
             until: datetime = self._clock.now() + self._lease
+            reach("renew")
             if not await self._journal.renew(holder, until=until):
                 logger.error(
                     "the lease of holder {} was taken away; it drives nothing more", holder
                 )
                 self._driver.open = False
                 return
+            reach("renewed")
 
     async def _leave(self, holder: int) -> None:
         try:
             await self._journal.let_go(holder)
+            reach("let_go")
         except PlatformError as error:
             logger.error("the lease could not be given back: {}", error.detail)
 

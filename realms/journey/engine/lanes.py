@@ -13,6 +13,7 @@ from foundations.public_works.dispatch import Dispatch
 from realms.journey.api import Reason, RunStatus
 from realms.journey.engine.driver import Driver, Queued
 from realms.journey.engine.facts import RunAdmitted, RunQueued, RunStarted, RunStopping
+from realms.journey.engine.failpoints import reach
 from realms.journey.engine.hands import Hand
 from realms.journey.engine.journal import Journal, RunRow
 from realms.journey.engine.plan import Plan, WhenFull
@@ -62,9 +63,8 @@ class Lanes(Queued):
             if queued is None and plan.rate_limit is not None:
                 slot = self._slot(plan, name, there)
                 if slot > self._clock.now():
-                    queued = RunQueued(
-                        at=self._clock.now(), reason=Reason.RATE_LIMIT, wake_at=slot
-                    )
+                    queued = RunQueued(at=self._clock.now(), reason=Reason.RATE_LIMIT, wake_at=slot)
+            reach("lane_entered")
             yield replace(start, lane=lane), queued
         if not self._locks[name].locked():
             self._locks.pop(name, None)
@@ -80,6 +80,7 @@ class Lanes(Queued):
             before = [r for r in there if r.run_id != hand.run.run_id and not _queues(r)]
             limit = hand.plan.concurrency
             if limit is None or len(before) < limit.limit:
+                reach("lane_admits")
                 await self._driver.take(hand, [RunAdmitted(at=self._clock.now())])
 
     def left(self, tenant: str, lane: str) -> None:

@@ -7,6 +7,7 @@ import orjson
 
 from foundations.public_works.object_store import ObjectStore
 from realms.journey.engine.codec import UnstorableResult
+from realms.journey.engine.failpoints import reach
 from realms.journey.engine.state import RunState
 
 LARGEST = 256 * 1024
@@ -34,7 +35,9 @@ class Payloads:
         if len(data) <= LARGEST:
             return ""
         key = f"journeys/{run_id}/{name}.json"
+        reach("spill", name)
         await self._objects.put(key, data)
+        reach("spilled", name)
         return key
 
     async def fetch(self, key: str) -> Any:

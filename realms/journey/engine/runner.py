@@ -22,6 +22,7 @@ from realms.journey.engine.facts import (
     MilestoneSucceeded,
     MilestoneWaiting,
 )
+from realms.journey.engine.failpoints import reach
 from realms.journey.engine.hands import Hand
 from realms.journey.engine.journal import Journal, Memo
 from realms.journey.engine.payloads import Payloads
@@ -140,6 +141,7 @@ class Runner:
             return Made((waits,))
         memo = "" if node.memoize is None else self._memo_key(hand, node, node.memoize, path)
         if memo and (output := await self._remembered(hand, node, memo)) is not None:
+            reach("memo", path)
             return self._facts(hand, node, attempt, output, memo=True)
         along: list[Writes] = []
         context = CallContext(run.start.trace_id, hand.user, core.idempotency_key(run, state))
