@@ -75,6 +75,8 @@ class Written:
 
     plan: Plan
     text: str
+    apart: bool = False
+    """Its versions are one tenant's, kept apart from those of others."""
 
 
 class TemplateSource(Protocol):
@@ -207,7 +209,8 @@ class Driver:
         assert isinstance(start, RunStarted)
         run = apply(None, start, run_id=run_id)
         step = core.step(plan, run, start.at, first=others)
-        hand = Hand(plan, run, RunRow.of(run, holder=0), user_of(run), users=1)
+        row = RunRow.of(run, holder=self.holder if run.performing else 0)
+        hand = Hand(plan, run, row, user_of(run), users=1)
         self._hands[run_id] = hand
         reach("accept_deciding")
         try:
@@ -356,9 +359,11 @@ class Driver:
         """Write the facts of a step, after those of all steps before it, and tell of them."""
         run, facts = hand.run, step.facts
         row = None
-        if hand.moved or not run.entries:
+        if not run.entries:
+            row = hand.row
+        elif hand.moved:
             row = RunRow.of(run, holder=self.holder if run.performing else 0)
-            if row == hand.row and run.entries:
+            if row == hand.row:
                 row = None
             else:
                 hand.row = row
