@@ -14,7 +14,7 @@ from realms.journey.engine.lanes import Lanes
 from realms.journey.engine.payloads import Payloads
 from realms.journey.engine.plan import Plan, SubJourney
 from utilities.clock import Clock
-from utilities.context import UserContext
+from utilities.context import CallContext, UserContext, bound
 from utilities.errors import ErrorKind, PlatformError
 
 
@@ -81,7 +81,8 @@ class Accepting:
         reach("accept_checked")
         pins = self._pinned.get(plan.text_hash)
         if pins is None:
-            pins = await self._pin(written)
+            with bound(CallContext(order.trace_id, order.user)):  # a child's has none of its own
+                pins = await self._pin(written)
             reach("accept_pinned")
         now = self._clock.now()
         start = RunStarted(
@@ -127,9 +128,8 @@ class Accepting:
                 f"{plan.name} stands more than {_DEEPEST} journeys deep",
                 hint="let no journey begin itself, directly or by others",
             )
-        await self._journal.pin_text(
-            plan.text_hash, written.text, name=plan.name, version=plan.version
-        )
+        version = "" if written.apart else plan.version
+        await self._journal.pin_text(plan.text_hash, written.text, name=plan.name, version=version)
         for work in _below(plan):
             name = called(work)
             if name not in pins:
