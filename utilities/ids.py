@@ -5,6 +5,7 @@ import time
 from typing import Protocol
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower case
+_PAIRS = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
 
 
 class Ids(Protocol):
@@ -23,8 +24,10 @@ class TimeSortableIds(Ids):
         self._last = 0
 
     def new(self) -> str:
-        value = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
-        if value <= self._last or value >> 80 == self._last >> 80:
+        now = time.time_ns() // 1_000_000
+        if now <= self._last >> 80:
             value = self._last + 1
+        else:
+            value = now << 80 | secrets.randbits(80)
         self._last = value
-        return "".join(_ALPHABET[value >> shift & 31] for shift in range(125, -1, -5))
+        return "".join([_PAIRS[value >> shift & 1023] for shift in range(120, -1, -10)])

@@ -107,8 +107,8 @@ def _apis(
 def _late(provider: Provider, name: str) -> Any:
     """A method looked up when it is called, so that describing a class does not build it."""
 
-    async def call(**arguments: Any) -> Any:
-        return await getattr(provider(), name)(**arguments)
+    def call(**arguments: Any) -> Any:
+        return getattr(provider(), name)(**arguments)
 
     return call
 

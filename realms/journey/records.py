@@ -6,8 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
-from foundations.public_works.database import ConstraintBroken, Database, DriverConnection
+from foundations.public_works.database import (
+    ConstraintBroken,
+    Database,
+    DriverConnection,
+    Writes,
+)
 from realms.journey.api import Reason, RunStatus
 from realms.journey.engine.failpoints import reach
 from realms.journey.engine.journal import (
@@ -20,11 +26,13 @@ from realms.journey.engine.journal import (
     Stored,
     TextLost,
     VersionTaken,
+    WritesRefused,
 )
 from utilities.errors import PlatformError
 
 Outcomes = Sequence[PlatformError | None]
 
+_OPEN = "('pending', 'queued', 'running', 'waiting', 'paused', 'compensating')"
 _COLUMNS = (
     "run_id, tenant, alias, template, template_hash, status, reason, "
     "wake_at, created_at, updated_at, holder, lane, parent, settled"
@@ -41,10 +49,10 @@ _REMEMBER = "INSERT OR REPLACE INTO journey_memos (tenant, key, output, at) VALU
 _LIVING = "SELECT 1 FROM journey_holders WHERE holder = ? AND ended = 0"
 _SELECT = f"SELECT {_COLUMNS} FROM journey_runs "  # noqa: S608 - constant column names
 _FREE = (
-    "UPDATE journey_runs SET holder = 0 WHERE holder > 0 "
+    "UPDATE journey_runs SET holder = 0 WHERE status IN ('running', 'paused', 'compensating') "
+    f"AND status IN {_OPEN} AND holder > 0 "
     "AND holder IN (SELECT holder FROM journey_holders WHERE ended = 1)"
 )
-_OPEN = "('pending', 'queued', 'running', 'waiting', 'paused', 'compensating')"
 _AT_ONCE = 500
 
 
@@ -53,6 +61,7 @@ class DatabaseJournal(Journal):
 
     def __init__(self, *, database: Database) -> None:
         self._database = database
+        self._tasks: set[asyncio.Task[Outcomes]] = set()
 
     # holders
 
@@ -82,6 +91,8 @@ class DatabaseJournal(Journal):
             return connection.exec_driver_sql(select, values).first() is not None
 
         def work(connection: Connection) -> int:
+            if connection.exec_driver_sql(_LIVING, (survivor,)).first() is None:
+                return 0
             end = f"UPDATE journey_holders SET ended = 1 WHERE {over}"  # noqa: S608 - a constant
             connection.exec_driver_sql(end, values)
             return connection.exec_driver_sql(_FREE).rowcount
@@ -100,7 +111,7 @@ class DatabaseJournal(Journal):
     # writing
 
     def write(self, entries: Sequence[Entry], *, holder: int) -> "asyncio.Future[Outcomes]":
-        along = [work for entry in entries for work in entry.along]
+        along = [_told(work) for entry in entries for work in entry.along]
         together = self._database.commit(_all(entries, holder), along=along)
         if together.done() and not together.cancelled() and together.exception() is None:
             return together
@@ -113,12 +124,14 @@ class DatabaseJournal(Journal):
                 answer.cancel()
             elif (error := done.exception()) is None:
                 answer.set_result(done.result())
-            elif isinstance(error, (_OneIsRefused, ConstraintBroken)) and not along:
-                self._database.commit(_each(entries, holder)).add_done_callback(finished)
             elif along and len(entries) > 1:
                 self._apart(entries, holder, answer)
+            elif isinstance(error, (_OneIsRefused, ConstraintBroken)) and not along:
+                self._database.commit(_each(entries, holder)).add_done_callback(finished)
             elif isinstance(error, (_OneIsRefused, ConstraintBroken)):
                 answer.set_result([StaleWriter(f"{entries[0].run_id}: {error}")])
+            elif isinstance(error, WritesRefused):
+                answer.set_result([error])
             else:
                 answer.set_exception(error)
 
@@ -133,21 +146,36 @@ class DatabaseJournal(Journal):
     ) -> None:
         """Each entry in a transaction of its own: the writes of one service spoil no other's."""
 
-        async def one_by_one() -> Outcomes:
-            outcomes: list[PlatformError | None] = []
-            for entry in entries:
-                try:
-                    outcomes += await self.write([entry], holder=holder)
-                except PlatformError as error:
-                    outcomes.append(error)
-            return outcomes
-
         def finished(task: "asyncio.Task[Outcomes]") -> None:
-            if not answer.done():
+            self._tasks.discard(task)
+            if answer.done():
+                return
+            if task.cancelled():
+                answer.cancel()
+            elif (error := task.exception()) is not None:
+                answer.set_exception(error)
+            else:
                 answer.set_result(task.result())
 
-        task = asyncio.get_running_loop().create_task(one_by_one())
+        task = asyncio.get_running_loop().create_task(self._one_by_one(entries, holder))
+        self._tasks.add(task)
         task.add_done_callback(finished)
+
+    async def _one_by_one(self, entries: Sequence[Entry], holder: int) -> Outcomes:
+        outcomes: list[PlatformError | None] = []
+        refused: set[str] = set()
+        for index, entry in enumerate(entries):
+            if entry.run_id in refused:
+                outcomes.append(_after_a_refusal(entry))
+                continue
+            try:
+                (outcome,) = await self.write([entry], holder=holder)
+            except PlatformError as error:  # the store takes nothing now: the rest is kept
+                return [*outcomes, *[error] * (len(entries) - index)]
+            outcomes.append(outcome)
+            if outcome is not None and entry.seq:
+                refused.add(entry.run_id)
+        return outcomes
 
     async def condemn(self, run_id: str, *, at: datetime, holder: int) -> None:
         change = (
@@ -323,7 +351,7 @@ def _all(entries: Sequence[Entry], holder: int) -> Callable[[DriverConnection], 
 
     def work(connection: DriverConnection) -> Outcomes:
         if connection.execute(_LIVING, (holder,)).fetchone() is None:
-            return [_over(holder)] * len(entries)
+            raise _OneIsRefused  # so that nothing is written along with it
         made = [entry.row for entry in entries if entry.row is not None and not entry.seq]
         for row in made:
             if row.alias and _alias_taken(connection, row):
@@ -351,7 +379,15 @@ def _each(entries: Sequence[Entry], holder: int) -> Callable[[DriverConnection],
     def work(connection: DriverConnection) -> Outcomes:
         if connection.execute(_LIVING, (holder,)).fetchone() is None:
             return [_over(holder)] * len(entries)
-        return [_one(connection, entry, holder) for entry in entries]
+        outcomes: list[PlatformError | None] = []
+        refused: set[str] = set()
+        for entry in entries:
+            outcome = _after_a_refusal(entry) if entry.run_id in refused else None
+            outcome = outcome or _one(connection, entry, holder)
+            if outcome is not None and entry.seq:
+                refused.add(entry.run_id)
+            outcomes.append(outcome)
+        return outcomes
 
     return work
 
@@ -396,6 +432,30 @@ def _besides(connection: DriverConnection, entry: Entry) -> None:
     for memo in entry.memos:
         values = (memo.tenant, memo.key, memo.output, _micros(memo.at))
         connection.execute(_REMEMBER, values)
+
+
+def _told(work: Writes) -> Writes:
+    """The writes of a service, whose fault they are when they cannot be made."""
+
+    def run(connection: Connection) -> None:
+        try:
+            work(connection)
+        except OperationalError as error:
+            if any(word in str(error.orig) for word in _STORE):
+                raise
+            raise WritesRefused.by(error.orig or error) from error
+        except Exception as error:
+            raise WritesRefused.by(error) from error
+
+    return run
+
+
+_STORE = ("full", "locked", "I/O")
+"""Words of the driver for faults that are the store's and not the service's."""
+
+
+def _after_a_refusal(entry: Entry) -> StaleWriter:
+    return StaleWriter(f"{entry.run_id}: an entry before {entry.seq} was refused")
 
 
 def _over(holder: int) -> StaleWriter:

@@ -15,6 +15,12 @@ from referencing import Registry
 from realms.journey.engine.schemas import linear_pattern
 from utilities.errors import ErrorKind, FieldError, PlatformError
 
+_Surely = Callable[[Any], bool]
+
+
+def _never(_: Any) -> bool:
+    return False
+
 
 class ContractBroken(PlatformError):
     """Data would have crossed that breaks its contract."""
@@ -32,6 +38,8 @@ class Fits:
     def __init__(self, schema: Mapping[str, Any]) -> None:
         self.schema = schema
         self._surely = _sure(schema)
+        self.surely: _Surely = self._surely or _never
+        """Whether a value fits for certain; False leaves it to `problem`."""
 
     def problem(self, value: Any) -> str:
         """How `value` breaks the schema, in a sentence without the value; empty if it fits."""
@@ -84,9 +92,29 @@ class Check:
         return self.field in data and self.fits is not None
 
 
+class Checks:
+    """All checks on the data of one milestone, each field looked at once when all is well."""
+
+    __slots__ = ("_all", "_fields")
+
+    def __init__(self, checks: Iterable[Check]) -> None:
+        self._all = tuple(checks)
+        self._fields = tuple(dict.fromkeys((check.field, check.fits) for check in self._all))
+
+    def __bool__(self) -> bool:
+        return bool(self._all)
+
+    def problems(self, data: Mapping[str, Any]) -> list[str]:
+        """What in `data` breaks a contract."""
+        for name, fits in self._fields:
+            value = data.get(name)
+            if value is None or not (fits is None or fits.surely(value)):
+                return [problem for check in self._all if (problem := check.problem(data))]
+        return []
+
+
 # the quick road: closures that say True only when a value surely fits
 
-_Surely = Callable[[Any], bool]
 _ANNOTATIONS = frozenset({"title", "description", "default", "examples", "format", "deprecated"})
 _EXACT: Mapping[str, tuple[type, ...]] = {
     "string": (str,),

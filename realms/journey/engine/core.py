@@ -168,13 +168,13 @@ def decide(turn: Turn, path: str) -> None:
     if state is None:
         if (whole := _WHOLE.get(path)) is not None:
             whole(turn)
-    elif not state.status.ended:
+    elif state.ended_at is None:
         if run.stopping is None or run.stage is not Stage.WORKING:
             _going_on(turn, state)
-    elif state.undoes:
-        _undoing(turn)
     elif path == state.node:
         _followed(turn, state)
+    elif state.undoes:
+        _undoing(turn)
 
 
 # the run as a whole
@@ -218,7 +218,7 @@ def _undoing(turn: Turn) -> None:
         if state is None:
             turn.record(MilestoneBegan(at=turn.now, path=path + UNDO, attempt=1))
             return
-        if not state.status.ended:
+        if state.ended_at is None:
             return
 
 
@@ -235,7 +235,7 @@ def ready(plan: Plan, run: RunState, node: Node) -> bool:
         return False
     for need in node.needs:
         state = run.nodes.get(need)
-        if state is not None and state.status.ended:
+        if state is not None and state.ended_at is not None:
             continue
         if not closing or need in plan.closing:
             return False
@@ -429,8 +429,7 @@ def completed(
 ) -> MilestoneSucceeded | IterationEnded | AttemptFailed | MilestoneFailed:
     """The fact that a result becomes: a checkpoint, unless a loop goes on or a contract breaks."""
     itself = not path.endswith(UNDO)
-    checks = node.on_done if itself and node.each is None else ()
-    if checks and (problems := broken(checks, output)):
+    if itself and node.checks and (problems := node.checks.problems(output)):
         error = failure_of(ContractBroken("; ".join(problems)))
         if attempt:
             return AttemptFailed(at=now, path=path, attempt=attempt, error=error)
@@ -582,11 +581,12 @@ def failure_of(error: PlatformError) -> Failure:
 
 def _broken_at_the_door(node: Node, run: RunState) -> list[str]:
     """What is due when a milestone begins and was not handed over as promised."""
-    problems = []
-    for check in node.on_entry:
-        handed = run.results.get(check.producer, {}) if check.producer else run.start.values
-        if problem := check.problem(handed):
-            problems.append(problem)
+    problems = node.door.problems(run.start.values) if node.door else []
+    if run.read_back:  # what was produced here was checked when it was
+        for check in node.on_entry:
+            handed = run.results.get(check.producer, {})
+            if check.producer and (problem := check.problem(handed)):
+                problems.append(problem)
     if node.trace_required_by and not run.start.trace_id:
         problems += [f"{name}: a trace id is required" for name in node.trace_required_by]
     return problems

@@ -315,6 +315,11 @@ class Driver:
         """Whether the run is in memory."""
         return run_id in self._hands
 
+    def durable(self, run_id: str) -> Hand | None:
+        """The run, if it is in memory and the journal has all of it."""
+        hand = self._hands.get(run_id)
+        return hand if hand is not None and hand.durable == hand.run.entries else None
+
     def at_rest(self, run_id: str) -> bool:
         """Whether the run, in memory, is settled and durable."""
         hand = self._hands[run_id]

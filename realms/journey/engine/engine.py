@@ -106,6 +106,9 @@ class JourneyEngine(Journeys):
         return await self.get(run_id)
 
     async def get(self, run_id: str) -> JourneyRun:
+        hand = self._driver.durable(run_id)
+        if hand is not None and hand.run.start.tenant == current().tenant:
+            return views.full(hand.row, hand.run, hand.plan)
         row = await self._row(run_id)
         stored = (await self._journal.load([row.run_id]))[row.run_id]
         try:
@@ -138,9 +141,7 @@ class JourneyEngine(Journeys):
             facts = reopening.supply(hand.plan, hand.run, by, path=milestone_id, result=result)
             await self._driver.take(hand, facts)
 
-    async def _same(
-        self, row: RunRow, written: Written, values: Mapping[str, Any]
-    ) -> JourneyRun:
+    async def _same(self, row: RunRow, written: Written, values: Mapping[str, Any]) -> JourneyRun:
         """The run that has the alias already, if it was asked for in the same words."""
         run = await self.get(row.run_id)
         readable = run.reason is not Reason.CORRUPT_STATE

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from foundations.declarations import Effect
 from realms.journey.engine.binding import Binding
-from realms.journey.engine.contracts import Check, Fits
+from realms.journey.engine.contracts import Check, Checks, Fits
 from realms.journey.engine.expressions import Expression
 from realms.journey.engine.retries import DEFAULT_RETRY, RetryPolicy
 from realms.journey.engine.template_values import Value
@@ -197,6 +197,15 @@ class Node:
     trace_required_by: tuple[str, ...] = ()
     promised: frozenset[str] = frozenset()
     """Fields of the output that a later milestone or a contract needs."""
+    checks: Checks = field(init=False, repr=False, compare=False)
+    """`on_done`, ready to be made."""
+    door: Checks = field(init=False, repr=False, compare=False)
+    """Those of `on_entry` that look at the run's input."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "checks", Checks(() if self.each else self.on_done))
+        given = [check for check in self.on_entry if not check.producer]
+        object.__setattr__(self, "door", Checks(given))
 
 
 class OnFailure(StrEnum):
@@ -282,6 +291,13 @@ class Plan:
     schedule: Schedule | None = None
     retention: timedelta | None = None
     """How long a finished run is kept; the city's own default when not stated."""
+
+    forgiving: bool = field(init=False, repr=False, compare=False)
+    """Whether a milestone may fail without the run doing so."""
+
+    def __post_init__(self) -> None:
+        forgives = any(node.continue_on_error for node in self.nodes.values())
+        object.__setattr__(self, "forgiving", forgives)
 
     def descendants(self, path: str) -> frozenset[str]:
         """Every milestone that needs `path`, directly or by others."""

@@ -176,6 +176,8 @@ class RunState:
     output: Any = None
     settled: RunSettled | None = None
     updated_at: datetime | None = None
+    read_back: bool = False
+    """It was read from the journal: what its milestones hand over is checked again."""
 
     @property
     def status(self) -> RunStatus:
@@ -266,6 +268,7 @@ def fold(run_id: str, entries: Iterable[Iterable[Fact]]) -> RunState:
     if run is None:
         raise CorruptJournal(f"the journal of {run_id} is empty")
     run.entries = count
+    run.read_back = True
     run.fresh = [EVERYTHING]
     return run
 
@@ -275,7 +278,8 @@ def fold(run_id: str, entries: Iterable[Iterable[Fact]]) -> RunState:
 
 def _began(run: RunState, fact: MilestoneBegan) -> None:
     node = _opened(run, fact.path)
-    _must(run, not node.performing and fact.attempt == node.attempts + 1, fact)
+    if node.performing or fact.attempt != node.attempts + 1:
+        _must(run, False, fact)
     node.status = RunStatus.RUNNING
     node.reason = Reason.NONE
     node.attempts = fact.attempt
@@ -291,9 +295,12 @@ def _began(run: RunState, fact: MilestoneBegan) -> None:
 
 
 def _succeeded(run: RunState, fact: MilestoneSucceeded) -> None:
-    node = _opened(run, fact.path)
-    if fact.attempt:
-        _must(run, node.performing and fact.attempt == node.attempts, fact)
+    path = fact.path
+    node = run.active.get(path)
+    if node is None:
+        node = _opened(run, path)
+    if fact.attempt and not (node.performing and fact.attempt == node.attempts):
+        _must(run, False, fact)
     node.output = fact.output
     node.spilled = fact.spilled
     node.memo = fact.memo
@@ -677,10 +684,12 @@ def _touched(run: RunState, path: str) -> NodeState:
 
 def _opened(run: RunState, path: str) -> NodeState:
     """The state of a path that is under way from now on."""
-    state = _touched(run, path)
-    if run.ended is not None or state.status.ended:
-        raise CorruptJournal(f"{path} of {run.run_id} has ended, and then came another fact")
-    run.active[path] = state
+    state = run.active.get(path)
+    if state is None:
+        state = _touched(run, path)
+        if run.ended is not None or state.ended_at is not None:
+            raise CorruptJournal(f"{path} of {run.run_id} has ended, and then came another fact")
+        run.active[path] = state
     return state
 
 
@@ -713,7 +722,8 @@ def _done(run: RunState, node: NodeState, at: datetime) -> None:
     node.error = None
     if node.path == node.node:
         run.results[node.path] = node.output
-    if node.undoes:
+        run.completed.append(node.path)
+    elif node.undoes:
         run.nodes[node.path.removesuffix(UNDO)].undone = True
     else:
         run.completed.append(node.path)

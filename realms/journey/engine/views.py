@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
+from foundations.declarations import Effect
 from realms.journey.api import (
     Failure,
     JourneyRun,
+    MigrationReport,
     MilestoneRecord,
     Question,
     Reason,
@@ -19,6 +22,7 @@ from realms.journey.api import (
 from realms.journey.engine.facts import Fact
 from realms.journey.engine.hands import settled
 from realms.journey.engine.journal import RunRow
+from realms.journey.engine.migrating import Migration
 from realms.journey.engine.plan import Call, Node, Plan
 from realms.journey.engine.questions import OpenQuestion, open_questions
 from realms.journey.engine.state import NodeState, RunState
@@ -53,8 +57,10 @@ def full(row: RunRow, run: RunState, plan: Plan | None) -> JourneyRun:
         milestones=tuple(_milestones(run, plan)),
         error=run.error,
         output=run.output,
-        warnings=tuple(_warnings(run, plan)) if plan else (),
-        questions=tuple(question(run, q) for q in open_questions(plan, run)) if plan else (),
+        warnings=tuple(_warnings(run, plan)) if plan and plan.forgiving else (),
+        questions=tuple(question(run, q) for q in open_questions(plan, run))
+        if plan and run.active
+        else (),
         left_undone=tuple(run.left_undone),
         settlement=_settlement(run),
         deadline=run.deadline,
@@ -82,6 +88,23 @@ def question(run: RunState, asked: OpenQuestion) -> Question:
         escalated=state.escalated,
         push_back_to=ask.push_back_to,
         refused=state.refused,
+    )
+
+
+def migration(found: Migration, run_id: str, new: Plan, *, dry_run: bool) -> MigrationReport:
+    """What becomes, or became, of a run under another plan."""
+    return MigrationReport(
+        run_id=run_id,
+        template=new.name,
+        version=new.version,
+        template_hash=new.text_hash,
+        dry_run=dry_run,
+        possible=found.possible,
+        kept=found.kept,
+        goes_on=found.goes_on,
+        dropped=found.dropped,
+        to_reach=found.to_reach,
+        obstacles=found.obstacles,
     )
 
 
@@ -129,13 +152,30 @@ def _wakes(run: RunState) -> datetime | None:
 
 def _milestones(run: RunState, plan: Plan | None) -> Iterator[MilestoneRecord]:
     known: Mapping[str, Node] = plan.nodes if plan else {}
-    gone = [s.path for s in run.nodes.values() if s.path == s.node and s.path not in known]
-    for path in (*known, *gone):
-        state = run.nodes.get(path) or NodeState(path, path, run.generation(path))
-        yield _milestone(known.get(path), state)
+    for path, node in known.items():
+        state = run.nodes.get(path)
+        if state is None and path not in run.generations:
+            work = node.work if isinstance(node.work, Call) else _NO_CALL
+            yield _untouched(path, node.phase, work.service, work.api)
+        else:
+            yield _milestone(node, state or NodeState(path, path, run.generation(path)))
+    if len(run.nodes) <= len(known) and run.nodes.keys() <= known.keys():
+        return
+    for state in run.nodes.values():
+        if state.path == state.node and state.path not in known:
+            yield _milestone(None, state)
     apart = (s for s in run.nodes.values() if s.path != s.node and s.status in _APART)
     for state in islice(apart, MOST_ITEMS):
         yield _milestone(known.get(state.node), state)
+
+
+@lru_cache(maxsize=10_000)
+def _untouched(path: str, phase: str, service: str, api: str) -> MilestoneRecord:
+    """The same for every run that has not come there."""
+    return MilestoneRecord(milestone_id=path, phase=phase, service=service, api=api)
+
+
+_NO_CALL = Call("", "", Effect.PURE)
 
 
 _APART = frozenset({RunStatus.WAITING, RunStatus.FAILED})
@@ -143,7 +183,7 @@ _APART = frozenset({RunStatus.WAITING, RunStatus.FAILED})
 
 def _milestone(node: Node | None, state: NodeState) -> MilestoneRecord:
     work = None if node is None else node.compensate if state.undoes else node.work
-    return MilestoneRecord(
+    return _record(
         milestone_id=state.path,
         phase=node.phase if node else "",
         service=work.service if isinstance(work, Call) else "",
@@ -167,6 +207,22 @@ def _milestone(node: Node | None, state: NodeState) -> MilestoneRecord:
         child=state.child,
         undone=state.undone,
     )
+
+
+def _record(**fields: Any) -> MilestoneRecord:
+    """A record made of what the engine knows to be right: every field, none of them checked."""
+    record = MilestoneRecord.__new__(MilestoneRecord)
+    for name, value in (
+        ("__dict__", fields),
+        ("__pydantic_fields_set__", _RECORD_FIELDS),
+        ("__pydantic_extra__", None),
+        ("__pydantic_private__", None),
+    ):
+        object.__setattr__(record, name, value)
+    return record
+
+
+_RECORD_FIELDS = set(MilestoneRecord.model_fields)
 
 
 def _warnings(run: RunState, plan: Plan) -> Iterator[Warned]:

@@ -36,11 +36,9 @@ def upgrade() -> None:
     _index("alias", ["tenant", "alias"], "alias IS NOT NULL", unique=True)
     _index("tenant", ["tenant", "run_id"])
     _index("due", ["wake_at", "run_id"], "holder = 0 AND wake_at IS NOT NULL")
-    _index("held", ["holder"], "holder > 0")
     _index("dead", ["tenant", "run_id"], "status = 'failed' AND settled = 0")
     _index("lanes", ["tenant", "lane", "run_id"], "lane <> '' AND status IN " + _OPEN)
-    _index("open", ["tenant", "status", "run_id"], "status IN " + _OPEN)
-    _index("ended", ["template", "updated_at"], "status NOT IN " + _OPEN)
+    _index("open", ["status", "tenant", "run_id"], "status IN " + _OPEN)
     op.drop_table("journey_epochs")
     op.create_table(
         "journey_holders",
