@@ -48,7 +48,7 @@ def checked_result(node: Node, result: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InvalidResult: with everything that is wrong.
     """
-    faults = _unknown(result, node.output)
+    faults = _unknown(result, node.output) if node.output else []
     for name, schema in node.output.items():
         if name not in result:
             if name in node.promised:

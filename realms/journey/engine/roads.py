@@ -52,6 +52,14 @@ class Roads:
         """Every milestone that is no branch."""
         return sum(1 << at for at, step in enumerate(self.graph.order) if step.race < 0)
 
+    def ordinary(self) -> int:
+        """Every milestone that has ended when those of `finally` begin."""
+        return sum(
+            1 << at
+            for at, step in enumerate(self.graph.order)
+            if step.race < 0 and not step.closing
+        )
+
     def nearest(self, name: str, among: int) -> list[int]:
         """Which of `among` feed a name: the nearest, or all that no path orders."""
         candidates = self._producers.get(name, 0) & among
@@ -86,7 +94,8 @@ class Roads:
             sure = 0
         for name in condition.there:
             number = graph.position.get(name, -1)
-            if number >= 0 and graph.before[at] >> number & 1:
+            before = self.ordinary() if step.closing else graph.before[at]
+            if number >= 0 and before >> number & 1:
                 sure |= 1 << number
         return sure
 

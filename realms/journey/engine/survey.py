@@ -45,6 +45,8 @@ class Survey:
             others = {s.id: None for s in self.order if s is not self.order[at]}
             return Sight(self.inputs, others, sure=others, own=own)
         before, sure = self.graph.before[at], self.roads.sure(at)
+        if self.order[at].closing:
+            before |= self.roads.ordinary()
         return Sight(
             self.inputs,
             self.roads.results(before),

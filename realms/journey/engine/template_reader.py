@@ -111,11 +111,18 @@ class TemplateReader:
         return self._number(node, path, annotation, metadata)
 
     def _one_of(self, entry: Entry, path: str, annotations: Sequence[Any]) -> Any:
-        """A part, or the short form of it, which is text."""
+        """A part, or a short form of it: text, or a list."""
         parts = [a for a in annotations if isinstance(a, type) and issubclass(a, BaseModel)]
-        others = [a for a in annotations if a not in parts]
-        chosen = others[0] if isinstance(entry.value, Text) else parts[0]
-        return self._read(entry, path, chosen, ())
+        lists = [a for a in annotations if get_origin(a) is tuple]
+        short = [a for a in annotations if a not in parts and a not in lists]
+        match entry.value:
+            case Items():
+                order = [*lists, *parts, *short]
+            case Text():
+                order = [*short, *lists, *parts]
+            case _:
+                order = [*parts, *lists, *short]
+        return self._read(entry, path, order[0], ())
 
     def _list(self, node: Node, path: str, inner: Any, metadata: Sequence[Any]) -> Any:
         word = path.rsplit(".", 1)[-1]
