@@ -229,6 +229,78 @@ class JourneyRun(RunSummary):
         return self.status.ended
 
 
+class MigrationReport(BaseModel):
+    """What becomes of a run that goes on by another text of its journey."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_id: str
+    template: str
+    version: str = ""
+    template_hash: str
+    dry_run: bool
+    possible: bool
+    kept: tuple[str, ...] = Field(description="Came to their end, and stay as they are.")
+    goes_on: tuple[str, ...] = Field(description="Wait, and go on waiting.")
+    dropped: tuple[str, ...] = Field(description="Are not in the other text, and have no result.")
+    to_reach: tuple[str, ...] = Field(description="Are reached when their turn comes.")
+    obstacles: tuple[FieldError, ...] = Field(description="Why it is not possible.")
+
+
+class DeadLetter(RunSummary):
+    """A run that failed and that nobody has settled."""
+
+    principal: str = ""
+    error: Failure | None = None
+    failed: tuple[str, ...] = Field(default=(), description="The milestones that were given up.")
+    replays: tuple[str, ...] = Field(
+        default=(), description="Runs with the same input that were begun in its place."
+    )
+
+
+class Replaying(BaseModel):
+    """Dead letters that are being replayed, one after the other."""
+
+    model_config = ConfigDict(frozen=True)
+
+    chosen: int
+    begun: int = 0
+    refused: int = 0
+
+
+class DeadLetterPage(BaseModel):
+    """Dead letters, newest first, and where the next page begins (empty on the last)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    dead_letters: tuple[DeadLetter, ...]
+    next_cursor: str = ""
+    replaying: tuple[Replaying, ...] = Field(
+        default=(), description="Replays that this process works through at the moment."
+    )
+
+
+class ReplayReport(BaseModel):
+    """Which dead letters are replayed, or with `dry_run` would be."""
+
+    model_config = ConfigDict(frozen=True)
+
+    dry_run: bool
+    anew: bool
+    per_second: float
+    chosen: int
+    dead_letters: tuple[DeadLetter, ...]
+
+
+class QuestionPage(BaseModel):
+    """Open questions, of the newest runs first, and where the next page begins."""
+
+    model_config = ConfigDict(frozen=True)
+
+    questions: tuple[Question, ...]
+    next_cursor: str = ""
+
+
 class RunPage(BaseModel):
     """Runs, newest first, and where the next page begins (empty on the last)."""
 

@@ -3,13 +3,17 @@
 from foundations.wiring import wire
 from realms.journey.data_mash import DataMashJourneyOrchestratorService
 from realms.journey.engine.accepting import Accepting
+from realms.journey.engine.asking import Asking
 from realms.journey.engine.children import SubJourneys
+from realms.journey.engine.dead_letters import DeadLetters
 from realms.journey.engine.driver import Driver
 from realms.journey.engine.engine import JourneyEngine
 from realms.journey.engine.keeper import Keeper
 from realms.journey.engine.lanes import Lanes
+from realms.journey.engine.operators import JourneyOperators
 from realms.journey.engine.payloads import Payloads
 from realms.journey.engine.runner import Runner
+from realms.journey.operations import JourneyOperationsService
 from realms.journey.records import DatabaseJournal
 from realms.journey.registry_services import RegistryServices
 from realms.journey.runs import JourneyRunsService
@@ -27,6 +31,10 @@ container = wire(
     SubJourneys,
     Keeper,
     JourneyEngine,
+    JourneyOperators,
+    Asking,
+    DeadLetters,
     JourneyRunsService,
+    JourneyOperationsService,
     DataMashJourneyOrchestratorService,
 )

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from foundations.experience.edge import Answer, Call
 from realms.journey.api import JourneyRun, RunPage, RunStatus
+from realms.journey.operation_routes import router as operations
 from realms.journey.runs import TemplateDetail, TemplateList
 
 router = APIRouter(prefix="/api/journey", tags=["journey"])
@@ -51,3 +52,6 @@ async def list_templates(call: Call) -> Response:
 async def show_template(call: Call, name: TemplateName) -> Response:
     """Its text, what it takes, and what is wrong with it, if anything."""
     return await call(_SERVICE, "get_template", name=name)
+
+
+router.include_router(operations)
