@@ -1,0 +1,1 @@
+"""Testing journeys without a server: mocked services, virtual time, crashes, branch coverage."""
