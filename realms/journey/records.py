@@ -118,17 +118,18 @@ class DatabaseJournal(Journal):
         answer: asyncio.Future[Outcomes] = asyncio.get_running_loop().create_future()
 
         def finished(done: "asyncio.Future[Outcomes]") -> None:
-            if answer.done():
-                return
-            if done.cancelled():
+            if answer.done() or done.cancelled():
                 answer.cancel()
-            elif (error := done.exception()) is None:
+                return
+            error = done.exception()
+            refused = isinstance(error, (_OneIsRefused, ConstraintBroken))
+            if error is None:
                 answer.set_result(done.result())
             elif along and len(entries) > 1:
                 self._apart(entries, holder, answer)
-            elif isinstance(error, (_OneIsRefused, ConstraintBroken)) and not along:
+            elif refused and not along:
                 self._database.commit(_each(entries, holder)).add_done_callback(finished)
-            elif isinstance(error, (_OneIsRefused, ConstraintBroken)):
+            elif refused:
                 answer.set_result([StaleWriter(f"{entries[0].run_id}: {error}")])
             elif isinstance(error, WritesRefused):
                 answer.set_result([error])
@@ -187,7 +188,9 @@ class DatabaseJournal(Journal):
         def work(connection: Connection) -> None:
             if connection.exec_driver_sql(_LIVING, (holder,)).first() is None:
                 raise StaleWriter(f"the lease of holder {holder} has ended")
-            connection.exec_driver_sql(change, (failed, reason, _micros(at), run_id, holder))
+            values = (failed, reason, _micros(at), run_id, holder)
+            if connection.exec_driver_sql(change, values).rowcount != 1:
+                raise StaleWriter(f"{run_id} is held by somebody else")
 
         await self._database.write(work)
 
@@ -382,8 +385,10 @@ def _each(entries: Sequence[Entry], holder: int) -> Callable[[DriverConnection],
         outcomes: list[PlatformError | None] = []
         refused: set[str] = set()
         for entry in entries:
-            outcome = _after_a_refusal(entry) if entry.run_id in refused else None
-            outcome = outcome or _one(connection, entry, holder)
+            if entry.run_id in refused:
+                outcomes.append(_after_a_refusal(entry))
+                continue
+            outcome = _one(connection, entry, holder)
             if outcome is not None and entry.seq:
                 refused.add(entry.run_id)
             outcomes.append(outcome)

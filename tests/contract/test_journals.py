@@ -4,28 +4,39 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from realms.journey.api import Reason, RunStatus
 from realms.journey.engine.journal import (
-    AliasTaken,
+    Entry,
     Journal,
+    Memo,
+    RunFilter,
     RunRow,
     StaleWriter,
     TextLost,
     VersionTaken,
+    WritesRefused,
 )
 from tests.support.journals import open_journal
 from tests.support.journeys import BEGAN
 
 pytestmark = pytest.mark.anyio
 
+HOUR = timedelta(hours=1)
+
 
 @pytest.fixture(params=["memory", "sqlite"])
 async def journal(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Journal]:
     async with open_journal(request.param, tmp_path) as opened:
         yield opened
+
+
+@pytest.fixture
+async def me(journal: Journal) -> int:
+    return await journal.take_hold(at=BEGAN, until=None)
 
 
 def row(run_id: str = "run-1", **changes: object) -> RunRow:
@@ -40,144 +51,588 @@ def row(run_id: str = "run-1", **changes: object) -> RunRow:
         wake_at=BEGAN,
         created_at=BEGAN,
         updated_at=BEGAN,
-        next_seq=1,
     )
     return replace(whole, **changes)  # type: ignore[arg-type]  # a test's own shorthand
 
 
-async def test_a_run_is_read_as_it_was_written(journal: Journal) -> None:
-    epoch = await journal.take_epoch()
+def first(run_id: str = "run-1", data: bytes = b"one", **changes: Any) -> Entry:
+    return Entry(run_id, 0, data, row(run_id, **changes))
+
+
+async def write(journal: Journal, *entries: Entry, holder: int) -> list[Any]:
+    """What became of each: None, or the name of what it was refused with."""
+    outcomes = await journal.write(entries, holder=holder)
+    return [None if error is None else type(error).__name__ for error in outcomes]
+
+
+async def entries_of(journal: Journal, run_id: str = "run-1") -> tuple[bytes, ...]:
+    stored = (await journal.load([run_id])).get(run_id)
+    return () if stored is None else stored.entries
+
+
+async def row_of(journal: Journal, run_id: str = "run-1") -> RunRow:
+    return (await journal.load([run_id]))[run_id].row
+
+
+# writing
+
+
+async def test_a_run_is_read_as_it_was_written(journal: Journal, me: int) -> None:
     late = BEGAN + timedelta(seconds=1, microseconds=7)
+    whole = row(
+        alias="mine",
+        reason=Reason.RETRY,
+        status=RunStatus.WAITING,
+        wake_at=late,
+        holder=me,
+        lane="north/x",
+        parent="run-0",
+        settled=False,
+    )
+    await write(journal, Entry("run-1", 0, b"one", whole), holder=me)
 
-    await journal.create(row(alias="mine", next_seq=2), (b"one", b"two"), epoch=epoch)
-    ended = row(alias="mine", next_seq=3, status=RunStatus.SUCCEEDED, wake_at=None, updated_at=late)
-    await journal.append(ended, (b"three",), expected=2, epoch=epoch)
-
-    stored = await journal.load("run-1")
-    assert stored is not None
-    assert stored.row == ended
-    assert stored.facts == (b"one", b"two", b"three")
+    stored = (await journal.load(["run-1"]))["run-1"]
+    assert (stored.row, stored.entries) == (whole, (b"one",))
 
 
-async def test_a_run_that_is_not_there_is_not_found(journal: Journal) -> None:
-    assert await journal.load("run-9") is None
+async def test_a_row_that_is_not_given_stays_as_it_is(journal: Journal, me: int) -> None:
+    await write(journal, first(), holder=me)
+    ended = row(status=RunStatus.SUCCEEDED, wake_at=None, updated_at=BEGAN + HOUR)
+
+    await write(journal, Entry("run-1", 1, b"two"), holder=me)
+    before = await row_of(journal)
+    await write(journal, Entry("run-1", 2, b"three", ended), holder=me)
+
+    assert before == row()
+    assert await row_of(journal) == ended
+    assert await entries_of(journal) == (b"one", b"two", b"three")
+
+
+async def test_runs_that_are_not_there_are_left_out(journal: Journal, me: int) -> None:
+    await write(journal, first(), holder=me)
+
+    assert list(await journal.load(["run-9", "run-1", "run-8"])) == ["run-1"]
+    assert await journal.load([]) == {}
     assert await journal.find("north", "run-9") is None
 
 
-async def test_a_fact_is_written_once_or_not_at_all(journal: Journal) -> None:
-    epoch = await journal.take_epoch()
-    await journal.create(row(), (b"one",), epoch=epoch)
-    await journal.append(row(next_seq=2), (b"two",), expected=1, epoch=epoch)
+async def test_many_runs_are_loaded_at_once_each_with_its_own_entries(
+    journal: Journal, me: int
+) -> None:
+    names = [f"run-{number:04}" for number in range(1_200)]
+    await write(journal, *(first(n, n.encode()) for n in names), holder=me)
+    await write(journal, *(Entry(n, 1, b"2") for n in names), holder=me)
 
-    with pytest.raises(StaleWriter):
-        await journal.append(row(next_seq=2), (b"other",), expected=1, epoch=epoch)
+    found = await journal.load(names)
 
-    stored = await journal.load("run-1")
-    assert stored is not None
-    assert stored.facts == (b"one", b"two")
-
-
-async def test_a_run_is_created_once(journal: Journal) -> None:
-    epoch = await journal.take_epoch()
-    await journal.create(row(), (b"one",), epoch=epoch)
-
-    with pytest.raises(StaleWriter):
-        await journal.create(row(), (b"other",), epoch=epoch)
+    assert {n: s.entries for n, s in found.items()} == {n: (n.encode(), b"2") for n in names}
 
 
-async def test_a_writer_of_an_earlier_epoch_changes_nothing(journal: Journal) -> None:
-    old = await journal.take_epoch()
-    await journal.create(row(), (b"one",), epoch=old)
-    new = await journal.take_epoch()
+async def test_a_place_is_taken_once(journal: Journal, me: int) -> None:
+    await write(journal, first(), Entry("run-1", 1, b"two"), holder=me)
 
-    with pytest.raises(StaleWriter):
-        await journal.append(row(next_seq=2), (b"late",), expected=1, epoch=old)
-    with pytest.raises(StaleWriter):
-        await journal.create(row("run-2"), (b"late",), epoch=old)
-    with pytest.raises(StaleWriter):
-        await journal.condemn("run-1", at=BEGAN, epoch=old)
-
-    stored = await journal.load("run-1")
-    assert new > old
-    assert stored is not None
-    assert (stored.row, stored.facts) == (row(), (b"one",))
-    assert await journal.load("run-2") is None
+    assert await write(journal, Entry("run-1", 1, b"other"), holder=me) == ["StaleWriter"]
+    assert await write(journal, first(data=b"other"), holder=me) == ["StaleWriter"]
+    assert await entries_of(journal) == (b"one", b"two")
 
 
-async def test_an_alias_is_unique_within_a_tenant_only(journal: Journal) -> None:
-    epoch = await journal.take_epoch()
-    await journal.create(row(alias="mine"), (b"one",), epoch=epoch)
-    await journal.create(row("run-2", alias="mine", tenant="south"), (b"one",), epoch=epoch)
-    await journal.create(row("run-3"), (b"one",), epoch=epoch)
-    await journal.create(row("run-4"), (b"one",), epoch=epoch)
+async def test_what_is_refused_changes_nothing_of_its_row(journal: Journal, me: int) -> None:
+    await write(journal, first(), Entry("run-1", 1, b"two"), holder=me)
+    late = Entry("run-1", 1, b"x", row(status=RunStatus.FAILED), rings=("run-1",))
 
-    with pytest.raises(AliasTaken):
-        await journal.create(row("run-5", alias="mine"), (b"one",), epoch=epoch)
+    await write(journal, late, holder=me)
 
+    assert await row_of(journal) == row()
+
+
+async def test_entries_of_one_run_are_written_in_their_order_in_one_commit(
+    journal: Journal, me: int
+) -> None:
+    done = await write(
+        journal,
+        first(),
+        Entry("run-1", 1, b"two"),
+        first("run-2"),
+        Entry("run-1", 2, b"three", row(status=RunStatus.FAILED)),
+        holder=me,
+    )
+
+    assert done == [None] * 4
+    assert await entries_of(journal) == (b"one", b"two", b"three")
+    assert (await row_of(journal)).status is RunStatus.FAILED
+
+
+async def test_one_that_is_refused_stops_no_other(journal: Journal, me: int) -> None:
+    await write(journal, first(), Entry("run-1", 1, b"two"), first("run-2"), holder=me)
+
+    done = await write(
+        journal,
+        Entry("run-2", 1, b"good"),
+        Entry("run-1", 1, b"late", row(status=RunStatus.FAILED)),
+        first("run-3"),
+        first("run-2"),
+        Entry("run-3", 1, b"more"),
+        holder=me,
+    )
+
+    assert done == [None, "StaleWriter", None, "StaleWriter", None]
+    assert await entries_of(journal, "run-2") == (b"one", b"good")
+    assert await entries_of(journal, "run-3") == (b"one", b"more")
+    assert await row_of(journal) == row()
+
+
+async def test_what_follows_a_refused_entry_of_its_run_is_refused_too(
+    journal: Journal, me: int
+) -> None:
+    await write(journal, first(), Entry("run-1", 1, b"of another"), holder=me)
+
+    done = await write(
+        journal, Entry("run-1", 1, b"late"), Entry("run-1", 2, b"on top of it"), holder=me
+    )
+
+    assert done == ["StaleWriter"] * 2
+    assert await entries_of(journal) == (b"one", b"of another")
+
+
+async def test_nothing_is_written_for_an_empty_list(journal: Journal, me: int) -> None:
+    assert await write(journal, holder=me) == []
+
+
+# aliases
+
+
+async def test_an_alias_is_unique_within_a_tenant_only(journal: Journal, me: int) -> None:
+    await write(journal, first(alias="mine"), holder=me)
+
+    done = await write(
+        journal,
+        first("run-2", alias="mine", tenant="south"),
+        first("run-3"),
+        first("run-4", alias="mine"),
+        first("run-5"),
+        holder=me,
+    )
+
+    assert done == [None, None, "AliasTaken", None]
     north, south = await journal.find("north", "mine"), await journal.find("south", "mine")
-    assert north is not None
-    assert south is not None
-    assert (north.run_id, south.run_id) == ("run-1", "run-2")
+    assert (north and north.run_id, south and south.run_id) == ("run-1", "run-2")
+    assert list(await journal.load(["run-4"])) == []
 
 
-async def test_another_tenants_run_is_not_found_by_its_id(journal: Journal) -> None:
-    epoch = await journal.take_epoch()
-    await journal.create(row(), (b"one",), epoch=epoch)
+async def test_of_two_that_ask_for_an_alias_in_one_commit_the_first_has_it(
+    journal: Journal, me: int
+) -> None:
+    done = await write(journal, first(alias="x"), first("run-2", alias="x"), holder=me)
+
+    assert done == [None, "AliasTaken"]
+
+
+async def test_another_tenants_run_is_not_found_by_its_id(journal: Journal, me: int) -> None:
+    await write(journal, first(), holder=me)
 
     assert await journal.find("south", "run-1") is None
     assert await journal.find("north", "run-1") == row()
 
 
-async def test_pages_go_from_new_to_old_and_meet_without_gap_or_overlap(journal: Journal) -> None:
-    epoch = await journal.take_epoch()
-    for number in range(5):
-        await journal.create(row(f"run-{number}"), (b"one",), epoch=epoch)
-    await journal.create(row("run-9", tenant="south"), (b"one",), epoch=epoch)
+async def test_a_run_without_an_alias_is_not_found_by_an_empty_one(
+    journal: Journal, me: int
+) -> None:
+    await write(journal, first(), holder=me)
 
-    first = await journal.page("north", limit=2)
-    second = await journal.page("north", before=first[-1].run_id, limit=2)
-    third = await journal.page("north", before=second[-1].run_id, limit=2)
-
-    assert [r.run_id for r in (*first, *second, *third)] == [f"run-{n}" for n in (4, 3, 2, 1, 0)]
+    assert await journal.find("north", "") is None
 
 
-async def test_a_page_can_be_narrowed_by_state_and_template(journal: Journal) -> None:
-    epoch = await journal.take_epoch()
-    await journal.create(row("run-1", status=RunStatus.FAILED), (b"one",), epoch=epoch)
-    await journal.create(row("run-2", template="other"), (b"one",), epoch=epoch)
-    await journal.create(row("run-3"), (b"one",), epoch=epoch)
-
-    failed = await journal.page("north", status=RunStatus.FAILED)
-    other = await journal.page("north", template="other")
-    both = await journal.page("north", template="other", status=RunStatus.FAILED)
-
-    assert [r.run_id for r in failed] == ["run-1"]
-    assert [r.run_id for r in other] == ["run-2"]
-    assert both == []
+# holders
 
 
-async def test_due_are_those_that_go_on_by_themselves(journal: Journal) -> None:
-    epoch = await journal.take_epoch()
-    await journal.create(row("run-1"), (b"one",), epoch=epoch)
-    await journal.create(row("run-2", wake_at=None), (b"one",), epoch=epoch)
-    later = row("run-3", wake_at=BEGAN + timedelta(hours=1), tenant="south")
-    await journal.create(later, (b"one",), epoch=epoch)
+async def test_each_holder_is_larger_than_all_before(journal: Journal) -> None:
+    holders = [await journal.take_hold(at=BEGAN, until=None) for _ in range(3)]
 
-    assert await journal.due(limit=1) == [row("run-1")]
-    assert await journal.due(after="run-1") == [later]
+    assert holders == sorted(set(holders))
+    assert holders[0] > 0
 
 
-async def test_a_condemned_run_has_failed_and_keeps_its_facts(journal: Journal) -> None:
-    epoch = await journal.take_epoch()
-    await journal.create(row(), (b"{broken",), epoch=epoch)
+async def test_a_late_writer_changes_zero_rows(journal: Journal, me: int) -> None:
+    await write(journal, first(holder=me), first("run-2"), holder=me)
+    new = await journal.take_hold(at=BEGAN, until=None)
+    await journal.dismiss(at=BEGAN, survivor=new)
+    before = await journal.load(["run-1", "run-2", "run-3"])
 
-    await journal.condemn("run-1", at=BEGAN, epoch=epoch)
+    late = row(status=RunStatus.FAILED)
+    done = await write(
+        journal,
+        Entry("run-1", 1, b"late"),
+        Entry("run-2", 1, b"late", replace(late, run_id="run-2"), rings=("run-1",)),
+        first("run-3"),
+        holder=me,
+    )
 
-    stored = await journal.load("run-1")
-    assert stored is not None
-    assert (stored.row.status, stored.row.reason) == (RunStatus.FAILED, Reason.CORRUPT_STATE)
-    assert stored.facts == (b"{broken",)
-    assert await journal.due() == []
+    assert done == ["StaleWriter"] * 3
+    assert await journal.load(["run-1", "run-2", "run-3"]) == before
+    with pytest.raises(StaleWriter):
+        await journal.condemn("run-1", at=BEGAN, holder=me)
+    assert await journal.load(["run-1", "run-2", "run-3"]) == before
+
+
+async def test_dismissal_frees_the_runs_of_those_whose_lease_is_over(journal: Journal) -> None:
+    endless = await journal.take_hold(at=BEGAN, until=None)
+    over = await journal.take_hold(at=BEGAN, until=BEGAN + HOUR)
+    living = await journal.take_hold(at=BEGAN, until=BEGAN + 3 * HOUR)
+    mine = await journal.take_hold(at=BEGAN, until=None)
+    for number, holder in enumerate([endless, over, living, mine, over]):
+        await write(journal, first(f"run-{number}", holder=holder), holder=holder)
+
+    freed = await journal.dismiss(at=BEGAN + HOUR, survivor=mine)
+
+    stored = await journal.load([f"run-{number}" for number in range(5)])
+    assert freed == 3
+    assert [s.row.holder for s in stored.values()] == [0, 0, living, mine, 0]
+    assert await journal.dismiss(at=BEGAN + HOUR, survivor=mine) == 0
+    assert await write(journal, Entry("run-2", 1, b"two"), holder=living) == [None]
+    assert await write(journal, Entry("run-1", 1, b"two"), holder=over) == ["StaleWriter"]
+
+
+async def test_one_that_was_dismissed_dismisses_nobody(journal: Journal, me: int) -> None:
+    new = await journal.take_hold(at=BEGAN, until=None)
+    await journal.dismiss(at=BEGAN, survivor=new)
+    await write(journal, first(holder=new), holder=new)
+
+    assert await journal.dismiss(at=BEGAN, survivor=me) == 0
+
+    assert await write(journal, Entry("run-1", 1, b"two"), holder=new) == [None]
+    assert (await row_of(journal)).holder == new
+
+
+async def test_a_lease_is_prolonged_until_it_was_taken_away(journal: Journal) -> None:
+    holder = await journal.take_hold(at=BEGAN, until=BEGAN + HOUR)
+    other = await journal.take_hold(at=BEGAN, until=None)
+
+    prolonged = await journal.renew(holder, until=BEGAN + 3 * HOUR)
+    await journal.dismiss(at=BEGAN + 2 * HOUR, survivor=other)
+    again = await journal.renew(holder, until=BEGAN + 3 * HOUR)
+    await journal.dismiss(at=BEGAN + 3 * HOUR, survivor=other)
+
+    assert (prolonged, again) == (True, True)
+    assert not await journal.renew(holder, until=BEGAN + 9 * HOUR)
+    assert await write(journal, first(), holder=holder) == ["StaleWriter"]
+
+
+async def test_one_who_leaves_writes_nothing_more_and_frees_his_runs(
+    journal: Journal, me: int
+) -> None:
+    other = await journal.take_hold(at=BEGAN, until=None)
+    await write(journal, first(holder=me), first("run-2", holder=me), holder=me)
+    await write(journal, first("run-3", holder=other), holder=other)
+
+    await journal.let_go(me)
+
+    assert [(await row_of(journal, f"run-{n}")).holder for n in (1, 2, 3)] == [0, 0, other]
+    assert await write(journal, Entry("run-1", 1, b"late"), holder=me) == ["StaleWriter"]
+    assert await journal.renew(me, until=BEGAN + HOUR) is False
+
+
+async def test_a_run_that_another_holds_is_not_taken_from_him(journal: Journal, me: int) -> None:
+    other = await journal.take_hold(at=BEGAN, until=None)
+    await write(journal, first(holder=me), first("run-2"), holder=me)
+
+    held = Entry("run-1", 1, b"x", row(holder=other))
+    free = Entry("run-2", 1, b"y", row("run-2", holder=other))
+
+    assert await write(journal, held, free, holder=other) == ["StaleWriter", None]
+    assert (await row_of(journal)).holder == me
+    assert (await row_of(journal, "run-2")).holder == other
+    with pytest.raises(StaleWriter):
+        await journal.condemn("run-2", at=BEGAN, holder=me)
+
+
+async def test_writers_that_never_were_are_refused(journal: Journal) -> None:
+    assert await write(journal, first(), holder=99) == ["StaleWriter"]
+
+
+# what is written besides
+
+
+async def test_a_run_that_waits_is_rung_when_another_ends(journal: Journal, me: int) -> None:
+    late = BEGAN + HOUR
+    waits: dict[str, Any] = {"status": RunStatus.WAITING, "wake_at": None}
+    await write(
+        journal,
+        first("run-1", **waits),
+        first("run-2", holder=me),
+        first("run-3", status=RunStatus.PAUSED, wake_at=None),
+        first("run-4", status=RunStatus.SUCCEEDED, wake_at=None),
+        first("run-9"),
+        holder=me,
+    )
+    ended = row("run-9", status=RunStatus.SUCCEEDED, wake_at=None, updated_at=late)
+    rings = ("run-1", "run-2", "run-3", "run-4", "run-77")
+    await write(journal, Entry("run-9", 1, b"end", ended, rings), holder=me)
+
+    wakes = [(await row_of(journal, f"run-{number}")).wake_at for number in range(1, 5)]
+    assert wakes == [late, BEGAN, None, None]
+    assert [r.run_id for r in await journal.due(late)] == ["run-1"]
+
+
+async def test_memos_are_kept_with_their_entry_and_by_tenant(journal: Journal, me: int) -> None:
+    memo = Memo("north", "key", b"{}", BEGAN)
+    await write(journal, Entry("run-1", 0, b"one", row(), memos=(memo,)), holder=me)
+
+    assert await journal.memo("north", "key", since=None) == b"{}"
+    assert await journal.memo("north", "key", since=BEGAN) == b"{}"
+    assert await journal.memo("north", "key", since=BEGAN + timedelta(microseconds=1)) is None
+    assert await journal.memo("south", "key", since=None) is None
+    assert await journal.memo("north", "other", since=None) is None
+
+
+async def test_a_newer_memo_takes_the_place_of_the_older(journal: Journal, me: int) -> None:
+    old, new = Memo("north", "k", b"old", BEGAN), Memo("north", "k", b"new", BEGAN + HOUR)
+    await write(journal, Entry("run-1", 0, b"one", row(), memos=(old,)), holder=me)
+    await write(journal, Entry("run-1", 1, b"two", memos=(new,)), holder=me)
+
+    assert await journal.memo("north", "k", since=BEGAN + HOUR) == b"new"
+
+
+async def test_a_refused_entry_keeps_no_memo(journal: Journal, me: int) -> None:
+    await write(journal, first(), holder=me)
+    memo = Memo("north", "k", b"{}", BEGAN)
+
+    await write(journal, Entry("run-1", 0, b"x", row(), memos=(memo,)), holder=me)
+
+    assert await journal.memo("north", "k", since=None) is None
+
+
+async def test_writes_along_are_made_once_with_their_entry(journal: Journal, me: int) -> None:
+    made: list[str] = []
+    along = (lambda _: made.append("a"), lambda _: made.append("b"))
+
+    done = await write(
+        journal, Entry("run-1", 0, b"one", row(), along=along), first("run-2"), holder=me
+    )
+
+    assert done == [None, None]
+    assert made == ["a", "b"]
+
+
+async def test_writes_along_that_fail_spoil_their_own_entry_only(journal: Journal, me: int) -> None:
+    def spoilt(_: Any) -> None:
+        raise ValueError("this service cannot write")
+
+    await write(journal, first(), first("run-2"), first("run-3"), holder=me)
+
+    done = await write(
+        journal,
+        Entry("run-1", 1, b"two", row(status=RunStatus.SUCCEEDED)),
+        Entry("run-2", 1, b"two", row("run-2", status=RunStatus.FAILED), along=(spoilt,)),
+        Entry("run-2", 2, b"three"),
+        Entry("run-3", 1, b"two"),
+        holder=me,
+    )
+
+    assert done == [None, "WritesRefused", "StaleWriter", None]
+    assert await entries_of(journal, "run-2") == (b"one",)
+    assert await row_of(journal, "run-2") == row("run-2")
+    assert (await row_of(journal)).status is RunStatus.SUCCEEDED
+    assert await entries_of(journal, "run-3") == (b"one", b"two")
+
+
+async def test_writes_along_that_fail_say_whose_they_are_and_hide_their_words(
+    journal: Journal, me: int
+) -> None:
+    def spoilt(_: Any) -> None:
+        raise ValueError("password of the store")
+
+    (error,) = await journal.write([Entry("run-1", 0, b"", row(), along=(spoilt,))], holder=me)
+
+    assert isinstance(error, WritesRefused)
+    assert "ValueError" in error.detail
+    assert "password" not in error.detail
+
+
+async def test_the_writes_of_a_refused_entry_are_not_made(journal: Journal, me: int) -> None:
+    made: list[str] = []
+    await write(journal, first(), holder=me)
+
+    def note(connection: Any) -> None:
+        if connection is None:  # in memory nothing can be rolled back
+            made.append("a")
+
+    late = Entry("run-1", 0, b"x", row(), along=(note,))
+
+    assert await write(journal, late, first("run-2"), holder=me) == ["StaleWriter", None]
+    assert made == []
+
+
+# what is due
+
+
+async def test_due_are_free_runs_of_all_tenants_the_most_overdue_first(
+    journal: Journal, me: int
+) -> None:
+    await write(
+        journal,
+        first("run-1", wake_at=BEGAN + HOUR),
+        first("run-2", wake_at=BEGAN, tenant="south"),
+        first("run-3", wake_at=None),
+        first("run-4", wake_at=BEGAN, holder=me),
+        first("run-5", wake_at=BEGAN - HOUR),
+        first("run-6", wake_at=BEGAN + 2 * HOUR),
+        holder=me,
+    )
+
+    due = [r.run_id for r in await journal.due(BEGAN + HOUR)]
+    assert due == ["run-5", "run-2", "run-1"]
+    assert [r.run_id for r in await journal.due(BEGAN + HOUR, limit=2)] == due[:2]
+    assert await journal.next_wake() == BEGAN - HOUR
+
+
+async def test_nothing_is_due_where_nobody_waits_for_a_time(journal: Journal, me: int) -> None:
+    await write(journal, first(wake_at=None), first("run-2", holder=me), holder=me)
+
+    assert await journal.due(BEGAN + HOUR) == []
+    assert await journal.next_wake() is None
+
+
+async def test_a_condemned_run_has_failed_and_keeps_its_entries(journal: Journal, me: int) -> None:
+    await write(journal, first(data=b"{broken", holder=me), holder=me)
+
+    await journal.condemn("run-1", at=BEGAN + HOUR, holder=me)
+
+    shown = await row_of(journal)
+    assert (shown.status, shown.reason) == (RunStatus.FAILED, Reason.CORRUPT_STATE)
+    assert (shown.holder, shown.wake_at, shown.updated_at) == (0, None, BEGAN + HOUR)
+    assert await entries_of(journal) == (b"{broken",)
+    assert await journal.due(BEGAN + 2 * HOUR) == []
+
+
+# lists
+
+
+async def test_pages_go_from_new_to_old_and_meet_without_gap_or_overlap(
+    journal: Journal, me: int
+) -> None:
+    await write(journal, *(first(f"run-{n}") for n in range(5)), holder=me)
+    await write(journal, first("run-9", tenant="south"), holder=me)
+    north = RunFilter("north")
+
+    one = await journal.page(north, limit=2)
+    two = await journal.page(north, before=one[-1].run_id, limit=2)
+    three = await journal.page(north, before=two[-1].run_id, limit=2)
+
+    assert [r.run_id for r in (*one, *two, *three)] == [f"run-{n}" for n in (4, 3, 2, 1, 0)]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        (RunFilter("north"), ["6", "5", "4", "3", "2", "1"]),
+        (RunFilter("south"), ["7"]),
+        (RunFilter("north", status=RunStatus.FAILED), ["3", "2", "1"]),
+        (RunFilter("north", status=RunStatus.WAITING), ["5", "4"]),
+        (RunFilter("north", status=RunStatus.WAITING, reason=Reason.PERSON), ["5"]),
+        (RunFilter("north", reason=Reason.ERROR), ["2", "1"]),
+        (RunFilter("north", template="other"), ["6"]),
+        (RunFilter("north", dead=True), ["3", "1"]),
+        (RunFilter("north", dead=True, reason=Reason.ERROR), ["1"]),
+        (RunFilter("north", dead=True, status=RunStatus.WAITING), []),
+        (RunFilter("north", dead=True, template="other"), []),
+    ],
+)
+async def test_a_page_can_be_narrowed(
+    journal: Journal, me: int, wanted: RunFilter, found: list[str]
+) -> None:
+    failed: dict[str, Any] = {"status": RunStatus.FAILED}
+    waiting: dict[str, Any] = {"status": RunStatus.WAITING}
+    await write(
+        journal,
+        first("1", reason=Reason.ERROR, **failed),
+        first("2", reason=Reason.ERROR, settled=True, **failed),
+        first("3", reason=Reason.POISON, **failed),
+        first("4", reason=Reason.TIMER, **waiting),
+        first("5", reason=Reason.PERSON, **waiting),
+        first("6", template="other"),
+        first("7", tenant="south", **failed),
+        holder=me,
+    )
+
+    assert [r.run_id for r in await journal.page(wanted)] == found
+
+
+async def test_a_dead_letter_that_was_settled_is_none_any_more(journal: Journal, me: int) -> None:
+    await write(journal, first(status=RunStatus.FAILED), holder=me)
+    before = await journal.page(RunFilter("north", dead=True))
+    settled = row(status=RunStatus.FAILED, settled=True)
+    await write(journal, Entry("run-1", 1, b"settled", settled), holder=me)
+
+    assert [r.run_id for r in before] == ["run-1"]
+    assert await journal.page(RunFilter("north", dead=True)) == []
+
+
+async def test_a_lane_is_told_from_the_oldest_without_those_that_ended(
+    journal: Journal, me: int
+) -> None:
+    queued: dict[str, Any] = {"status": RunStatus.QUEUED, "lane": "a"}
+    await write(
+        journal,
+        first("run-3", **queued),
+        first("run-1", lane="a"),
+        first("run-2", lane="b", status=RunStatus.QUEUED),
+        first("run-4", lane="a", status=RunStatus.SUCCEEDED),
+        first("run-5", lane="a", tenant="south"),
+        first("run-6", lane="a", status=RunStatus.PAUSED),
+        first("run-7", status=RunStatus.QUEUED),
+        first("run-8", **queued),
+        holder=me,
+    )
+
+    assert [r.run_id for r in await journal.lane("north", "a")] == [
+        "run-1",
+        "run-3",
+        "run-6",
+        "run-8",
+    ]
+    assert await journal.lane("north", "") == []
+    assert sorted(await journal.queued_lanes()) == [("north", "a"), ("north", "b")]
+
+
+async def test_finished_runs_are_told_the_oldest_first_and_dead_letters_are_none(
+    journal: Journal, me: int
+) -> None:
+    def ended(run_id: str, hours: int, **more: Any) -> Entry:
+        status = more.pop("status", RunStatus.SUCCEEDED)
+        return first(run_id, status=status, updated_at=BEGAN + hours * HOUR, **more)
+
+    await write(
+        journal,
+        ended("run-1", 3),
+        ended("run-2", 1, status=RunStatus.CANCELLED),
+        ended("run-3", 2, status=RunStatus.FAILED),
+        ended("run-4", 2, status=RunStatus.FAILED, settled=True),
+        ended("run-5", 4),
+        ended("run-6", 0, template="other"),
+        ended("run-7", 0, status=RunStatus.COMPENSATED, tenant="south"),
+        ended("run-8", 0, status=RunStatus.WAITING),
+        holder=me,
+    )
+
+    found = await journal.finished("data_mash_flow", before=BEGAN + 4 * HOUR)
+    assert [r.run_id for r in found] == ["run-7", "run-2", "run-4", "run-1"]
+    few = await journal.finished("data_mash_flow", before=BEGAN + 4 * HOUR, limit=2)
+    assert [r.run_id for r in few] == ["run-7", "run-2"]
+
+
+async def test_removed_runs_are_gone_and_their_alias_is_free(journal: Journal, me: int) -> None:
+    await write(journal, first(alias="mine"), first("run-2"), holder=me)
+
+    await journal.remove(["run-1", "run-77"])
+    await journal.remove([])
+
+    assert list(await journal.load(["run-1", "run-2"])) == ["run-2"]
+    assert await journal.find("north", "mine") is None
+    assert await write(journal, first("run-3", alias="mine"), holder=me) == [None]
+    assert await entries_of(journal, "run-1") == ()
+
+
+# texts
 
 
 async def test_a_pinned_text_stays_and_a_lost_one_is_said_to_be(journal: Journal) -> None:
@@ -193,6 +648,17 @@ async def test_a_pinned_text_stays_and_a_lost_one_is_said_to_be(journal: Journal
 async def test_a_stated_version_keeps_its_text(journal: Journal) -> None:
     await journal.pin_text("h1", "text one", name="flow", version="1")
     await journal.pin_text("h1", "text one", name="flow", version="1")
+    await journal.pin_text("h3", "text three", name="other", version="1")
 
     with pytest.raises(VersionTaken):
         await journal.pin_text("h2", "text two", name="flow", version="1")
+    with pytest.raises(TextLost):
+        await journal.pinned_text("h2")
+
+
+async def test_templates_are_those_whose_texts_are_kept(journal: Journal, me: int) -> None:
+    for name in ("flow", "data_mash_flow", "flow"):
+        await journal.pin_text(f"hash of {name}", "text", name=name, version="")
+    await write(journal, first(), first("run-2", template="flow"), holder=me)
+
+    assert await journal.templates() == ["data_mash_flow", "flow"]

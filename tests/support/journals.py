@@ -1,8 +1,8 @@
-"""Journals for tests: over a database of its own, and one whose power fails at a chosen commit."""
+"""Journals for tests: over a database of its own, and ones that fail at a chosen commit."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -10,10 +10,10 @@ import realms.journey
 from foundations.public_works.adapters.sqlite import SqliteDatabase
 from foundations.public_works.data_folder import DataFolder
 from foundations.public_works.settings import Settings
-from realms.journey.api import RunStatus
-from realms.journey.engine.journal import Journal, RunRow, Stored
+from realms.journey.engine.journal import Entry, Journal, RunFilter, RunRow, Stored
 from realms.journey.engine.memory_journal import MemoryJournal
 from realms.journey.records import DatabaseJournal
+from utilities.errors import ErrorKind, PlatformError
 from utilities.ids import TimeSortableIds
 
 MIGRATIONS = Path(realms.journey.__file__).parent / "migrations"
@@ -41,38 +41,37 @@ async def open_journal(kind: str, folder: Path) -> AsyncIterator[Journal]:
         yield DatabaseJournal(database=database)
 
 
-class PowerCut(BaseException):
-    """The power went; nothing of the process is left."""
+class DiskFull(PlatformError):
+    """The disk is full."""
+
+    kind = ErrorKind.STORAGE_FULL
 
 
-@dataclass
-class PowerCutJournal(Journal):
-    """Loses power at the `commit`th commit (the acceptance is the first), before or after it."""
+class OtherJournal(Journal):
+    """Hands everything on to `inner`; the others here change one thing of it."""
 
-    commit: int
-    when: str
-    inner: Journal = field(default_factory=MemoryJournal)
-    commits: int = 0
+    def __init__(self, inner: Journal) -> None:
+        self.inner = inner
 
-    async def create(self, row: RunRow, facts: tuple[bytes, ...], *, epoch: int) -> None:
-        self._cut("before")
-        await self.inner.create(row, facts, epoch=epoch)
-        self._cut("after")
+    async def take_hold(self, *, at: datetime, until: datetime | None) -> int:
+        return await self.inner.take_hold(at=at, until=until)
 
-    async def append(
-        self, row: RunRow, facts: tuple[bytes, ...], *, expected: int, epoch: int
-    ) -> None:
-        self._cut("before")
-        await self.inner.append(row, facts, expected=expected, epoch=epoch)
-        self._cut("after")
+    async def renew(self, holder: int, *, until: datetime) -> bool:
+        return await self.inner.renew(holder, until=until)
 
-    def _cut(self, at: str) -> None:
-        self.commits += at == "before"
-        if self.commits == self.commit and at == self.when:
-            raise PowerCut
+    async def dismiss(self, *, at: datetime, survivor: int) -> int:
+        return await self.inner.dismiss(at=at, survivor=survivor)
 
-    async def take_epoch(self) -> int:
-        return await self.inner.take_epoch()
+    async def let_go(self, holder: int) -> None:
+        await self.inner.let_go(holder)
+
+    def write(
+        self, entries: Sequence[Entry], *, holder: int
+    ) -> "asyncio.Future[Sequence[PlatformError | None]]":
+        return self.inner.write(entries, holder=holder)
+
+    async def condemn(self, run_id: str, *, at: datetime, holder: int) -> None:
+        await self.inner.condemn(run_id, at=at, holder=holder)
 
     async def pin_text(self, text_hash: str, text: str, *, name: str, version: str) -> None:
         await self.inner.pin_text(text_hash, text, name=name, version=version)
@@ -80,27 +79,102 @@ class PowerCutJournal(Journal):
     async def pinned_text(self, text_hash: str) -> str:
         return await self.inner.pinned_text(text_hash)
 
-    async def condemn(self, run_id: str, *, at: datetime, epoch: int) -> None:
-        await self.inner.condemn(run_id, at=at, epoch=epoch)
-
-    async def load(self, run_id: str) -> Stored | None:
-        return await self.inner.load(run_id)
+    async def load(self, run_ids: Sequence[str]) -> Mapping[str, Stored]:
+        return await self.inner.load(run_ids)
 
     async def find(self, tenant: str, id_or_alias: str) -> RunRow | None:
         return await self.inner.find(tenant, id_or_alias)
 
-    async def page(
-        self,
-        tenant: str,
-        *,
-        status: RunStatus | None = None,
-        template: str = "",
-        before: str = "",
-        limit: int = 50,
-    ) -> list[RunRow]:
-        return await self.inner.page(
-            tenant, status=status, template=template, before=before, limit=limit
-        )
+    async def page(self, wanted: RunFilter, *, before: str = "", limit: int = 50) -> list[RunRow]:
+        return await self.inner.page(wanted, before=before, limit=limit)
 
-    async def due(self, *, after: str = "", limit: int = 500) -> list[RunRow]:
-        return await self.inner.due(after=after, limit=limit)
+    async def due(self, now: datetime, *, limit: int = 500) -> list[RunRow]:
+        return await self.inner.due(now, limit=limit)
+
+    async def next_wake(self) -> datetime | None:
+        return await self.inner.next_wake()
+
+    async def lane(self, tenant: str, lane: str) -> list[RunRow]:
+        return await self.inner.lane(tenant, lane)
+
+    async def queued_lanes(self) -> list[tuple[str, str]]:
+        return await self.inner.queued_lanes()
+
+    async def memo(self, tenant: str, key: str, *, since: datetime | None) -> bytes | None:
+        return await self.inner.memo(tenant, key, since=since)
+
+    async def finished(self, template: str, *, before: datetime, limit: int = 500) -> list[RunRow]:
+        return await self.inner.finished(template, before=before, limit=limit)
+
+    async def templates(self) -> list[str]:
+        return await self.inner.templates()
+
+    async def remove(self, run_ids: Sequence[str]) -> None:
+        await self.inner.remove(run_ids)
+
+
+class CountingJournal(OtherJournal):
+    """Knows what was written, commit by commit."""
+
+    def __init__(self, inner: Journal) -> None:
+        super().__init__(inner)
+        self.commits: list[list[Entry]] = []
+
+    def write(
+        self, entries: Sequence[Entry], *, holder: int
+    ) -> "asyncio.Future[Sequence[PlatformError | None]]":
+        self.commits.append(list(entries))
+        return super().write(entries, holder=holder)
+
+
+class PowerCutJournal(OtherJournal):
+    """Loses power at the `commit`th commit (the acceptance is the first), before or after it.
+
+    From then on the process that wrote hears nothing any more, as one that is dead; the next holder
+    finds what was durable.
+    """
+
+    def __init__(self, inner: Journal, *, commit: int, when: str) -> None:
+        super().__init__(inner)
+        self.commit = commit
+        self.when = when
+        self.commits = 0
+        self.dead = 0
+        """The holder that had the power cut."""
+
+    def write(
+        self, entries: Sequence[Entry], *, holder: int
+    ) -> "asyncio.Future[Sequence[PlatformError | None]]":
+        never: asyncio.Future[Sequence[PlatformError | None]] = (
+            asyncio.get_running_loop().create_future()
+        )
+        if holder == self.dead:
+            return never
+        self.commits += 1
+        if self.commits != self.commit:
+            return super().write(entries, holder=holder)
+        self.dead = holder
+        if self.when == "after":
+            super().write(entries, holder=holder)
+        return never
+
+
+class FullJournal(OtherJournal):
+    """Refuses every write while `full` holds; entries and rows stay as they are."""
+
+    def __init__(self, inner: Journal) -> None:
+        super().__init__(inner)
+        self.full = False
+        self.refused = 0
+
+    def write(
+        self, entries: Sequence[Entry], *, holder: int
+    ) -> "asyncio.Future[Sequence[PlatformError | None]]":
+        if not self.full:
+            return super().write(entries, holder=holder)
+        self.refused += 1
+        refused: asyncio.Future[Sequence[PlatformError | None]] = (
+            asyncio.get_running_loop().create_future()
+        )
+        refused.set_exception(DiskFull("the disk is full"))
+        return refused

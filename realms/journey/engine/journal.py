@@ -69,7 +69,7 @@ class Memo:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What one run writes in one commit: facts that came about together, at a place of their own."""
+    """What one run writes in one commit: facts that came about together, at their own place."""
 
     run_id: str
     seq: int
@@ -102,6 +102,20 @@ class AliasTaken(PlatformError):
     """Another run has this alias."""
 
     kind = ErrorKind.CONFLICT
+
+
+class WritesRefused(PlatformError):
+    """What a transactional service writes with its checkpoint could not be written; nothing was."""
+
+    kind = ErrorKind.INTERNAL
+
+    @classmethod
+    def by(cls, error: BaseException) -> "WritesRefused":
+        """The refusal that tells of an error its kind and not its words, which may hold data."""
+        return cls(
+            f"the writes of a service raised {type(error).__name__}",
+            hint="the log has the rest",
+        )
 
 
 class VersionTaken(PlatformError):
@@ -145,6 +159,7 @@ class Journal(Protocol):
         """End every lease that is over, or without an end, but the survivor's; free their runs.
 
         From then on nothing those holders write changes anything. Answers how many runs were freed.
+        A survivor whose own lease has ended dismisses nobody.
         """
         ...
 
@@ -159,16 +174,22 @@ class Journal(Protocol):
     ) -> "Future[Sequence[PlatformError | None]]":
         """Write entries in one durable commit, each alone: what became of each, in order.
 
-        An entry with `seq` zero creates its run. One is refused with `StaleWriter` when its place is
-        taken, its run is another holder's, or the holder's lease has ended, and with `AliasTaken`
-        when the tenant has a run of that alias; the others are written all the same. Where
-        the store does it at once, the future is done already. When nothing could be written
-        (a full disk), the future fails.
+        An entry with `seq` zero creates its run. One is refused with `StaleWriter` when its place
+        is taken, its run is another holder's, or the holder's lease has ended, with `AliasTaken`
+        when the tenant has a run of that alias, and with `WritesRefused` when what goes along with
+        it raises. What follows a refused entry of the same run is refused too; the others are
+        written all the same. Where the store does it at once, the future is done already. When
+        nothing could be written (a full disk), the future fails; an entry whose outcome is such an
+        error was not written either, and is to be tried again.
         """
         ...
 
     async def condemn(self, run_id: str, *, at: datetime, holder: int) -> None:
-        """Mark a run whose facts cannot be read as failed; the facts stay as they are."""
+        """Mark a run whose facts cannot be read as failed; the facts stay as they are.
+
+        Raises:
+            StaleWriter: the run is another holder's, or the holder's lease has ended.
+        """
         ...
 
     # texts of templates

@@ -17,6 +17,7 @@ from realms.journey.engine.journal import (
     Stored,
     TextLost,
     VersionTaken,
+    WritesRefused,
 )
 from utilities.errors import PlatformError
 
@@ -29,6 +30,7 @@ class MemoryJournal(Journal):
         self._entries: dict[str, list[bytes]] = {}
         self._texts: dict[str, str] = {}
         self._versions: dict[tuple[str, str], str] = {}
+        self._names: set[str] = set()
         self._memos: dict[tuple[str, str], Memo] = {}
         self._leases: dict[int, datetime | None] = {}
         self._holders = 0
@@ -45,6 +47,8 @@ class MemoryJournal(Journal):
         return True
 
     async def dismiss(self, *, at: datetime, survivor: int) -> int:
+        if survivor not in self._leases:
+            return 0
         over = {
             holder
             for holder, until in self._leases.items()
@@ -64,10 +68,22 @@ class MemoryJournal(Journal):
         done: asyncio.Future[Sequence[PlatformError | None]] = (
             asyncio.get_running_loop().create_future()
         )
-        done.set_result([self._write(entry, holder) for entry in entries])
+        refused: set[str] = set()
+        outcomes: list[PlatformError | None] = []
+        for entry in entries:
+            if entry.run_id in refused:
+                outcomes.append(_after_a_refusal(entry))
+                continue
+            outcome = self._write(entry, holder)
+            if outcome is not None and entry.seq:
+                refused.add(entry.run_id)
+            outcomes.append(outcome)
+        done.set_result(outcomes)
         return done
 
     async def condemn(self, run_id: str, *, at: datetime, holder: int) -> None:
+        if holder not in self._leases or self._rows[run_id].holder not in {0, holder}:
+            raise StaleWriter(f"{run_id} is not held by {holder}")
         self._rows[run_id] = replace(
             self._rows[run_id],
             status=RunStatus.FAILED,
@@ -81,6 +97,7 @@ class MemoryJournal(Journal):
         if version and self._versions.setdefault((name, version), text_hash) != text_hash:
             raise VersionTaken(f"{name} {version} was used with another text", hint="raise version")
         self._texts[text_hash] = text
+        self._names.add(name)
 
     async def pinned_text(self, text_hash: str) -> str:
         if text_hash not in self._texts:
@@ -120,7 +137,7 @@ class MemoryJournal(Journal):
         return next((row.wake_at for row in self._waking()), None)
 
     async def lane(self, tenant: str, lane: str) -> list[RunRow]:
-        found = [r for r in self._rows.values() if (r.tenant, r.lane) == (tenant, lane)]
+        found = [r for r in self._rows.values() if lane and (r.tenant, r.lane) == (tenant, lane)]
         return sorted((r for r in found if not r.status.ended), key=lambda row: row.run_id)
 
     async def queued_lanes(self) -> list[tuple[str, str]]:
@@ -143,7 +160,7 @@ class MemoryJournal(Journal):
         return sorted(found, key=lambda row: row.updated_at)[:limit]
 
     async def templates(self) -> list[str]:
-        return sorted({row.template for row in self._rows.values()})
+        return sorted(self._names)
 
     async def remove(self, run_ids: Sequence[str]) -> None:
         for run_id in run_ids:
@@ -151,6 +168,23 @@ class MemoryJournal(Journal):
             self._entries.pop(run_id, None)
 
     def _write(self, entry: Entry, holder: int) -> PlatformError | None:
+        if (refusal := self._refusal(entry, holder)) is not None:
+            return refusal
+        try:
+            for work in entry.along:
+                work(None)
+        except Exception as error:  # noqa: BLE001 - a service's own code, whatever it raises
+            return WritesRefused.by(error)
+        self._entries.setdefault(entry.run_id, []).append(entry.data)
+        if entry.row is not None:
+            self._rows[entry.run_id] = entry.row
+        for memo in entry.memos:
+            self._memos[memo.tenant, memo.key] = memo
+        for rung in entry.rings:
+            self._ring(rung, entry)
+        return None
+
+    def _refusal(self, entry: Entry, holder: int) -> PlatformError | None:
         if holder not in self._leases:
             return StaleWriter(f"the lease of holder {holder} has ended")
         known = self._rows.get(entry.run_id)
@@ -162,18 +196,13 @@ class MemoryJournal(Journal):
             assert entry.row is not None
             if entry.row.alias and self._by_alias(entry.row.tenant, entry.row.alias):
                 return AliasTaken(f'a run is called "{entry.row.alias}" already')
-        for work in entry.along:
-            work(None)
-        self._entries.setdefault(entry.run_id, []).append(entry.data)
-        if entry.row is not None:
-            self._rows[entry.run_id] = entry.row
-        for memo in entry.memos:
-            self._memos[memo.tenant, memo.key] = memo
-        for rung in entry.rings:
-            if rung in self._rows and self._rows[rung].holder == 0:
-                at = entry.row.updated_at if entry.row else self._rows[rung].updated_at
-                self._rows[rung] = replace(self._rows[rung], wake_at=at)
         return None
+
+    def _ring(self, run_id: str, entry: Entry) -> None:
+        known = self._rows.get(run_id)
+        if known is not None and known.holder == 0 and known.status is RunStatus.WAITING:
+            assert entry.row is not None
+            self._rows[run_id] = replace(known, wake_at=entry.row.updated_at)
 
     def _by_alias(self, tenant: str, alias: str) -> bool:
         return any((r.tenant, r.alias) == (tenant, alias) for r in self._rows.values())
@@ -187,6 +216,10 @@ class MemoryJournal(Journal):
     def _waking(self) -> list[RunRow]:
         free = [r for r in self._rows.values() if r.holder == 0 and r.wake_at is not None]
         return sorted(free, key=lambda row: (row.wake_at, row.run_id))
+
+
+def _after_a_refusal(entry: Entry) -> StaleWriter:
+    return StaleWriter(f"{entry.run_id}: an entry before {entry.seq} was refused")
 
 
 def _fits(row: RunRow, wanted: RunFilter) -> bool:
