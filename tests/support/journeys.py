@@ -17,14 +17,17 @@ from foundations.public_works.object_store import ObjectNotFound, ObjectStore
 from foundations.public_works.secrets import EnvironmentSecrets
 from foundations.public_works.settings import Settings
 from realms.journey.engine.accepting import Accepting
+from realms.journey.engine.asking import Asking
 from realms.journey.engine.children import SubJourneys
 from realms.journey.engine.compiling import load_plan
+from realms.journey.engine.dead_letters import DeadLetters
 from realms.journey.engine.driver import Driver, TemplateSource, Written
 from realms.journey.engine.engine import JourneyEngine
 from realms.journey.engine.journal import Journal
 from realms.journey.engine.keeper import Keeper
 from realms.journey.engine.lanes import Lanes
 from realms.journey.engine.memory_journal import MemoryJournal
+from realms.journey.engine.operators import JourneyOperators
 from realms.journey.engine.payloads import Payloads
 from realms.journey.engine.plan import ParameterShape, Plan, Signature
 from realms.journey.engine.runner import Runner, Services, Steps
@@ -275,6 +278,9 @@ class JourneyCity:
     driver: Driver = field(init=False)
     keeper: Keeper = field(init=False)
     engine: JourneyEngine = field(init=False)
+    operators: JourneyOperators = field(init=False)
+    dead_letters: DeadLetters = field(init=False)
+    asking: Asking = field(init=False)
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     async def __aenter__(self) -> Self:
@@ -291,6 +297,7 @@ class JourneyCity:
         self.keeper = self._build()
         self.dispatch.progress = self._progress
         await self._stack.enter_async_context(self.keeper.working())
+        await self._stack.enter_async_context(self.dead_letters.working())
 
     def _build(self) -> Keeper:
         payloads = Payloads(objects=self.objects)
@@ -312,9 +319,7 @@ class JourneyCity:
             clock=self.clock,
             settings=self.settings,
         )
-        lanes = Lanes(
-            journal=self.journal, driver=driver, dispatch=self.dispatch, clock=self.clock
-        )
+        lanes = Lanes(journal=self.journal, driver=driver, dispatch=self.dispatch, clock=self.clock)
         accepting = Accepting(
             journal=self.journal,
             templates=self.templates,
@@ -341,6 +346,20 @@ class JourneyCity:
             ids=self.ids,
             settings=self.settings,
         )
+        self.operators = JourneyOperators(
+            journal=self.journal,
+            driver=driver,
+            accepting=accepting,
+            templates=self.templates,
+            services=self.services,
+            payloads=payloads,
+            clock=self.clock,
+            ids=self.ids,
+        )
+        self.asking = Asking(journal=self.journal, driver=driver, clock=self.clock)
+        self.dead_letters = DeadLetters(
+            journal=self.journal, driver=driver, engine=self.engine, operators=self.operators
+        )
         return Keeper(
             journal=self.journal,
             driver=driver,
@@ -363,5 +382,3 @@ class JourneyCity:
     async def close(self) -> None:
         """Close in good order."""
         await self._stack.aclose()
-
-
