@@ -140,7 +140,7 @@ class ForEach:
     """This share of the items may fail, in [0, 1]."""
 
     def tolerates(self, failed: int, *, of: int) -> bool:
-        return failed <= max(self.tolerated, int(self.tolerated_share * of))
+        return failed <= max(self.tolerated, int(self.tolerated_share * of + 1e-9))
 
 
 class OnExhausted(StrEnum):

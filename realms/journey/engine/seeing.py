@@ -154,7 +154,7 @@ class ExpressionCompiler:
         except FaultyExpression as fault:
             self._note(fault, place, at)
             return None
-        for name in sorted(found.names - sight.scope().keys()):
+        for name in sorted((found.names | found.guards) - sight.scope().keys()):
             problem, remedy = sight.absent(name)
             self._faults.add(place, problem, suggestion=remedy)
         return None

@@ -252,6 +252,43 @@ def test_every_word_reaches_the_plan() -> None:
     assert nodes["sweep"].needs == ()
 
 
+@pytest.mark.parametrize("percent", range(101))
+def test_a_percentage_of_a_hundred_items_is_that_many(percent: int) -> None:
+    plan = small_plan(
+        f'a, {CHECK}, for_each: {{items: "${{[1, 2]}}", tolerate: {percent}%}}', top=""
+    )
+
+    each = plan.nodes["a"].each
+    assert each is not None
+    assert [each.tolerates(percent, of=100), each.tolerates(percent + 1, of=100)] == [True, False]
+
+
+def test_what_is_never_tried_again_need_not_be_said_beside_what_is() -> None:
+    plan = small_plan(f"a, {CHECK}, retry: {{on: [invalid]}}", f"b, {CHECK}, retry: {{factor: 3}}")
+
+    assert plan.nodes["a"].retry.never_on == frozenset()
+    assert plan.nodes["b"].retry.never_on == DEFAULT_RETRY.never_on
+
+
+def test_branches_count_among_the_milestones() -> None:
+    branches = ", ".join(f"{{milestone_id: b{n}, wait: 1s}}" for n in range(400))
+    text = hostile([f"a{n}, {CHECK}" for n in range(200)] + [f"r, race: [{branches}]"])
+
+    assert plan_faults(text) == [
+        "milestones: has 601 milestones with all branches; 500 is the most"
+    ]
+
+
+def test_a_part_of_a_form_keeps_what_its_references_point_to() -> None:
+    plan = small_plan(
+        'ok, ask: {form: {type: object, properties: {yes: {$ref: "#/$defs/b"}}, required: [yes], '
+        "$defs: {b: {type: boolean}}}}",
+        'b, if: "${ok.yes}", wait: 1s',
+    )
+
+    assert plan.nodes["ok"].output["yes"]["$defs"] == {"b": {"type": "boolean"}}
+
+
 def test_branches_are_nodes_that_nothing_needs_and_that_need_nothing() -> None:
     plan = every_word()
 
