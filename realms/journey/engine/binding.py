@@ -24,6 +24,12 @@ RUN_SCHEMA: Mapping[str, Any] = {
 }
 """What expressions may know of the run itself, as `run`."""
 
+START_SCHEMA: Mapping[str, Any] = {
+    **RUN_SCHEMA,
+    "properties": {n: part for n, part in RUN_SCHEMA["properties"].items() if n != "id"},
+}
+"""What is known of a run before it has begun: what keys of lanes may use."""
+
 
 @dataclass(frozen=True, slots=True)
 class FromResult:

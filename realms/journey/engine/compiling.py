@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from realms.journey.engine import plan as planned
+from realms.journey.engine.binding import START_SCHEMA
 from realms.journey.engine.contracts import Fits
 from realms.journey.engine.loading import Reading, read_template
 from realms.journey.engine.milestones import MilestoneCompiler
@@ -66,7 +67,7 @@ def _plan(
 
 def _top(survey: Survey) -> dict[str, Any]:
     """What the template says of the whole run."""
-    template, sight = survey.template, Sight(survey.inputs)
+    template, sight = survey.template, Sight(survey.inputs, run=START_SCHEMA)
     lane, rate, retention = template.concurrency, template.rate_limit, template.retention
     lane_key = survey.value(lane.key, "concurrency.key", sight) if lane else None
     rate_key = survey.value(rate.key, "rate_limit.key", sight) if rate else None

@@ -143,8 +143,20 @@ def _lane(plan: Plan, start: RunStarted) -> str:
     return ":".join([plan.name, *keys])
 
 
+def _known(start: RunStarted) -> dict[str, str]:
+    """What expressions see as `run` before there is one: `START_SCHEMA`."""
+    return {
+        "alias": start.alias,
+        "template": start.template,
+        "trace_id": start.trace_id,
+        "tenant": start.tenant,
+        "principal": start.principal,
+        "started_at": start.at.isoformat(),
+    }
+
+
 def _key(key: Value | None, start: RunStarted) -> str:
     if key is None:
         return ""
-    value = key.value({"input": start.values})
+    value = key.value({"input": start.values, "run": _known(start)})
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from foundations.declarations import Effect
-from realms.journey.engine.binding import Binding
+from realms.journey.engine.binding import Binding, Secret
 from realms.journey.engine.contracts import Check, Checks, Fits
 from realms.journey.engine.expressions import Expression
 from realms.journey.engine.retries import DEFAULT_RETRY, RetryPolicy
@@ -201,11 +201,23 @@ class Node:
     """`on_done`, ready to be made."""
     door: Checks = field(init=False, repr=False, compare=False)
     """Those of `on_entry` that look at the run's input."""
+    plain: bool = field(init=False, repr=False, compare=False)
+    """It calls an API and asks for nothing around the call."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "checks", Checks(() if self.each else self.on_done))
         given = [check for check in self.on_entry if not check.producer]
         object.__setattr__(self, "door", Checks(given))
+        object.__setattr__(self, "plain", self._is_plain())
+
+    def _is_plain(self) -> bool:
+        limits = (self.timeout, self.heartbeat, self.memoize)
+        return (
+            isinstance(self.work, Call)
+            and self.work.effect is not Effect.TRANSACTIONAL
+            and all(limit is None for limit in limits)
+            and not any(isinstance(b.source, Secret) for b in self.work.bindings)
+        )
 
 
 class OnFailure(StrEnum):

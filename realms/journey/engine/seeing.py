@@ -43,12 +43,13 @@ class Sight:
     sure: Collection[str] = ()
     own: Mapping[str, JsonSchema | None] = field(default_factory=dict)
     """Further names, which are always there: `item`, the milestone's own result."""
+    run: JsonSchema = field(default_factory=lambda: RUN_SCHEMA)
     absent: Callable[[str], tuple[str, str]] = _not_yet
     """Why a milestone is not to be seen from here, and what to do about it."""
 
     def scope(self, text: str | None = None) -> dict[str, JsonSchema | None]:
         """The schema of every name; with `text`, of those that stand in it."""
-        about = {"input": _input_schema(self.inputs), "run": RUN_SCHEMA}
+        about = {"input": _input_schema(self.inputs), "run": self.run}
         if text is None:
             return {**self.results, **about, **self.own}
         return {

@@ -1,7 +1,5 @@
 """Marked YAML into the models of the language: each word as its annotation says it is spelled."""
 
-import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
@@ -18,7 +16,18 @@ from realms.journey.engine.language import MAX_FIELDS, ContractField
 from realms.journey.engine.schemas import JSON_TYPES, BadSchema, checked_schema
 from realms.journey.engine.template_faults import Faults
 from realms.journey.engine.template_values import template_parts
-from realms.journey.engine.words import CLASS, FIELD, MAX_TEXT, NAME, REFERENCE, SHARE, Spelling
+from realms.journey.engine.words import (
+    CLASS,
+    FIELD,
+    MAX_TEXT,
+    NAME,
+    REFERENCE,
+    SHARE,
+    FieldName,
+    Spelling,
+    in_snake_case,
+    shown,
+)
 from realms.journey.engine.yaml_reader import (
     Entries,
     Entry,
@@ -84,7 +93,7 @@ class TemplateReader:
                 found[key] = entry
             else:
                 self._faults.marks[place] = entry.key.mark
-                problem = f'"{_shown(key)}" is not known here'
+                problem = f'"{shown(key)}" is not known here'
                 self._faults.add(place, problem, wrong=key, right=known)
         return found
 
@@ -144,7 +153,7 @@ class TemplateReader:
             if _unread(value):
                 continue
             if isinstance(value, str) and value in found:
-                self._faults.add(place, f'names "{_shown(value)}" twice')
+                self._faults.add(place, f'names "{shown(value)}" twice')
             found.append(value)
         return tuple(found)
 
@@ -167,7 +176,7 @@ class TemplateReader:
         if word in known:
             return choices(word)
         if word is not _UNREAD:
-            problem = f'"{_shown(word)}" is none of {", ".join(known)}'
+            problem = f'"{shown(word)}" is none of {", ".join(known)}'
             self._faults.add(path, problem, wrong=word, right=known)
         return _UNREAD
 
@@ -228,17 +237,17 @@ class TemplateReader:
         if not name:
             self._faults.add(path, "is empty")
         elif spelling is Spelling.NAME and not NAME.fullmatch(name):
-            right = _snake(name)
+            right = in_snake_case(name)
             near = f'Did you mean "{right}"?' if NAME.fullmatch(right) else ""
-            problem = f'"{_shown(name)}" is not snake_case of at most 64 letters, digits and _'
+            problem = f'"{shown(name)}" is not snake_case of at most 64 letters, digits and _'
             self._faults.add(path, problem, suggestion=near)
         elif spelling is Spelling.REFERENCE and not REFERENCE.fullmatch(name):
-            problem = f'"{_shown(name)}" is no journey: write its name, or name@version'
+            problem = f'"{shown(name)}" is no journey: write its name, or name@version'
             self._faults.add(path, problem)
         elif spelling is Spelling.CLASS and not CLASS.fullmatch(name):
-            self._faults.add(path, f'"{_shown(name)}" is no name of a class')
+            self._faults.add(path, f'"{shown(name)}" is no name of a class')
         elif spelling is Spelling.FIELD and not FIELD.fullmatch(name):
-            self._faults.add(path, f'"{_shown(name)}" is no name of a field')
+            self._faults.add(path, f'"{shown(name)}" is no name of a field')
         return name
 
     def _is_spelled(self, name: str, path: str, key: Any) -> bool:
@@ -299,15 +308,17 @@ class TemplateReader:
                 types = {
                     name: self._schema(entry.value, f"{path}.{name}")
                     for name, entry in self.entries(node, path).items()
-                    if self._is_field(name, f"{path}.{name}")
+                    if self._is_spelled(name, f"{path}.{name}", FieldName)
                 }
                 found = [ContractField(name=n, value_schema=schema) for n, schema in types.items()]
             case Text(text=text) if text.strip() and not is_null(node):
                 names = [name.strip() for name in text.split(",")]
                 for name in sorted({name for name in names[:1000] if names.count(name) > 1}):
-                    self._faults.add(path, f'names "{_shown(name)}" twice')
+                    self._faults.add(path, f'names "{shown(name)}" twice')
                 unique = dict.fromkeys(names[:1000])
-                found = [ContractField(name=n) for n in unique if self._is_field(n, path)]
+                found = [
+                    ContractField(name=n) for n in unique if self._is_spelled(n, path, FieldName)
+                ]
             case _:
                 problem = "must be names with commas between, or a map of names to types"
                 self._faults.add(path, problem)
@@ -316,12 +327,6 @@ class TemplateReader:
             self._faults.add(path, f"has {len(found):,} fields; {MAX_FIELDS} is the most")
             return _UNREAD
         return tuple(found)
-
-    def _is_field(self, name: str, path: str) -> bool:
-        if FIELD.fullmatch(name):
-            return True
-        self._faults.add(path, f'"{_shown(name)}" is no name of a field')
-        return False
 
     def value(self, node: Node, path: str) -> Any:
         """JSON as it is written; texts may hold expressions, which are not looked at here."""
@@ -388,17 +393,6 @@ def _words(model: type[BaseModel]) -> Mapping[str, tuple[str, FieldInfo]]:
 
 def _below(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
-
-
-def _snake(name: str) -> str:
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", plain)
-    return re.sub(r"[^a-z0-9]+", "_", spaced.lower()).strip("_")
-
-
-def _shown(text: str) -> str:
-    clean = "".join(c if c.isprintable() else "?" for c in text)
-    return clean if len(clean) <= 64 else f"{clean[:61]}..."
 
 
 def _sentence(hint: str) -> str:

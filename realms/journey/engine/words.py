@@ -5,6 +5,7 @@ editors get their JSON Schema from it, so that neither can know a word that the 
 """
 
 import re
+import unicodedata
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any
@@ -116,3 +117,16 @@ Share = Annotated[
     ),
 ]
 """A count, or a percentage of what there is."""
+
+
+def in_snake_case(name: str) -> str:
+    """The nearest name that is spelled as names are, as far as there is one."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", plain)
+    return re.sub(r"[^a-z0-9]+", "_", spaced.lower()).strip("_")
+
+
+def shown(text: str) -> str:
+    """A text as it may stand in a message: printable, and cut."""
+    clean = "".join(c if c.isprintable() else "?" for c in text)
+    return clean if len(clean) <= 64 else f"{clean[:61]}..."

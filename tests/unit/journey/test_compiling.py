@@ -270,6 +270,18 @@ def test_what_is_never_tried_again_need_not_be_said_beside_what_is() -> None:
     assert plan.nodes["b"].retry.never_on == DEFAULT_RETRY.never_on
 
 
+def test_the_key_of_a_lane_knows_who_begins_a_run_but_not_which() -> None:
+    top = 'concurrency: {limit: 1, key: "${run.%s}"}\n'
+
+    plan = small_plan(f"a, {CHECK}", top=top % "principal")
+
+    assert plan.concurrency is not None
+    assert plan.concurrency.key is not None
+    assert plan.concurrency.key.value({"run": {"principal": "ada"}}) == "ada"
+    with pytest.raises(FaultyTemplate, match='there is no field "id"'):
+        small_plan(f"a, {CHECK}", top=top % "id")
+
+
 def test_branches_count_among_the_milestones() -> None:
     branches = ", ".join(f"{{milestone_id: b{n}, wait: 1s}}" for n in range(400))
     text = hostile([f"a{n}, {CHECK}" for n in range(200)] + [f"r, race: [{branches}]"])
