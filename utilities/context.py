@@ -1,7 +1,6 @@
 """Who calls, for whom, under which trace: bound once at an edge, readable everywhere below."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -71,11 +70,17 @@ def current_or_none() -> CallContext | None:
     return _current.get()
 
 
-@contextmanager
-def bound(context: CallContext) -> Iterator[CallContext]:
+class bound:  # noqa: N801 - a block, entered once for every call there is
     """Make `context` the current one inside the block."""
-    token = _current.set(context)
-    try:
-        yield context
-    finally:
-        _current.reset(token)
+
+    __slots__ = ("_context", "_token")
+
+    def __init__(self, context: CallContext) -> None:
+        self._context = context
+
+    def __enter__(self) -> CallContext:
+        self._token = _current.set(self._context)
+        return self._context
+
+    def __exit__(self, *_: object) -> None:
+        _current.reset(self._token)

@@ -148,17 +148,28 @@ class Api:
         """
         answer = await self.method(**self._validated(arguments))
         if not isinstance(answer, self._answer_type):
-            raise BrokenPromise(
-                f"{self.service}.{self.name} answered with {type(answer).__name__}, "
-                f"it promises {self._answer_type.__name__}",
-                hint="let the method return what its signature says",
-            )
+            raise self._broken_promise(answer)
         return answer
+
+    async def ask(self, arguments: Mapping[str, object]) -> dict[str, Any]:
+        """Call, and give the answer as JSON-able data."""
+        answer = await self.method(**self._validated(arguments))
+        if not isinstance(answer, self._answer_type):
+            raise self._broken_promise(answer)
+        dumped: dict[str, Any] = self._dump(answer, mode="json")
+        return dumped
 
     def dump(self, answer: object) -> dict[str, Any]:
         """An answer as JSON-able data."""
         dumped: dict[str, Any] = self._dump(answer, mode="json")
         return dumped
+
+    def _broken_promise(self, answer: object) -> BrokenPromise:
+        return BrokenPromise(
+            f"{self.service}.{self.name} answered with {type(answer).__name__}, "
+            f"it promises {self._answer_type.__name__}",
+            hint="let the method return what its signature says",
+        )
 
     def _validated(self, arguments: Mapping[str, object]) -> dict[str, Any]:
         """The arguments that were given, as the method wants them; defaults are the method's."""

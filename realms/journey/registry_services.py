@@ -1,6 +1,6 @@
 """The services of the city as the engine sees them: signatures to plan with, and a way to call."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Coroutine, Mapping
 from typing import Any
 
 from foundations.curator.registry import Registry
@@ -41,6 +41,7 @@ class RegistryServices(Services):
     ) -> dict[str, Any]:
         raise NotImplementedError
 
-    async def call(self, service: str, api: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        found = self._registry.api(service, api)
-        return found.dump(await found.call(arguments))
+    def call(
+        self, service: str, api: str, arguments: Mapping[str, Any]
+    ) -> Coroutine[Any, Any, dict[str, Any]]:
+        return self._registry.api(service, api).ask(arguments)

@@ -100,7 +100,9 @@ class Accepting:
             forked_from=order.forked_from,
             pins=pins,
             deadline=now + plan.timeout,
-            spilled=await self._payloads.spill(values, run_id=order.run_id, name="input"),
+            spilled=""
+            if self._payloads.fits(values)
+            else await self._payloads.spill(values, run_id=order.run_id, name="input"),
         )
         if plan.concurrency is None and plan.rate_limit is None:
             return await self._driver.accept(plan, (start, *more), run_id=order.run_id)

@@ -40,7 +40,11 @@ def encode(facts: Sequence[Fact]) -> bytes:
     Raises:
         UnstorableResult: a fact holds something that is no JSON of at most 64 bits a number.
     """
-    kept = [_light(fact) for fact in facts]
+    kept = facts
+    for fact in facts:
+        if type(fact) in _HEAVY and fact.spilled:  # type: ignore[union-attr]  # those of _HEAVY have it
+            kept = [_light(fact) for fact in facts]
+            break
     try:
         return orjson.dumps({"v": SCHEMA_VERSION, "facts": kept}, default=_plain)
     except TypeError as error:
@@ -83,6 +87,7 @@ def _upcast(stored: Any) -> Any:
 
 
 _Heavy = (MilestoneSucceeded, IterationEnded)
+_HEAVY = frozenset({MilestoneSucceeded, IterationEnded, RunStarted})
 
 
 def _light(fact: Fact) -> Fact:

@@ -8,7 +8,7 @@ the same, on every machine. `apply` (state.py) folds facts, `decide` says what f
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from foundations.declarations import Effect
 from realms.journey.api import Failure, Reason, RunStatus
@@ -67,8 +67,7 @@ SUSPECT_AFTER = 2
 """After so many attempts that died with their process, the next is made while nothing else runs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Perform:
+class Perform(NamedTuple):
     """Make the attempt that was begun."""
 
     path: str
@@ -103,8 +102,7 @@ class StopChild:
 Move = Perform | Cut | SeeToChild | StopChild
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """Facts for one commit, and what to do once they are durable."""
 
     facts: tuple[Fact, ...]

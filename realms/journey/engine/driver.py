@@ -45,7 +45,7 @@ from realms.journey.engine.journal import (
 )
 from realms.journey.engine.payloads import Payloads
 from realms.journey.engine.plan import Plan
-from realms.journey.engine.runner import Made, Runner, Steps
+from realms.journey.engine.runner import Made, Runner, StepBook, Steps
 from realms.journey.engine.state import CorruptJournal, RunState, Stage, apply, fold
 from utilities.clock import Clock
 from utilities.errors import ErrorKind, PlatformError
@@ -123,7 +123,7 @@ class Expecting(Protocol):
         ...
 
 
-class Driver:
+class Driver(StepBook):
     """Holds the runs that are moving."""
 
     def __init__(
@@ -268,6 +268,9 @@ class Driver:
             await self._durable(hand, core.Step(facts, ()))
         return run
 
+    def steps(self, hand: Hand, path: str) -> Steps:
+        return _RecordedSteps(self, hand, path)
+
     async def record_step(self, hand: Hand, path: str, index: int, *, name: str, data: Any) -> None:
         """Make a step inside an attempt durable."""
         at = self._clock.now()
@@ -378,10 +381,14 @@ class Driver:
         number = run.entries
         entry = Entry(run.run_id, number - 1, encode(facts), row, rings, memos, along)
         reach_facts(facts, durable=False)
+        durable = self._group.add(entry)
         try:
-            await self._group.add(entry)
+            await durable
         except StaleWriter:
             self._lose(hand)
+            raise
+        except asyncio.CancelledError:
+            self._owned(self._durable_all_the_same(hand, entry, durable, facts))
             raise
         hand.durable = max(hand.durable, number)
         reach_facts(facts, durable=True)
@@ -390,6 +397,22 @@ class Driver:
             self._dispatch.wake(QUEUE, parent)
         if run.ended is not None and run.start.lane and self.lanes is not None:
             self.lanes.left(run.start.tenant, run.start.lane)
+
+    async def _durable_all_the_same(
+        self, hand: Hand, entry: Entry, durable: "asyncio.Future[None]", facts: Sequence[Fact]
+    ) -> None:
+        """See an entry become durable whose writer was cancelled meanwhile."""
+        try:
+            if not durable.cancelled():
+                await durable
+            elif (again := self._group.renewed(entry)) is not None:
+                await again
+        except StaleWriter:
+            self._lose(hand)
+            raise
+        hand.durable = max(hand.durable, entry.seq + 1)
+        self._told(hand, facts)
+        self._rest(hand)
 
     def _act(self, hand: Hand, moves: Sequence[core.Move]) -> None:
         for move in moves:
@@ -407,57 +430,56 @@ class Driver:
                     assert self.children is not None
                     self._owned(self.children.stop(child, reason))
 
-    async def _attempts(self, hand: Hand, move: core.Perform | None) -> None:
+    async def _attempts(self, hand: Hand, move: core.Perform) -> None:
         """Make attempts of one run one after the other, as long as each leads to the next."""
-        path = ""
+        following: core.Perform | None = move
         try:
-            while move is not None and not hand.lost:
-                path = move.path
+            while following is not None:
+                move = following
                 made = await self._attempt(hand, move)
-                if made is None:
+                if hand.lost or not core.wanted(hand.run, move):
                     return
                 step = core.step(hand.plan, hand.run, self._clock.now(), first=made.facts)
-                reach("decided", path)
+                reach("decided", move.path)
                 await self._durable(hand, step, along=made.along, memos=made.memos)
-                reach("after", path)
-                hand.tasks.pop(path, None)
-                move = self._followed(hand, step.moves)
+                reach("after", move.path)
+                del hand.tasks[move.path]
+                following = self._followed(hand, step.moves) if step.moves else None
         finally:
-            hand.tasks.pop(path if move is None else move.path, None)
+            hand.tasks.pop(move.path, None)
             self._rest(hand)
 
     def _followed(self, hand: Hand, moves: Sequence[core.Move]) -> core.Perform | None:
         """Act on moves; an attempt that comes first is answered, for the caller to make."""
-        if not moves:
-            return None
         first = moves[0]
-        if not self.open or not isinstance(first, core.Perform):
+        if not self.open or hand.lost or not isinstance(first, core.Perform):
             self._act(hand, moves)
             return None
-        self._act(hand, moves[1:])
+        if len(moves) > 1:
+            self._act(hand, moves[1:])
         task = asyncio.current_task()
         assert task is not None
         hand.tasks[first.path] = task
         return first
 
-    async def _attempt(self, hand: Hand, move: core.Perform) -> Made | None:
-        """What an attempt came to; None when nobody wants to know any more."""
+    async def _attempt(self, hand: Hand, move: core.Perform) -> Made:
+        """What an attempt came to."""
         if move.alone or not self._gate.enter_at_once():
             node = hand.plan.nodes[hand.run.nodes[move.path].node]
             priority = node.priority or hand.plan.priority
             await self._gate.enter(priority=priority, alone=move.alone)
         try:
-            if not core.wanted(hand.run, move):
-                return None
+            if hand.lost or not core.wanted(hand.run, move):
+                return _NOTHING
             reach("before", move.path)
-            made = await self._runner.perform(hand, move, _RecordedSteps(self, hand, move.path))
+            made = await self._runner.perform(hand, move, self)
             reach("called", move.path)
         except asyncio.CancelledError:
             await asyncio.shield(self._owned(self._release(hand, move, called=True)))
             raise
         finally:
             self._gate.leave()
-        return made if core.wanted(hand.run, move) and not hand.lost else None
+        return made
 
     async def _release(self, hand: Hand, move: core.Perform, *, called: bool) -> None:
         """Leave an attempt to the next boot, which shall not take it for a crash."""
@@ -486,7 +508,7 @@ class Driver:
         if self._events.heard(topic):
             for fact in facts:
                 self._events.publish(topic, views.event(run, fact))
-        if run.run_id in self._waiters and hand.settled:
+        if run.run_id in self._waiters and hand.settled and hand.durable == run.entries:
             for waiter in self._waiters.pop(run.run_id):
                 if not waiter.done():
                     waiter.set_result(hand)
@@ -627,6 +649,7 @@ class Driver:
 
 
 _PLANS = 256
+_NOTHING = Made(())
 _LINGER_SECONDS = 0.05
 _NO_PLAN = Plan(name="", version="", text_hash="", description="", inputs={}, nodes={})
 

@@ -4,7 +4,7 @@ from asyncio import Future
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from realms.journey.api import Reason, RunStatus
 from realms.journey.engine.state import RunState
@@ -67,8 +67,7 @@ class Memo:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """What one run writes in one commit: facts that came about together, at their own place."""
 
     run_id: str

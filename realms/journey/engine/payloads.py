@@ -20,18 +20,21 @@ class Payloads:
     def __init__(self, *, objects: ObjectStore) -> None:
         self._objects = objects
 
+    def fits(self, value: Any) -> bool:
+        """Whether `value` is small enough for the journal.
+
+        Raises:
+            UnstorableResult: it is no JSON of at most 64 bits a number.
+        """
+        return len(_encoded(value)) <= LARGEST
+
     async def spill(self, value: Any, *, run_id: str, name: str) -> str:
         """Where `value` is kept, durably; empty when it is small enough for the journal.
 
         Raises:
             UnstorableResult: it is no JSON of at most 64 bits a number.
         """
-        try:
-            data = orjson.dumps(value)
-        except TypeError as error:
-            raise UnstorableResult(
-                str(error), hint="answer with JSON values of at most 64 bits"
-            ) from error
+        data = _encoded(value)
         if len(data) <= LARGEST:
             return ""
         key = f"journeys/{run_id}/{name}.json"
@@ -57,3 +60,12 @@ class Payloads:
                 state.output = await self.fetch(state.spilled)
                 if state.path == state.node:
                     run.results[state.path] = state.output
+
+
+def _encoded(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except TypeError as error:
+        raise UnstorableResult(
+            str(error), hint="answer with JSON values of at most 64 bits"
+        ) from error

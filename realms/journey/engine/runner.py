@@ -1,11 +1,11 @@
 """Makes one attempt: does a milestone's work in the run's own context, and says what came of it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 from loguru import logger
@@ -53,7 +53,9 @@ class Steps(Protocol):
 class Services(Signatures, Protocol):
     """The services of the city: what they take, and a way to call them."""
 
-    async def call(self, service: str, api: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    def call(
+        self, service: str, api: str, arguments: Mapping[str, Any]
+    ) -> Coroutine[Any, Any, dict[str, Any]]:
         """Call an API; its answer as JSON-able data."""
         ...
 
@@ -82,13 +84,20 @@ class MilestoneTimedOut(PlatformError):
     kind = ErrorKind.TIMEOUT
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(NamedTuple):
     """What an attempt came to, and what is to be written along with it."""
 
     facts: tuple[Fact, ...]
     along: tuple[Writes, ...] = ()
-    memos: tuple[Memo, ...] = field(default_factory=tuple)
+    memos: tuple[Memo, ...] = ()
+
+
+class StepBook(Protocol):
+    """Where the durable steps of attempts are kept."""
+
+    def steps(self, hand: Hand, path: str) -> Steps:
+        """Those of one attempt."""
+        ...
 
 
 class Runner:
@@ -112,13 +121,17 @@ class Runner:
         self._clock = clock
         self.beginner: Beginner | None = None
 
-    async def perform(self, hand: Hand, attempt: core.Perform, steps: Steps) -> Made:
+    async def perform(self, hand: Hand, attempt: core.Perform, book: StepBook) -> Made:
         """Do the work of one attempt, under the run's trace, user and idempotency key."""
         state = hand.run.nodes[attempt.path]
         node = hand.plan.nodes[state.node]
         try:
-            with self._span(hand, node, attempt):
-                return await self._made(hand, node, state, attempt, steps)
+            if self._tracing.recording:
+                with self._span(hand, node, attempt):
+                    return await self._made(hand, node, state, attempt, book)
+            if node.plain and attempt.path == state.node:
+                return await self._called(hand, node, state, attempt)
+            return await self._made(hand, node, state, attempt, book)
         except Exception as error:  # noqa: BLE001 - the engine's edge around a call: any failure is the run's, not the engine's
             failure = self._failure(node, error)
         _warn(hand, attempt, failure)
@@ -127,8 +140,21 @@ class Runner:
         )
         return Made((fact,))
 
+    async def _called(
+        self, hand: Hand, node: Node, state: NodeState, attempt: core.Perform
+    ) -> Made:
+        """The short road of most milestones: one call with nothing around it."""
+        work = node.work
+        assert isinstance(work, Call)
+        given = scope.arguments(hand.plan, hand.run, attempt.path)
+        key = core.idempotency_key(hand.run, state)
+        with bound(CallContext(hand.run.start.trace_id, hand.user, key)):
+            output = await self._services.call(work.service, work.api, given)
+        spilled = "" if self._payloads.fits(output) else await self._spilled(hand, attempt, output)
+        return self._facts(hand, node, attempt, output, spilled=spilled)
+
     async def _made(
-        self, hand: Hand, node: Node, state: NodeState, attempt: core.Perform, steps: Steps
+        self, hand: Hand, node: Node, state: NodeState, attempt: core.Perform, book: StepBook
     ) -> Made:
         run, path = hand.run, attempt.path
         given = scope.arguments(hand.plan, run, path)
@@ -147,22 +173,29 @@ class Runner:
         context = CallContext(run.start.trace_id, hand.user, core.idempotency_key(run, state))
         if node.timeout is None and node.heartbeat is None:
             with bound(context), collecting() as along:
-                output = await self._done(node, state, given, steps)
+                output = await self._done(hand, node, state, given, book)
         else:
             async with _limited(node, context) as limited:
                 with bound(limited), collecting() as along:
-                    output = await self._done(node, state, given, steps)
-        spilled = await self._payloads.spill(
-            output, run_id=run.run_id, name=f"{path}-{attempt.generation}-{attempt.attempt}"
-        )
+                    output = await self._done(hand, node, state, given, book)
+        spilled = await self._spilled(hand, attempt, output)
         made = self._facts(hand, node, attempt, output, spilled=spilled, along=tuple(along))
         if memo and isinstance(made.facts[0], MilestoneSucceeded):
             kept = Memo(run.start.tenant, memo, orjson.dumps(output), self._clock.now())
-            return replace(made, memos=(kept,))
+            return made._replace(memos=(kept,))
         return made
 
+    async def _spilled(self, hand: Hand, attempt: core.Perform, output: Any) -> str:
+        name = f"{attempt.path}-{attempt.generation}-{attempt.attempt}"
+        return await self._payloads.spill(output, run_id=hand.run.run_id, name=name)
+
     async def _done(
-        self, node: Node, state: NodeState, given: dict[str, Any], steps: Steps
+        self,
+        hand: Hand,
+        node: Node,
+        state: NodeState,
+        given: dict[str, Any],
+        book: StepBook,
     ) -> dict[str, Any]:
         if any(isinstance(value, Secret) for value in given.values()):
             given = {name: await self._put_in(value) for name, value in given.items()}
@@ -173,6 +206,7 @@ class Runner:
             case Emit(event):
                 return await self._services.publish(event, given)
             case AgentWork(agent):
+                steps = book.steps(hand, state.path)
                 return await self._services.delegate(agent, given, steps)
         raise AssertionError(f"{node.path} makes no attempts")
 
@@ -233,8 +267,6 @@ class Runner:
         )
 
     def _span(self, hand: Hand, node: Node, attempt: core.Perform) -> Any:
-        if not self._tracing.recording:
-            return _NO_SPAN
         return self._tracing.span(
             f"milestone {attempt.path}",
             hand.run.start.trace_id,
@@ -243,9 +275,6 @@ class Runner:
             api=_worker(node),
             attempt=attempt.attempt,
         )
-
-
-_NO_SPAN = nullcontext()
 
 
 @asynccontextmanager
