@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from foundations.declarations import Effect
 from realms.journey.engine.milestone_language import Ask
 from realms.journey.engine.ordering import Step
 from realms.journey.engine.plan import JsonSchema, Signature, Signatures
@@ -63,15 +62,10 @@ class WorkLookup:
             self._faults.add(f"{place}.api", problem, wrong=api, right=apis)
             return None
         signature = self._signatures.signature(service, api)
-        match signature.effect:
-            case None:
-                problem = f"{service}.{api} does not say what effect it has"
-                remedy = "Declare it: @soa_api(effect=Effect...)"
-                self._faults.add(f"{place}.api", problem, suggestion=remedy)
-            case Effect.TRANSACTIONAL:
-                problem = f"{service}.{api} is transactional, which this version does not support"
-                remedy = "Declare it keyed, and let it use the idempotency key"
-                self._faults.add(f"{place}.api", problem, suggestion=remedy)
+        if signature.effect is None:
+            problem = f"{service}.{api} does not say what effect it has"
+            remedy = "Declare it: @soa_api(effect=Effect...)"
+            self._faults.add(f"{place}.api", problem, suggestion=remedy)
         return signature
 
     def _once(self, step: Step) -> Works:
