@@ -6,6 +6,8 @@ import typer
 
 from foundations.experience.invocation import AsJson, DataDir, Invocation
 from foundations.experience.need import Need
+from realms.journey.run_commands import app as run_verbs
+from realms.journey.run_commands import dead_letters
 from realms.journey.trials import app as trials
 
 if TYPE_CHECKING:
@@ -16,9 +18,13 @@ LARGEST_TEMPLATE = 1 << 20
 
 app = typer.Typer()
 journey = typer.Typer(name="journey", help="Journeys: list, show, lint, graph.")
-run = typer.Typer(name="run", help="Runs of journeys: list, show.")
+run = typer.Typer(
+    name="run", help="Runs of journeys: list, show, start, and all that people do to them."
+)
 app.add_typer(journey)
+run.add_typer(run_verbs)
 app.add_typer(run)
+app.add_typer(dead_letters)
 app.add_typer(trials)
 
 Name = Annotated[str, typer.Argument(help="The template's name, such as data_mash_flow.")]
