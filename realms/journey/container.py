@@ -12,16 +12,22 @@ from realms.journey.engine.keeper import Keeper
 from realms.journey.engine.lanes import Lanes
 from realms.journey.engine.operators import JourneyOperators
 from realms.journey.engine.payloads import Payloads
+from realms.journey.engine.records import ScheduleRecords, TemplateRecords
 from realms.journey.engine.runner import Runner
+from realms.journey.engine.schedules import Schedules
 from realms.journey.operations import JourneyOperationsService
 from realms.journey.records import DatabaseJournal
 from realms.journey.registry_services import RegistryServices
 from realms.journey.runs import JourneyRunsService
+from realms.journey.template_files import TemplateFiles
+from realms.journey.template_versions import JourneyTemplatesService
 from realms.journey.templates import JourneyTemplates
 
 container = wire(
     DatabaseJournal,
     RegistryServices,
+    TemplateFiles,
+    TemplateRecords,
     JourneyTemplates,
     Payloads,
     Runner,
@@ -31,6 +37,9 @@ container = wire(
     SubJourneys,
     Keeper,
     JourneyEngine,
+    ScheduleRecords,
+    Schedules,
+    JourneyTemplatesService,
     JourneyOperators,
     Asking,
     DeadLetters,

@@ -10,9 +10,11 @@ from realms.journey.engine import views
 from realms.journey.engine.engine import JourneyEngine
 from realms.journey.engine.journal import AliasTaken, Journal, RunFilter
 from realms.journey.engine.mermaid import mermaid
+from realms.journey.engine.records import StoredTemplate
 from realms.journey.engine.template_faults import FaultyTemplate, TemplateFault
 from realms.journey.engine.yaml_reader import MAX_BYTES
-from realms.journey.templates import JourneyTemplates, TemplateFile
+from realms.journey.template_files import TemplateFile
+from realms.journey.templates import JourneyTemplates, version_of
 from utilities.context import current
 
 Limit = Annotated[int, Field(ge=1, le=200, description="how many at most")]
@@ -54,7 +56,7 @@ class TemplateSummary(_View):
     name: str
     description: str = ""
     version: str = ""
-    file: str
+    file: str = Field(description="The file that holds it; empty when it was stored over REST.")
     sound: bool
     milestones: tuple[str, ...] = ()
 
@@ -141,18 +143,18 @@ class JourneyRunsService:
 
     @soa_api(public=True)
     async def list_templates(self) -> TemplateList:
-        """Every template, sound or not."""
-        files = await self._templates.files()
-        return TemplateList(templates=tuple([await self._summary(file) for file in files]))
+        """Every template, sound or not, as it is now."""
+        found = await self._templates.all()
+        return TemplateList(templates=tuple([await self._summary(one) for one in found]))
 
     @soa_api(public=True)
-    async def get_template(self, name: str) -> TemplateDetail:
-        """One template: its text, what it takes, and what is wrong with it.
+    async def get_template(self, name: str, version: str = "") -> TemplateDetail:
+        """One template, as it is now or in a stated version: its text, what it takes, its faults.
 
         Raises:
             UnknownTemplate: there is none.
         """
-        file = await self._templates.file(name)
+        file = await self._templates.find(name, version)
         known = dict(await self._summary(file))
         try:
             plan = await self._templates.compiled(file.text)
@@ -181,16 +183,17 @@ class JourneyRunsService:
         written = await self._templates.current(name)
         return TemplateGraph(name=name, mermaid=mermaid(written.plan))
 
-    async def _summary(self, file: TemplateFile) -> TemplateSummary:
+    async def _summary(self, found: TemplateFile | StoredTemplate) -> TemplateSummary:
+        file = found.shown if isinstance(found, TemplateFile) else ""
         try:
-            plan = await self._templates.compiled(file.text)
+            plan = await self._templates.compiled(found.text)
         except FaultyTemplate:
-            return TemplateSummary(name=file.name, file=file.shown, sound=False)
+            return TemplateSummary(name=found.name, file=file, sound=False)
         return TemplateSummary(
             name=plan.name,
             description=plan.description,
-            version=plan.version,
-            file=file.shown,
+            version=version_of(plan),
+            file=file,
             sound=True,
             milestones=tuple(plan.nodes),
         )

@@ -1,28 +1,26 @@
-"""Journey templates, found by being there: beside the program, and in every realm's folder."""
+"""Journey templates: those in files, which are read-only here, and those that tenants stored."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
-from importlib import import_module
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
 
-import foundations
-from foundations.curator.registry import Registry
 from foundations.curator.verification import BootCheck, Fault, FaultKind
 from foundations.public_works.threads import in_thread
 from realms.journey.engine.compiling import load_plan
 from realms.journey.engine.driver import TemplateSource, Written
-from realms.journey.engine.loading import read_template, text_hash
+from realms.journey.engine.loading import text_hash
 from realms.journey.engine.plan import Plan
+from realms.journey.engine.records import StoredTemplate, TemplateRecords
 from realms.journey.engine.runner import Services
+from realms.journey.engine.schedules import InForce, ScheduledTemplates
 from realms.journey.engine.template_faults import FaultyTemplate
-from realms.journey.engine.yaml_reader import MAX_BYTES
-from utilities.errors import ErrorKind, PlatformError
+from realms.journey.template_files import TemplateFile, TemplateFiles, UnreadableTemplate
+from utilities.clock import Clock
+from utilities.context import LOCAL_USER, current, current_or_none
+from utilities.errors import ErrorKind, FieldError, PlatformError
 from utilities.suggest import did_you_mean
 
+Found = TemplateFile | StoredTemplate
 _PLANS = 256
-_TOP = Path(foundations.__file__).parents[1]
 
 
 class UnknownTemplate(PlatformError):
@@ -31,66 +29,53 @@ class UnknownTemplate(PlatformError):
     kind = ErrorKind.NOT_FOUND
 
 
-class UnreadableTemplate(PlatformError):
-    """A template's file cannot be read."""
+class ReadOnlyTemplate(PlatformError):
+    """A file holds the template, and files are changed where they are."""
 
-    kind = ErrorKind.CONFIGURATION
-
-
-@dataclass(frozen=True, slots=True)
-class TemplateFile:
-    """A file that holds a template: where it is, what it is called, and its text."""
-
-    path: Path
-    name: str
-    text: str
-
-    @property
-    def shown(self) -> str:
-        """Its path from the top of the checkout or installation, where it is below."""
-        return (
-            str(self.path.relative_to(_TOP)) if self.path.is_relative_to(_TOP) else str(self.path)
-        )
+    kind = ErrorKind.CONFLICT
 
 
-class JourneyTemplates(TemplateSource, BootCheck):
-    """Reads templates from files, compiles them against the services, and checks all at boot."""
+class MisnamedTemplate(PlatformError):
+    """The template has another name than it is stored under."""
 
-    def __init__(self, *, services: Services, registry: Registry) -> None:
+    kind = ErrorKind.INVALID
+
+
+class JourneyTemplates(TemplateSource, ScheduledTemplates, BootCheck):
+    """Compiles templates against the services; those in files are checked at boot.
+
+    A name belongs to a file first: what is stored under the name of a file is refused, and a file
+    that comes later hides what was stored, which is still there in its stated versions. What a
+    tenant stored is there for its own runs only.
+    """
+
+    def __init__(
+        self, *, services: Services, files: TemplateFiles, records: TemplateRecords, clock: Clock
+    ) -> None:
         self._services = services
-        self._registry = registry
+        self._files = files
+        self._records = records
+        self._clock = clock
         self._plans: OrderedDict[str, Plan] = OrderedDict()
-        self._read: dict[Path, tuple[tuple[int, int], TemplateFile]] = {}
-        self._current_by_name: dict[str, tuple[TemplateFile, Written]] = {}
+        self._filed: dict[str, tuple[TemplateFile, Written]] = {}
+        self._stored: dict[tuple[str, str], tuple[int, Written]] = {}
+
+    # for runs
 
     async def current(self, name: str, version: str = "") -> Written:
-        """The template called `name`, as its file is now; in `version`, if one is stated.
+        """The template called `name`, as its file is now, else as the caller's tenant stored it.
+
+        The current one of several stored versions is the one put last. A template that states no
+        version has its hash for one.
 
         Raises:
-            UnknownTemplate: no file holds it, or not in this version.
+            UnknownTemplate: it is nowhere, or not in this version.
             FaultyTemplate: it has faults.
         """
-        written = self._unchanged(name)
-        if written is None:
-            written = await in_thread(self._current, name)
-        if version and written.plan.version != version:
-            raise UnknownTemplate(
-                f'"{name}" is there in version "{written.plan.version}", not "{version}"',
-                hint=f"ask for {name}@{written.plan.version}, or for {name}",
-            )
-        return written
-
-    def _unchanged(self, name: str) -> Written | None:
-        """The template as it was read last, if its file is still the same."""
-        known = self._current_by_name.get(name)
-        if known is None:
-            return None
-        file, written = known
-        try:
-            stat = file.path.stat()
-        except OSError:
-            return None
-        return written if self._read[file.path][0] == (stat.st_mtime_ns, stat.st_size) else None
+        written = self._at_hand(name) or await self._looked_up(name)
+        if not version or version == version_of(written.plan):
+            return written
+        return await self._in_version(name, version, written)
 
     async def compiled(self, text: str) -> Plan:
         """The plan of a text, compiled once.
@@ -103,28 +88,100 @@ class JourneyTemplates(TemplateSource, BootCheck):
             return known
         return await in_thread(self._compiled, text, "the text this run began with")
 
-    async def files(self) -> list[TemplateFile]:
-        """Every template by name."""
-        return await in_thread(self._files)
+    # for people
 
-    async def file(self, name: str) -> TemplateFile:
-        """The file of the template called `name`.
+    async def all(self) -> list[Found]:
+        """Every template of the caller's tenant by name, each as it is now."""
+        files = await in_thread(self._files.all)
+        stored = await self._records.all_current(current().tenant)
+        found: list[Found] = [*files]
+        found += [one for one in stored if not self._files.holds(one.name)]
+        return sorted(found, key=lambda one: one.name)
+
+    async def find(self, name: str, version: str = "") -> Found:
+        """One template, faulty or not, as it is now or in a stated version.
 
         Raises:
-            UnknownTemplate: no file holds it.
+            UnknownTemplate: it is nowhere, or not in this version.
         """
-        return await in_thread(self._named, name)
+        file = await in_thread(self._files.find, name)
+        if file is not None and version in {"", *await self._versions_of(file)}:
+            return file
+        tenant = current().tenant
+        stored = (
+            await self._records.version(tenant, name, version)
+            if version
+            else await self._records.current(tenant, name)
+        )
+        if stored is None:
+            raise await self._unknown(name, version)
+        return stored
+
+    async def versions(self, name: str) -> list[Found]:
+        """Every version of a template that runs may begin with, the current one first.
+
+        Raises:
+            UnknownTemplate: there is none.
+        """
+        file = await in_thread(self._files.find, name)
+        stored = await self._records.versions(current().tenant, name)
+        found: list[Found] = [*([file] if file else []), *stored]
+        if not found:
+            raise await self._unknown(name)
+        return found
+
+    async def put(
+        self, text: str, *, name: str = "", file: str = "template.yaml"
+    ) -> tuple[StoredTemplate, bool]:
+        """Store a version for the caller's tenant, the current one from now on; whether it is new.
+
+        Raises:
+            ReadOnlyTemplate: a file holds the template of this name.
+            FaultyTemplate: it has faults; `file` is how they call it.
+            MisnamedTemplate: it is to be stored as `name`, and is called otherwise.
+            VersionTaken: this version was stored with another text.
+        """
+        await self._refuse_filed(name)
+        plan = await in_thread(self._compiled, text, file)
+        if name and plan.name != name:
+            raise MisnamedTemplate(
+                f'it is called "{plan.name}", not "{name}"',
+                hint=f"store it under {plan.name}, or change its journey_template",
+                errors=[FieldError("/journey_template", f'is not "{name}"')],
+            )
+        await self._refuse_filed(plan.name)
+        user = current().user
+        template = StoredTemplate(
+            tenant=user.tenant,
+            name=plan.name,
+            version=version_of(plan),
+            text_hash=plan.text_hash,
+            text=text,
+            put_at=self._clock.now(),
+            put_by=user.principal,
+        )
+        stored, new = await self._records.put(template)
+        self._keep(stored, plan)
+        return stored, new
 
     async def lint(self, text: str, *, file: str) -> FaultyTemplate | None:
         """What is wrong with a text, as far as the running city can tell."""
         return await in_thread(self._faulty, text, file)
 
+    # for schedules and boot
+
+    async def in_force(self) -> Sequence[InForce]:
+        """Every template of the city, those of files under the tenant of the local user."""
+        files = await in_thread(self._files.all)
+        stored = [s for s in await self._records.all_current() if not self._files.holds(s.name)]
+        return await in_thread(self._in_force, files, stored)
+
     def verify(self) -> Iterable[Fault]:
-        """Every fault of every template."""
+        """Every fault of every template in a file."""
         seen: dict[str, str] = {}
-        for path in self._paths():
+        for path in self._files.paths():
             try:
-                file = self._file(path)
+                file = self._files.read(path)
             except UnreadableTemplate as error:
                 yield Fault(FaultKind.TEMPLATE, str(path), error.detail, error.hint)
                 continue
@@ -135,27 +192,101 @@ class JourneyTemplates(TemplateSource, BootCheck):
                 yield Fault(FaultKind.TEMPLATE, file.shown, problem, "give one another name")
             seen.setdefault(file.name, file.shown)
 
+    # inside
+
+    def _at_hand(self, name: str) -> Written | None:
+        """The template as it was read last, if it is the same: the quick way, at each start."""
+        if filed := self._filed.get(name):
+            file, written = filed
+            if self._files.unchanged(file):
+                return written
+        if self._files.holds(name):
+            return None
+        stored = self._stored.get((_tenant(), name))
+        return None if stored is None else stored[1]
+
+    async def _looked_up(self, name: str) -> Written:
+        if filed := await in_thread(self._read_file, name):
+            return filed
+        stored = await self._records.current(_tenant(), name)
+        if stored is None:
+            raise await self._unknown(name)
+        return self._keep(stored, await in_thread(self._compiled, stored.text, stored.shown))
+
+    async def _in_version(self, name: str, version: str, now: Written) -> Written:
+        stored = await self._records.version(_tenant(), name, version)
+        if stored is None:
+            raise UnknownTemplate(
+                f'"{name}" is there in version "{version_of(now.plan)}", not "{version}"',
+                hint=f"GET /api/journey/templates/{name}/versions lists all",
+            )
+        plan = await in_thread(self._compiled, stored.text, stored.shown)
+        return Written(plan, stored.text, apart=True)
+
+    def _keep(self, stored: StoredTemplate, plan: Plan) -> Written:
+        """Have it at hand, unless a later one was put meanwhile."""
+        key, written = (stored.tenant, stored.name), Written(plan, stored.text, apart=True)
+        known = self._stored.get(key)
+        if known is None or known[0] <= stored.number:
+            self._stored[key] = (stored.number, written)
+        return written
+
+    def _read_file(self, name: str) -> Written | None:
+        file = self._files.find(name)
+        if file is None:
+            return None
+        written = Written(self._compiled(file.text, file.shown), file.text)
+        self._filed[name] = (file, written)
+        return written
+
+    def _in_force(
+        self, files: Sequence[TemplateFile], stored: Sequence[StoredTemplate]
+    ) -> list[InForce]:
+        owned: list[tuple[str, Found]] = [(LOCAL_USER.tenant, file) for file in files]
+        owned += [(template.tenant, template) for template in stored]
+        found = []
+        for tenant, template in owned:
+            try:
+                plan = self._compiled(template.text, template.shown)
+            except FaultyTemplate:
+                found.append(InForce(tenant, template.name, None))
+            else:
+                found.append(InForce(tenant, template.name, plan))
+        return found
+
+    async def _versions_of(self, file: TemplateFile) -> set[str]:
+        """What a file's version may be called: its hash, unless it states one."""
+        try:
+            return {version_of(await self.compiled(file.text))}
+        except FaultyTemplate:
+            return {text_hash(file.text)}
+
+    async def _unknown(self, name: str, version: str = "") -> UnknownTemplate:
+        if version:
+            return UnknownTemplate(
+                f'no version "{version}" of "{name}" is there',
+                hint=f"GET /api/journey/templates/{name}/versions lists all",
+            )
+        names = [file.name for file in await in_thread(self._files.all)]
+        if _tenant():
+            names += [one.name for one in await self._records.all_current(_tenant())]
+        hint = did_you_mean(name, names) or "GET /api/journey/templates lists all"
+        return UnknownTemplate(f'no journey template is called "{name}"', hint=hint)
+
+    async def _refuse_filed(self, name: str) -> None:
+        file = await in_thread(self._files.find, name) if name else None
+        if file is not None:
+            raise ReadOnlyTemplate(
+                f'"{name}" is held by the file {file.shown}',
+                hint="change the file, or store the template under another name",
+            )
+
     def _faulty(self, text: str, file: str) -> FaultyTemplate | None:
         try:
             self._compiled(text, file)
         except FaultyTemplate as error:
             return error
         return None
-
-    def _current(self, name: str) -> Written:
-        file = self._named(name)
-        written = Written(self._compiled(file.text, file.shown), file.text)
-        self._current_by_name[name] = (file, written)
-        return written
-
-    def _named(self, name: str) -> TemplateFile:
-        files = self._files()
-        file = next((file for file in files if file.name == name), None)
-        if file is None:
-            near = did_you_mean(name, [file.name for file in files])
-            hint = near or "GET /api/journey/templates lists all"
-            raise UnknownTemplate(f'no journey template is called "{name}"', hint=hint)
-        return file
 
     def _compiled(self, text: str, file: str) -> Plan:
         key = text_hash(text)
@@ -165,55 +296,16 @@ class JourneyTemplates(TemplateSource, BootCheck):
             self._plans.popitem(last=False)
         return plan
 
-    def _files(self) -> list[TemplateFile]:
-        """Every file with a name; the boot report tells of the others."""
-        found: dict[str, TemplateFile] = {}
-        for path in self._paths():
-            with suppress(UnreadableTemplate):
-                file = self._file(path)
-                found.setdefault(file.name, file)
-        return [found[name] for name in sorted(found) if name]
 
-    def _file(self, path: Path) -> TemplateFile:
-        """A file, read again only when it has changed."""
-        try:
-            stat = path.stat()
-        except OSError as error:
-            raise _unreadable(error) from error
-        stamp = (stat.st_mtime_ns, stat.st_size)
-        known = self._read.get(path)
-        if known is None or known[0] != stamp:
-            known = self._read[path] = (stamp, _read(path))
-        return known[1]
-
-    def _paths(self) -> Iterator[Path]:
-        """Template files of the program, then of each realm's folder, then of installed realms."""
-        folders = [_TOP / "templates" / "journeys"]
-        for root in import_module("realms").__path__:
-            folders += sorted(Path(root).glob("*/journeys"))
-        for entry in self._registry.parts():
-            if entry.room.realm and (entry.room.folder / "journeys") not in folders:
-                folders.append(entry.room.folder / "journeys")
-        for folder in folders:
-            yield from sorted(folder.glob("*.yaml"))
+def version_of(plan: Plan) -> str:
+    """The version that a template states, else its hash."""
+    return plan.version or plan.text_hash
 
 
-def _read(path: Path) -> TemplateFile:
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-        text = data.decode("utf-8")
-    except OSError as error:
-        raise UnreadableTemplate(
-            f"cannot be read: {error.strerror}", hint="mend the file"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise UnreadableTemplate("is no UTF-8 text", hint="save it as UTF-8") from error
-    return TemplateFile(path, read_template(text).template.journey_template, text)
-
-
-def _unreadable(error: OSError) -> UnreadableTemplate:
-    return UnreadableTemplate(f"cannot be read: {error.strerror}", hint="mend the file")
+def _tenant() -> str:
+    """Whose stored templates are meant; outside of any call nobody's."""
+    context = current_or_none()
+    return context.tenant if context is not None else ""
 
 
 def _boot_faults(faulty: FaultyTemplate) -> Iterator[Fault]:

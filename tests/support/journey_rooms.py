@@ -14,8 +14,10 @@ from foundations.curator.registry import Registry
 from foundations.declarations import Effect, service, soa_api
 from foundations.public_works.adapters.in_process_dispatch import InProcessDispatch
 from foundations.public_works.adapters.in_process_events import InProcessEvents
+from foundations.public_works.adapters.local_objects import LocalObjectStore
 from foundations.public_works.adapters.sqlite import SqliteDatabase
 from foundations.public_works.data_folder import DataFolder
+from foundations.public_works.secrets import EnvironmentSecrets
 from foundations.public_works.settings import Settings
 from foundations.rooms import Room
 from foundations.wiring import wire
@@ -146,7 +148,9 @@ async def open_realms(folder: Path) -> AsyncIterator[Registry]:
         dispatch = await stack.enter_async_context(
             InProcessDispatch(settings=settings, clock=clock)
         )
-        parts = (settings, ids, clock, database, dispatch, InProcessEvents(), DistributedTracing())
+        objects, secrets = LocalObjectStore(folder=data), EnvironmentSecrets()
+        parts = (settings, ids, clock, database, dispatch, objects, secrets, InProcessEvents())
+        registry.add(DistributedTracing())
         for part in parts:
             registry.add(part)
         services = wire(

@@ -10,7 +10,7 @@ from foundations.curator.registry import Registry
 from foundations.curator.verification import FaultKind
 from foundations.declarations import service
 from foundations.rooms import Room
-from realms.journey import templates as journey_templates
+from realms.journey import template_files as journey_templates
 from realms.journey.api import Journey, JourneyRun, Reason, RunPage, RunStatus, UnknownRun
 from realms.journey.data_mash import DataMashJourneyOrchestratorService
 from realms.journey.runs import JourneyRunsService, LintReport, TemplateDetail, TemplateList
@@ -349,6 +349,7 @@ async def test_the_templates_of_every_room_are_found(
     monkeypatch.syspath_prepend(tmp_path)
     async with open_realms(tmp_path / "data") as registry:
         registry.register(OwnService(), Room("sample_realm_with_journeys", "sample"))
-        found = await registry.get(JourneyTemplates).files()
+        with bound(USER):
+            found = await registry.get(JourneyTemplates).all()
 
     assert {"own_flow", "data_mash_flow"} <= {file.name for file in found}

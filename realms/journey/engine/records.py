@@ -1,0 +1,201 @@
+"""Tables beside the journal: stored versions of templates, and when schedules ring next."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection
+
+from foundations.public_works.database import Database
+from realms.journey.engine.journal import VersionTaken
+
+_TEMPLATE = "tenant, name, version, hash, text, number, put_at, put_by"
+_SCHEDULE = "tenant, template, times, next_at, waiting, last"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTemplate:
+    """One version of a template as a tenant stored it."""
+
+    tenant: str
+    name: str
+    version: str
+    """As it is stated, else the hash."""
+    text_hash: str
+    text: str
+    put_at: datetime
+    put_by: str
+    number: int = 0
+    """The highest of a name is the current one."""
+
+    @property
+    def shown(self) -> str:
+        """How faults name it."""
+        return f"{self.name}@{self.version[:12]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Ringing:
+    """Where one schedule is: when it rings next, and the times whose runs have yet to begin."""
+
+    tenant: str
+    template: str
+    times: str
+    """What says when; another one begins anew."""
+    next_at: datetime
+    waiting: tuple[datetime, ...] = ()
+    last: str = ""
+    """The alias of the run that was begun last."""
+
+
+class TemplateRecords:
+    """Versions of templates; each tenant has its own."""
+
+    def __init__(self, *, database: Database) -> None:
+        self._database = database
+
+    async def put(self, template: StoredTemplate) -> tuple[StoredTemplate, bool]:
+        """Store a version, which is the current one from now on; whether it is new.
+
+        Raises:
+            VersionTaken: this version was stored with another text.
+        """
+        find = f"SELECT {_TEMPLATE} FROM journey_templates WHERE tenant = ? AND name = ? AND version = ?"  # noqa: S608, E501 - constant column names
+        highest = "SELECT max(number) FROM journey_templates WHERE tenant = ? AND name = ?"
+        add = f"INSERT INTO journey_templates ({_TEMPLATE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constant column names
+        again = (
+            "UPDATE journey_templates SET number = ?, put_at = ?, put_by = ? "
+            "WHERE tenant = ? AND name = ? AND version = ?"
+        )
+        of, key = (template.tenant, template.name), _key(template)
+
+        def work(connection: Connection) -> tuple[StoredTemplate, bool]:
+            found = connection.exec_driver_sql(find, key).first()
+            known = None if found is None else _template(found)
+            if known is not None and known.text_hash != template.text_hash:
+                raise VersionTaken(
+                    f"{template.name} {template.version} is stored with another text",
+                    hint="raise its version",
+                )
+            last = connection.exec_driver_sql(highest, of).scalar() or 0
+            if known is not None and known.number == last:
+                return known, False
+            number, at = last + 1, _micros(template.put_at)
+            if known is None:
+                values = (*key, template.text_hash, template.text, number, at, template.put_by)
+                connection.exec_driver_sql(add, values)
+            else:
+                connection.exec_driver_sql(again, (number, at, template.put_by, *key))
+            stored = connection.exec_driver_sql(find, key).one()
+            return _template(stored), known is None
+
+        return await self._database.write(work)
+
+    async def current(self, tenant: str, name: str) -> StoredTemplate | None:
+        """The version that was put last."""
+        where = "WHERE tenant = ? AND name = ? ORDER BY number DESC LIMIT 1"
+        return next(iter(await self._templates(where, (tenant, name))), None)
+
+    async def version(self, tenant: str, name: str, version: str) -> StoredTemplate | None:
+        where = "WHERE tenant = ? AND name = ? AND version = ?"
+        return next(iter(await self._templates(where, (tenant, name, version))), None)
+
+    async def versions(self, tenant: str, name: str) -> list[StoredTemplate]:
+        """Every version of one template, the one put last first."""
+        where = "WHERE tenant = ? AND name = ? ORDER BY number DESC"
+        return await self._templates(where, (tenant, name))
+
+    async def all_current(self, tenant: str = "") -> list[StoredTemplate]:
+        """The current version of every template, of one tenant or of all."""
+        where = (
+            "AS t WHERE (? = '' OR tenant = ?) AND number = (SELECT max(number) "
+            "FROM journey_templates AS o WHERE o.tenant = t.tenant AND o.name = t.name) "
+            "ORDER BY tenant, name"
+        )
+        return await self._templates(where, (tenant, tenant))
+
+    async def _templates(self, where: str, values: tuple[Any, ...]) -> list[StoredTemplate]:
+        select = f"SELECT {_TEMPLATE} FROM journey_templates {where}"  # noqa: S608 - a constant
+
+        def work(connection: Connection) -> list[StoredTemplate]:
+            return [_template(found) for found in connection.exec_driver_sql(select, values)]
+
+        return await self._database.read(work)
+
+
+class ScheduleRecords:
+    """Where each schedule is; a process that comes later goes on from there."""
+
+    def __init__(self, *, database: Database) -> None:
+        self._database = database
+
+    async def all(self) -> list[Ringing]:
+        select = f"SELECT {_SCHEDULE} FROM journey_schedules ORDER BY tenant, template"  # noqa: S608 - a constant
+
+        def work(connection: Connection) -> list[Ringing]:
+            return [_ringing(found) for found in connection.exec_driver_sql(select)]
+
+        return await self._database.read(work)
+
+    async def keep(self, ringing: Ringing) -> None:
+        """Write where a schedule is, in the place of where it was."""
+        marks = "VALUES (?, ?, ?, ?, ?, ?)"
+        replace = f"INSERT OR REPLACE INTO journey_schedules ({_SCHEDULE}) {marks}"
+        values = (
+            ringing.tenant,
+            ringing.template,
+            ringing.times,
+            _micros(ringing.next_at),
+            orjson.dumps([_micros(time) for time in ringing.waiting]).decode(),
+            ringing.last,
+        )
+        await self._database.write(lambda c: c.exec_driver_sql(replace, values))
+
+    async def forget(self, gone: Sequence[tuple[str, str]]) -> None:
+        """Remove schedules, each by tenant and template."""
+        delete = "DELETE FROM journey_schedules WHERE tenant = ? AND template = ?"
+        if gone:
+            await self._database.write(lambda c: c.exec_driver_sql(delete, list(gone)))
+
+
+def _key(template: StoredTemplate) -> tuple[str, str, str]:
+    return template.tenant, template.name, template.version
+
+
+def _template(found: Any) -> StoredTemplate:
+    tenant, name, version, text_hash, text, number, put_at, put_by = found
+    return StoredTemplate(
+        tenant=tenant,
+        name=name,
+        version=version,
+        text_hash=text_hash,
+        text=text,
+        put_at=_moment(put_at),
+        put_by=put_by,
+        number=number,
+    )
+
+
+def _ringing(found: Any) -> Ringing:
+    tenant, template, times, next_at, waiting, last = found
+    return Ringing(
+        tenant=tenant,
+        template=template,
+        times=times,
+        next_at=_moment(next_at),
+        waiting=tuple(map(_moment, orjson.loads(waiting))),
+        last=last,
+    )
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _micros(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def _moment(micros: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=int(micros))
