@@ -92,6 +92,7 @@ class GroupCommit:
         self._scheduled = None
         self._writing, self._pending = self._pending[:_MOST], self._pending[_MOST:]
         if not self._writing:
+            self._trouble = None  # the next that comes finds out whether it is over
             return
         entries = [pending.entry for pending in self._writing]
         reach("flush")
