@@ -243,7 +243,7 @@ def migrate_run(
     """
     invocation = Invocation.of(context)
     asked = {"run_id": run, "version": version, "dry_run": not yes}
-    found = invocation.ask(OPERATIONS, "migrate_run", asked, data_dir=data_dir, need=_need(not yes))
+    found = invocation.ask(OPERATIONS, "migrate_run", asked, data_dir=data_dir, need=Need.WORKING)
     if as_json:
         invocation.terminal.json(found)
     else:
@@ -338,7 +338,9 @@ def replay_dead_letters(
             await asyncio.sleep(_LOOK_EVERY_SECONDS)
         return found
 
-    found = invocation.with_city(replay, data_dir=data_dir, need=_need(not yes))
+    found = invocation.with_city(
+        replay, data_dir=data_dir, need=Need.WORKING if yes else Need.READING
+    )
     if as_json:
         invocation.terminal.json(found)
         return
@@ -376,10 +378,6 @@ def _do(
     invocation.terminal.say(f"run {name} of {found['template']}: {found['status']}{reason}")
     for question in found["questions"]:
         invocation.terminal.say(f"asks {question['role'] or 'anyone'}: {question['wait_id']}")
-
-
-def _need(dry_run: bool) -> Need:
-    return Need.READING if dry_run else Need.WORKING
 
 
 def _json(given: str, *, lists: bool = False) -> Any:

@@ -111,10 +111,10 @@ class Play:
             state = self.run.nodes[path]
             node = self.plan.nodes[state.node]
             given = {} if output is None else output
-            facts = core.completed(
+            fact = core.completed(
                 self.plan, self.run, node, path, given, self.now, attempt=state.attempts
             )
-            self.take(tuple(facts))
+            self.take((fact,))
 
     def fail(self, path: str, kind: ErrorKind = ErrorKind.INVALID) -> None:
         error = Failure(kind=kind, code="a_code", title="A title.", detail="a detail")

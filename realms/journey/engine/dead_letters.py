@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -115,7 +115,10 @@ class DeadLetters(Works):
         if not dry_run:
             if self._tasks is None:
                 raise NotOpen("nothing is replayed any more", hint="try again in a moment")
-            task = self._tasks.create_task(self._guarded(found, per_second, anew=anew))
+            progress = _Progress(current().tenant, len(found))
+            self._replays.append(progress)
+            work = self._guarded(found, progress, 1 / per_second, anew=anew)
+            task = self._tasks.create_task(work)
             self._running.add(task)
             task.add_done_callback(self._running.discard)
         return ReplayReport(
@@ -182,45 +185,45 @@ class DeadLetters(Works):
         """Settle a dead letter of which a replay has succeeded."""
         for replay in replays:
             if replay.status is RunStatus.SUCCEEDED:
-                if self._driver.open:  # else whoever looks next does it
-                    await self._operators.settle(run_id, note="replayed", settled_by=replay.run_id)
+                if self._driver.open:
+                    with suppress(PlatformError):  # whoever looks next does it
+                        note = "replayed"
+                        await self._operators.settle(run_id, note=note, settled_by=replay.run_id)
                 return True
         return False
 
     async def _guarded(
-        self, letters: Sequence[DeadLetter], per_second: float, *, anew: bool
+        self, letters: Sequence[DeadLetter], progress: _Progress, apart: float, *, anew: bool
     ) -> None:
         try:
-            await self._replayed(letters, per_second, anew=anew)
+            try:
+                await self._replayed(letters, progress, apart, anew=anew)
+            finally:
+                self._replays.remove(progress)
+            if anew:
+                await self._see_to(letters)
         except Exception:  # noqa: BLE001 - the edge of a task: a fault in it must not end the city
             logger.exception("a replay of {} dead letters was given up", len(letters))
 
     async def _replayed(
-        self, letters: Sequence[DeadLetter], per_second: float, *, anew: bool
+        self, letters: Sequence[DeadLetter], progress: _Progress, apart: float, *, anew: bool
     ) -> None:
-        progress = _Progress(current().tenant, len(letters))
-        self._replays.append(progress)
-        try:
-            for letter in letters:
-                try:
-                    await (self._begun_anew(letter) if anew else self._retried(letter))
-                except PlatformError as error:
-                    logger.warning("{} is not replayed: {}", letter.run_id, error.detail)
-                    progress.refused += 1
-                else:
-                    progress.begun += 1
-                if letter is not letters[-1]:
-                    await asyncio.sleep(1 / per_second)
-            if anew:
-                await self._see_to(letters)
-        finally:
-            self._replays.remove(progress)
-            logger.info(
-                "{} of {} dead letters were replayed, {} refused",
-                progress.begun,
-                progress.chosen,
-                progress.refused,
-            )
+        for letter in letters:
+            try:
+                await (self._begun_anew(letter) if anew else self._retried(letter))
+            except PlatformError as error:
+                logger.warning("{} is not replayed: {}", letter.run_id, error.detail)
+                progress.refused += 1
+            else:
+                progress.begun += 1
+            if letter is not letters[-1]:
+                await asyncio.sleep(apart)
+        logger.info(
+            "{} of {} dead letters were replayed, {} refused",
+            progress.begun,
+            progress.chosen,
+            progress.refused,
+        )
 
     async def _retried(self, letter: DeadLetter) -> None:
         await self._operators.retry(letter.run_id, verb=Verb.REPLAY)

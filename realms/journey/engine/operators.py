@@ -12,7 +12,14 @@ from loguru import logger
 from realms.journey.api import JourneyRun, MigrationReport, Reason, RunStatus, UnknownRun
 from realms.journey.engine import forking, migrating, questions, reopening, verbs, views
 from realms.journey.engine.accepting import Accepting, Order
-from realms.journey.engine.driver import Driver, TemplateSource, Unreadable, Written, folded
+from realms.journey.engine.driver import (
+    Driver,
+    NotOpen,
+    TemplateSource,
+    Unreadable,
+    Written,
+    folded,
+)
 from realms.journey.engine.facts import (
     AnswerRefused,
     Fact,
@@ -287,6 +294,8 @@ class JourneyOperators:
         work: Callable[[Hand, By], Awaitable[JourneyRun | None]],
         unfit: Unfit | None,
     ) -> JourneyRun:
+        if not self._driver.open:
+            raise NotOpen("nothing is done to runs any more", hint="try again in a moment")
         by = self._by()
         try:
             async with self._driver.holding(run_id) as hand:
