@@ -30,9 +30,10 @@ class Raised(Part):
     REQUIRED: ClassVar = ("kind",)
 
     kind: ErrorKind = Field(
-        default=ErrorKind.INTERNAL, description="What a caller can do about it: invalid, timeout ..."
+        default=ErrorKind.INTERNAL,
+        description="Such as invalid, timeout or unavailable.",
     )
-    code: Name = Field(default="", description="The error's class in snake_case. Default its kind.")
+    code: Name = Field(default="", description="Its class in snake_case. Default its kind.")
     detail: Words = Field(default="", description="What happened.")
     retry_after: Duration | None = Field(
         default=None, description="After this it makes sense to try again."
@@ -76,11 +77,14 @@ class SentSignal(Part):
 class PersonsAnswer(Part):
     """What a person answers to a question of the run."""
 
-    model_config = required("milestone", "answer")
-    REQUIRED: ClassVar = ("milestone", "answer")
+    model_config = required("milestone")
+    REQUIRED: ClassVar = ("milestone",)
 
     milestone: Known = Field(default="", description="The milestone that asks.")
     answer: Mapping[FieldName, Json] = Field(default_factory=dict, description="The filled form.")
+    push_back: bool = Field(
+        default=False, description="Send the run back to where the question's push_back_to says."
+    )
     after: Duration | None = Field(default=None, description="From the moment it is asked.")
     by: Words = Field(default="", description="Who answers. Default: somebody.")
     roles: tuple[Known, ...] | None = Field(
@@ -187,7 +191,7 @@ class Cases(Part):
     tests: tuple[Case, ...] = Field(default=(), min_length=1, description="The tests.")
 
 
-def tests_schema() -> dict[str, Any]:
+def schema_of_tests() -> dict[str, Any]:
     """The JSON Schema (2020-12) of a file of tests, for editors."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
