@@ -8,6 +8,7 @@ from foundations.experience.invocation import AsJson, DataDir, Invocation
 from foundations.experience.need import Need
 from realms.journey.run_commands import app as run_verbs
 from realms.journey.run_commands import dead_letters
+from realms.journey.template_commands import app as template_verbs
 from realms.journey.trials import app as trials
 
 if TYPE_CHECKING:
@@ -17,10 +18,13 @@ SERVICE = "JourneyRunsService"
 LARGEST_TEMPLATE = 1 << 20
 
 app = typer.Typer()
-journey = typer.Typer(name="journey", help="Journeys: list, show, lint, graph.")
+journey = typer.Typer(
+    name="journey", help="Journeys: list, show, lint, graph, put, versions, schema, schedules."
+)
 run = typer.Typer(
     name="run", help="Runs of journeys: list, show, start, and all that people do to them."
 )
+journey.add_typer(template_verbs)
 app.add_typer(journey)
 run.add_typer(run_verbs)
 app.add_typer(run)
@@ -36,7 +40,7 @@ def list_journeys(
 ) -> None:
     """Every journey template and its milestones."""
     invocation = Invocation.of(context)
-    found = invocation.ask(SERVICE, "list_templates", data_dir=data_dir, need=Need.NOTHING)
+    found = invocation.ask(SERVICE, "list_templates", data_dir=data_dir)
     if as_json:
         invocation.terminal.json(found)
         return
@@ -48,17 +52,21 @@ def list_journeys(
 
 @journey.command("show")
 def show_journey(
-    context: typer.Context, name: Name, data_dir: DataDir = None, as_json: AsJson = False
+    context: typer.Context,
+    name: Name,
+    version: Annotated[str, typer.Option(help="A stored version [the current one].")] = "",
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """One journey template: what it takes, and its text."""
     invocation = Invocation.of(context)
     terminal = invocation.terminal
-    asked = {"name": name}
-    found = invocation.ask(SERVICE, "get_template", asked, data_dir=data_dir, need=Need.NOTHING)
+    asked = {"name": name, "version": version}
+    found = invocation.ask(SERVICE, "get_template", asked, data_dir=data_dir)
     if as_json:
         terminal.json(found)
         return
-    terminal.say(f"# {found['file']}")
+    terminal.say(f"# {found['file'] or found['name'] + '@' + found['version']}")
     for parameter, schema in found["input"].items():
         terminal.say(f"# takes {parameter}: {schema.get('type', 'anything')}")
     terminal.lines(found["text"])
@@ -104,9 +112,7 @@ def draw_journey(context: typer.Context, name: Name, data_dir: DataDir = None) -
     """One journey template as a mermaid flowchart."""
     invocation = Invocation.of(context)
     asked = {"name": name}
-    found = invocation.ask(
-        SERVICE, "get_template_graph", asked, data_dir=data_dir, need=Need.NOTHING
-    )
+    found = invocation.ask(SERVICE, "get_template_graph", asked, data_dir=data_dir)
     invocation.terminal.lines(found["mermaid"])
 
 

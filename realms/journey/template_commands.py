@@ -1,0 +1,97 @@
+"""Commands about templates that are stored, about their language, and about schedules."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from foundations.experience.invocation import AsJson, DataDir, Invocation
+from foundations.experience.need import Need
+
+if TYPE_CHECKING:
+    from foundations.experience.client import CityClient
+    from foundations.public_works.settings import Settings
+
+SERVICE = "JourneyTemplatesService"
+_LARGEST = 1 << 20
+
+app = typer.Typer()
+
+
+@app.command("put")
+def put_journey(
+    context: typer.Context,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A YAML file, - for stdin.")],
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Store a version of a journey; it is the current one from now on."""
+    from foundations.experience.input_files import opened
+
+    invocation = Invocation.of(context)
+    with opened(file, limit=_LARGEST) as readable:
+        text = Path(readable.path).read_bytes().decode("utf-8", errors="replace")
+
+    async def put(client: "CityClient", _settings: "Settings") -> dict[str, Any]:
+        return await client.call(SERVICE, "put_template", {"text": text, "file": file})
+
+    found = invocation.with_city(put, data_dir=data_dir)
+    if as_json:
+        invocation.terminal.json(found)
+        return
+    word = "stored" if found["new"] else "is there already"
+    invocation.terminal.say(f"{found['name']}@{found['version']} {word}")
+
+
+@app.command("versions")
+def list_versions(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The template's name, such as data_mash_flow.")],
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """The versions of a journey that runs may begin with, the current one first."""
+    invocation = Invocation.of(context)
+    found = invocation.ask(SERVICE, "list_versions", {"name": name}, data_dir=data_dir)
+    if as_json:
+        invocation.terminal.json(found)
+        return
+    rows = [[v["version"], v["file"] or v["put_by"], v["put_at"] or ""] for v in found["versions"]]
+    invocation.terminal.table(["version", "from", "stored"], rows)
+
+
+@app.command("schema")
+def show_schema(
+    context: typer.Context,
+    to: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write it there instead of showing it.")
+    ] = None,
+) -> None:
+    """The JSON Schema of the journey language, for editors."""
+    import json
+
+    from realms.journey.engine.language import language_schema
+
+    terminal = Invocation.of(context).terminal
+    if to is None:
+        terminal.json(language_schema())
+        return
+    to.write_text(json.dumps(language_schema(), indent=2) + "\n", encoding="utf-8")
+    terminal.say(f"wrote {to}")
+
+
+@app.command("schedules")
+def list_schedules(
+    context: typer.Context, data_dir: DataDir = None, as_json: AsJson = False
+) -> None:
+    """When runs begin by themselves, the next first."""
+    invocation = Invocation.of(context)
+    found = invocation.ask(SERVICE, "list_schedules", data_dir=data_dir, need=Need.READING)
+    if as_json:
+        invocation.terminal.json(found)
+        return
+    rows = [
+        [s["template"], s["cron"] or f"every {s['every_seconds']:g} s", s["timezone"], s["next_at"]]
+        for s in found["schedules"]
+    ]
+    invocation.terminal.table(["journey", "when", "time zone", "next"], rows)

@@ -1,0 +1,60 @@
+"""`journey put`, `versions`, `schema` and `schedules`, each a process of its own."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.processes import civitas
+
+pytestmark = pytest.mark.slow
+
+UPLOAD = """\
+journey_template: upload
+version: "1"
+input: {file_id: {type: string, default: f1}}
+schedule: {every: 10m}
+milestones:
+  - {milestone_id: stored, service: ContentStewardService, api: process_client_file}
+"""
+
+
+def test_a_journey_is_put_and_found_again(tmp_path: Path) -> None:
+    file, folder = tmp_path / "upload.yaml", ("--data-dir", tmp_path / "city")
+    file.write_text(UPLOAD)
+
+    put = civitas("journey", "put", file, *folder)
+    again = civitas("journey", "put", file, "--json", *folder)
+    versions = civitas("journey", "versions", "upload", "--json", *folder)
+    shown = civitas("journey", "show", "upload", "--version", "1", *folder)
+    listed = civitas("journey", "list", *folder)
+    schedules = civitas("journey", "schedules", *folder)
+
+    assert (put.returncode, put.stdout) == (0, "upload@1 stored\n"), put.stderr
+    assert json.loads(again.stdout)["new"] is False
+    assert [v["version"] for v in json.loads(versions.stdout)["versions"]] == ["1"]
+    assert UPLOAD in shown.stdout
+    assert "upload" in listed.stdout
+    assert "every 600 s" in schedules.stdout
+
+
+def test_faults_and_taken_names_refuse_a_put(tmp_path: Path) -> None:
+    file, folder = tmp_path / "faulty.yaml", ("--data-dir", tmp_path / "city")
+    file.write_text(UPLOAD.replace("process_client_file", "process_client_fil"))
+    faulty = civitas("journey", "put", file, *folder)
+    file.write_text(UPLOAD.replace(": upload", ": data_mash_flow"))
+    taken = civitas("journey", "put", file, *folder)
+
+    assert (faulty.returncode, taken.returncode) == (1, 3)
+    assert "faulty.yaml:6:63  milestones[0].api  ContentStewardService has no" in faulty.stderr
+    assert "data_mash_journey_template.yaml" in taken.stderr
+
+
+def test_the_schema_of_the_language_is_written_for_editors(tmp_path: Path) -> None:
+    shown = civitas("journey", "schema")
+    written = civitas("journey", "schema", "--to", tmp_path / "journey.schema.json")
+
+    assert written.returncode == 0
+    schema = json.loads((tmp_path / "journey.schema.json").read_text())
+    assert schema == json.loads(shown.stdout)
+    assert "milestones" in schema["properties"]
