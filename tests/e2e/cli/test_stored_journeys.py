@@ -46,7 +46,7 @@ def test_faults_and_taken_names_refuse_a_put(tmp_path: Path) -> None:
     taken = civitas("journey", "put", file, *folder)
 
     assert (faulty.returncode, taken.returncode) == (1, 3)
-    assert "faulty.yaml:6:63  milestones[0].api  ContentStewardService has no" in faulty.stderr
+    assert "faulty.yaml:6:65  milestones[0].api  ContentStewardService has no" in faulty.stderr
     assert "data_mash_journey_template.yaml" in taken.stderr
 
 
