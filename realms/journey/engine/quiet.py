@@ -29,7 +29,7 @@ def when_quiet(plan: Plan, run: RunState, now: datetime) -> Fact | None:
             return RunPaused(at=now, reason=Reason.ERROR)
         if plan.on_failure is OnFailure.COMPENSATE and (paths := undoable(plan, run)):
             return RunCompensating(at=now, paths=paths)
-    if run.stage is not Stage.CLOSING and any(path not in run.nodes for path in plan.closing):
+    if run.stage is not Stage.CLOSING and any(_open(run, path) for path in plan.closing):
         return RunClosing(at=now)
     return _end(plan, run, failed, now)
 
@@ -69,6 +69,11 @@ def _end(plan: Plan, run: RunState, failed: NodeState | None, now: datetime) -> 
     except ExpressionFailed as error:
         return RunFailed(at=now, reason=Reason.EXPRESSION, error=_no_output(error))
     return RunSucceeded(at=now, output=output)
+
+
+def _open(run: RunState, path: str) -> bool:
+    state = run.nodes.get(path)
+    return state is None or state.status is RunStatus.PENDING
 
 
 def _timed_out(run: RunState) -> bool:

@@ -468,3 +468,39 @@ def compile_list(text: str) -> Any:
 def _given_up(play: Play, path: str) -> tuple[Fact, ...]:
     error = Failure(kind=ErrorKind.INTERNAL, code="c", title="T.", detail="d")
     return (MilestoneFailed(at=play.now, path=path, reason=Reason.ERROR, error=error),)
+
+
+def test_finally_is_reached_after_what_is_retried_and_its_skipped_parts_are_asked_again() -> None:
+    plan = plan_of(
+        node("a"),
+        node("cleanup"),
+        node("praise", condition=condition("succeeded()")),
+        closing=("cleanup", "praise"),
+    )
+    play = Play(plan)
+    play.fail("a")
+    play.fail("cleanup")
+    assert play.standing() == {"a": "failed", "cleanup": "failed", "praise": "skipped"}
+
+    play.take(retry(plan, play.run, play.by()))
+    began_with = [path for path, state in play.run.nodes.items() if state.performing]
+    play.done("a")
+    then = [path for path, state in play.run.nodes.items() if state.performing]
+    play.done("cleanup", "praise")
+
+    assert began_with == ["a"]
+    assert then == ["cleanup", "praise"]
+    assert play.status() is RunStatus.SUCCEEDED
+
+
+def test_what_failed_in_finally_is_retried_alone() -> None:
+    plan = plan_of(node("a"), node("cleanup"), closing=("cleanup",))
+    play = Play(plan)
+    play.done("a")
+    play.fail("cleanup")
+
+    play.take(retry(plan, play.run, play.by()))
+    play.done("cleanup")
+
+    assert play.status() is RunStatus.SUCCEEDED
+    assert play.run.nodes["a"].attempts == 1
