@@ -30,7 +30,7 @@ class TooDeep(PlatformError):
     kind = ErrorKind.INVALID
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Order:
     """A run that somebody wants."""
 
@@ -105,7 +105,9 @@ class Accepting:
             else await self._payloads.spill(values, run_id=order.run_id, name="input"),
         )
         if plan.concurrency is None and plan.rate_limit is None:
-            return await self._driver.accept(plan, (start, *more), run_id=order.run_id)
+            return await self._driver.accept(
+                plan, (start, *more), run_id=order.run_id, user=order.user
+            )
         async with self._lanes.entered(plan, start) as (start_in_lane, queued):
             facts: tuple[Fact, ...] = (start_in_lane, *more)
             if queued is not None:

@@ -101,9 +101,6 @@ class Checks:
         self._all = tuple(checks)
         self._fields = tuple(dict.fromkeys((check.field, check.fits) for check in self._all))
 
-    def __bool__(self) -> bool:
-        return bool(self._all)
-
     def problems(self, data: Mapping[str, Any]) -> list[str]:
         """What in `data` breaks a contract."""
         for name, fits in self._fields:

@@ -18,6 +18,7 @@ from realms.journey.engine.expressions import ExpressionFailed
 from realms.journey.engine.facts import (
     AttemptFailed,
     AttemptLost,
+    AttemptReleased,
     Escalated,
     Fact,
     FannedOut,
@@ -49,6 +50,7 @@ from realms.journey.engine.quiet import when_quiet
 from realms.journey.engine.retries import NOTHING_DONE
 from realms.journey.engine.state import (
     EVERYTHING,
+    FOLD,
     START,
     STOP,
     UNDO,
@@ -122,7 +124,8 @@ class Turn:
         self.moves: list[Move] = []
 
     def record(self, fact: Fact) -> None:
-        apply(self.run, fact)
+        FOLD[type(fact)](self.run, fact)
+        self.run.updated_at = fact.at
         self.facts.append(fact)
 
     def act(self, move: Move) -> None:
@@ -192,7 +195,9 @@ def _everything(turn: Turn) -> None:
         run.fresh += list(run.active)
         return
     run.fresh += [path for path, state in run.active.items() if not state.performing]
-    run.fresh += [path for path, s in run.nodes.items() if s.status is RunStatus.PENDING]
+    pending = [state for state in run.nodes.values() if state.status is RunStatus.PENDING]
+    last = () if run.stage is Stage.CLOSING else plan.closing
+    run.fresh += [state.path for state in pending if state.node not in last]
     for node in plan.nodes.values():
         if node.path in run.nodes:
             continue
@@ -377,7 +382,7 @@ def _after_attempt(turn: Turn, node: Node, state: NodeState) -> None:
         turn.record(_after_error(turn.run, node, state, now, guarded=guarded))
     elif guarded and (how is AttemptLost or state.called):
         turn.record(MilestoneWaiting(at=now, path=path, reason=Reason.AMBIGUOUS))
-    elif how is AttemptLost and state.alone:
+    elif how is AttemptLost and state.called_alone:
         turn.record(_poisoned(state, now))
     else:
         alone = how is AttemptLost and state.crashes >= SUSPECT_AFTER
@@ -427,7 +432,7 @@ def completed(
 ) -> MilestoneSucceeded | IterationEnded | AttemptFailed | MilestoneFailed:
     """The fact that a result becomes: a checkpoint, unless a loop goes on or a contract breaks."""
     itself = not path.endswith(UNDO)
-    if itself and node.checks and (problems := node.checks.problems(output)):
+    if node.checks is not None and itself and (problems := node.checks.problems(output)):
         error = failure_of(ContractBroken("; ".join(problems)))
         if attempt:
             return AttemptFailed(at=now, path=path, attempt=attempt, error=error)
@@ -479,9 +484,20 @@ def _followed(turn: Turn, state: NodeState) -> None:
         return
     if run.stopping is not None and run.stage is Stage.WORKING:
         return
+    straight = (
+        state.status is RunStatus.SUCCEEDED
+        and run.stage is Stage.WORKING
+        and not run.read_back
+        and bool(run.start.trace_id)
+    )
     for path in plan.followers.get(state.node, ()):
-        if path not in run.nodes and ready(plan, run, plan.nodes[path]):
-            enter(turn, plan.nodes[path])
+        if path in run.nodes:
+            continue
+        node = plan.nodes[path]
+        if straight and node.straight and path not in plan.closing:
+            turn.record(MilestoneBegan(at=turn.now, path=path, attempt=1))
+        elif ready(plan, run, node):
+            enter(turn, node)
 
 
 def _branch_ended(turn: Turn, race: Node, branch: NodeState) -> None:
@@ -544,6 +560,20 @@ def recovered(run: RunState, now: datetime) -> tuple[Fact, ...]:
     return tuple(lost)
 
 
+def cut_short(run: RunState, failed: AttemptFailed) -> tuple[Fact, ...]:
+    """The facts that going on from the journal adds where one attempt failed in writing its result.
+
+    The others that were under way were cut with it, which is no crash.
+    """
+    return tuple(
+        failed
+        if (path, state.attempts) == (failed.path, failed.attempt)
+        else AttemptReleased(at=failed.at, path=path, attempt=state.attempts, called=True)
+        for path, state in run.active.items()
+        if state.performing
+    )
+
+
 def wanted(run: RunState, attempt: Perform) -> bool:
     """Whether the outcome of an attempt still counts: it was not cut, nor begun anew."""
     state = run.active.get(attempt.path)
@@ -579,7 +609,7 @@ def failure_of(error: PlatformError) -> Failure:
 
 def _broken_at_the_door(node: Node, run: RunState) -> list[str]:
     """What is due when a milestone begins and was not handed over as promised."""
-    problems = node.door.problems(run.start.values) if node.door else []
+    problems = [] if node.door is None else node.door.problems(run.start.values)
     if run.read_back:  # what was produced here was checked when it was
         for check in node.on_entry:
             handed = run.results.get(check.producer, {})

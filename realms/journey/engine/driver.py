@@ -30,7 +30,15 @@ from foundations.public_works.settings import Settings
 from realms.journey.api import Reason, UnknownRun
 from realms.journey.engine import core, views
 from realms.journey.engine.codec import CorruptFact, decode, encode
-from realms.journey.engine.facts import AttemptReleased, Fact, RunHeld, RunStarted, StepRecorded
+from realms.journey.engine.facts import (
+    AttemptAlone,
+    AttemptFailed,
+    AttemptReleased,
+    Fact,
+    RunHeld,
+    RunStarted,
+    StepRecorded,
+)
 from realms.journey.engine.failpoints import reach, reach_facts
 from realms.journey.engine.gate import Gate
 from realms.journey.engine.group_commit import GroupCommit
@@ -42,12 +50,14 @@ from realms.journey.engine.journal import (
     RunRow,
     StaleWriter,
     Stored,
+    WritesRefused,
 )
 from realms.journey.engine.payloads import Payloads
 from realms.journey.engine.plan import Plan
 from realms.journey.engine.runner import Made, Runner, StepBook, Steps
 from realms.journey.engine.state import CorruptJournal, RunState, Stage, apply, fold
 from utilities.clock import Clock
+from utilities.context import UserContext
 from utilities.errors import ErrorKind, PlatformError
 
 T = TypeVar("T")
@@ -153,6 +163,9 @@ class Driver(StepBook):
         self._waiters: dict[str, list[asyncio.Future[Hand]]] = {}
         self._works: set[asyncio.Task[Any]] = set()
         self._plans: dict[str, Plan] = {}
+        self._accepting = 0
+        self._spoilt: dict[str, AttemptFailed] = {}
+        """Attempts that failed because what they write could not be written, by run."""
         self.children: Children | None = None
         self.lanes: Queued | None = None
         self.keeper: Expecting | None = None
@@ -196,7 +209,9 @@ class Driver(StepBook):
 
     # runs
 
-    async def accept(self, plan: Plan, facts: Sequence[Fact], *, run_id: str) -> Hand:
+    async def accept(
+        self, plan: Plan, facts: Sequence[Fact], *, run_id: str, user: UserContext | None = None
+    ) -> Hand:
         """A new run from its first facts; it is durable when this returns.
 
         Raises:
@@ -210,16 +225,19 @@ class Driver(StepBook):
         run = apply(None, start, run_id=run_id)
         step = core.step(plan, run, start.at, first=others)
         row = RunRow.of(run, holder=self.holder if run.performing else 0)
-        hand = Hand(plan, run, row, user_of(run), users=1)
+        hand = Hand(plan, run, row, user or user_of(run), users=1)
         self._hands[run_id] = hand
+        self._accepting += 1
         reach("accept_deciding")
         try:
-            await self._durable(hand, core.Step((start, *step.facts), ()))
+            await self._durable(hand, core.Step((start, *step.facts), step.moves))
         except PlatformError:
             self._hands.pop(run_id, None)
             raise
+        finally:
+            self._accepting -= 1
+            hand.users -= 1
         reach("accepted")
-        hand.users -= 1
         self._act(hand, step.moves)
         self._rest(hand)
         return hand
@@ -243,7 +261,12 @@ class Driver(StepBook):
             self._rest(hand)
 
     async def take(self, hand: Hand, facts: Sequence[Fact]) -> None:
-        """Take up facts, decide what follows, make all of it durable, and act on it."""
+        """Take up facts, decide what follows, make all of it durable, and act on it.
+
+        Raises:
+            UnstorableResult: a fact holds what is no JSON; nothing was changed.
+        """
+        encode(facts)
         await self._go(hand, core.step(hand.plan, hand.run, self._clock.now(), first=facts))
 
     async def take_unfit(self, run_id: str, verb: Callable[[RunState], Sequence[Fact]]) -> RunState:
@@ -277,8 +300,18 @@ class Driver(StepBook):
         await self.take(hand, [StepRecorded(at=at, path=path, index=index, name=name, data=data)])
 
     async def finish(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do `work` to its end, also when its caller is cancelled; a stop waits for it."""
-        return await asyncio.shield(self._owned(work))
+        """Do `work` to its end, also when its caller is cancelled; a stop waits for it.
+
+        Raises:
+            NotOpen: the city is closing.
+        """
+        if not self.open:
+            work.close()
+            raise NotOpen("nothing is taken up any more", hint="try again in a moment")
+        task = asyncio.get_running_loop().create_task(work)
+        self._works.add(task)
+        task.add_done_callback(self._works.discard)  # what it raises, its caller hears
+        return await asyncio.shield(task)
 
     async def advance(self, run_id: str) -> None:
         """Look at a run and let it go on. Being called twice, or in vain, is harmless."""
@@ -369,14 +402,14 @@ class Driver(StepBook):
         row = None
         if not run.entries:
             row = hand.row
-        elif hand.moved:
+        elif hand.moved or hand.row.holder != self.holder:
             row = RunRow.of(run, holder=self.holder if run.performing else 0)
             if row == hand.row:
                 row = None
             else:
                 hand.row = row
         parent = run.start.parent if run.ended is not None else ""
-        rings = (parent,) if parent else ()
+        rings = (parent,) if parent and row is not None else ()
         run.entries += 1
         number = run.entries
         entry = Entry(run.run_id, number - 1, encode(facts), row, rings, memos, along)
@@ -384,22 +417,24 @@ class Driver(StepBook):
         durable = self._group.add(entry)
         try:
             await durable
-        except StaleWriter:
+        except (StaleWriter, WritesRefused):
             self._lose(hand)
             raise
         except asyncio.CancelledError:
-            self._owned(self._durable_all_the_same(hand, entry, durable, facts))
+            moves = step.moves if number == 1 else ()  # a run goes on whose caller gave up
+            self._owned(self._durable_all_the_same(hand, entry, durable, facts, moves))
             raise
         hand.durable = max(hand.durable, number)
         reach_facts(facts, durable=True)
         self._told(hand, facts)
-        if parent:
-            self._dispatch.wake(QUEUE, parent)
-        if run.ended is not None and run.start.lane and self.lanes is not None:
-            self.lanes.left(run.start.tenant, run.start.lane)
 
     async def _durable_all_the_same(
-        self, hand: Hand, entry: Entry, durable: "asyncio.Future[None]", facts: Sequence[Fact]
+        self,
+        hand: Hand,
+        entry: Entry,
+        durable: "asyncio.Future[None]",
+        facts: Sequence[Fact],
+        moves: Sequence[core.Move],
     ) -> None:
         """See an entry become durable whose writer was cancelled meanwhile."""
         try:
@@ -407,11 +442,12 @@ class Driver(StepBook):
                 await durable
             elif (again := self._group.renewed(entry)) is not None:
                 await again
-        except StaleWriter:
+        except (StaleWriter, WritesRefused):
             self._lose(hand)
             raise
         hand.durable = max(hand.durable, entry.seq + 1)
         self._told(hand, facts)
+        self._act(hand, moves)
         self._rest(hand)
 
     def _act(self, hand: Hand, moves: Sequence[core.Move]) -> None:
@@ -443,11 +479,24 @@ class Driver(StepBook):
                 reach("decided", move.path)
                 await self._durable(hand, step, along=made.along, memos=made.memos)
                 reach("after", move.path)
-                del hand.tasks[move.path]
+                hand.tasks.pop(move.path, None)
                 following = self._followed(hand, step.moves) if step.moves else None
+        except WritesRefused as error:
+            await self._spoilt_by(error, hand, move)
         finally:
             hand.tasks.pop(move.path, None)
             self._rest(hand)
+
+    async def _spoilt_by(self, error: WritesRefused, hand: Hand, move: core.Perform) -> None:
+        """Go on from what is durable: there the attempt is under way, and it has failed."""
+        self._spoilt[hand.run.run_id] = AttemptFailed(
+            at=self._clock.now(),
+            path=move.path,
+            attempt=move.attempt,
+            error=core.failure_of(error),
+        )
+        async with self.holding(hand.run.run_id):
+            pass
 
     def _followed(self, hand: Hand, moves: Sequence[core.Move]) -> core.Perform | None:
         """Act on moves; an attempt that comes first is answered, for the caller to make."""
@@ -467,10 +516,15 @@ class Driver(StepBook):
         if move.alone or not self._gate.enter_at_once():
             node = hand.plan.nodes[hand.run.nodes[move.path].node]
             priority = node.priority or hand.plan.priority
-            await self._gate.enter(priority=priority, alone=move.alone)
-        try:
+            try:
+                await self._gate.enter(priority=priority, alone=move.alone)
+            except asyncio.CancelledError:
+                await asyncio.shield(self._owned(self._release(hand, move, called=False)))
+                raise
             if hand.lost or not core.wanted(hand.run, move):
+                self._gate.leave()
                 return _NOTHING
+        try:
             reach("before", move.path)
             made = await self._runner.perform(hand, move, self)
             reach("called", move.path)
@@ -480,6 +534,12 @@ class Driver(StepBook):
         finally:
             self._gate.leave()
         return made
+
+    async def _called_alone(self, hand: Hand, move: core.Perform) -> None:
+        """Make durable that nothing else runs, so that only this attempt is to blame for a crash."""
+        fact = AttemptAlone(at=self._clock.now(), path=move.path, attempt=move.attempt)
+        apply(hand.run, fact)
+        await self._durable(hand, core.Step((fact,), ()))
 
     async def _release(self, hand: Hand, move: core.Perform, *, called: bool) -> None:
         """Leave an attempt to the next boot, which shall not take it for a crash."""
@@ -512,6 +572,11 @@ class Driver(StepBook):
             for waiter in self._waiters.pop(run.run_id):
                 if not waiter.done():
                     waiter.set_result(hand)
+        if run.ended is not None:
+            if run.start.parent:
+                self._dispatch.wake(QUEUE, run.start.parent)
+            if run.start.lane and self.lanes is not None:
+                self.lanes.left(run.start.tenant, run.start.lane)
 
     def _rest(self, hand: Hand) -> None:
         """Forget a run that does not move; see to it that its timer is heard."""
@@ -581,9 +646,10 @@ class Driver(StepBook):
         now = self._clock.now()
         hand.users += 1
         asyncio.get_running_loop().call_later(_LINGER_SECONDS, self._leave, hand)
-        await self._go(
-            hand, core.step(hand.plan, hand.run, now, first=core.recovered(hand.run, now))
-        )
+        first = core.recovered(hand.run, now)
+        if (spoilt := self._spoilt.pop(run_id, None)) is not None:
+            first = core.cut_short(hand.run, spoilt)
+        await self._go(hand, core.step(hand.plan, hand.run, now, first=first))
         reach("recovered")
         return hand
 
@@ -594,26 +660,32 @@ class Driver(StepBook):
 
     async def _read(self, stored: Stored) -> Hand:
         run_id = stored.row.run_id
-        now = self._clock.now()
         try:
             run = folded(stored)
-            await self._payloads.restore(run)
         except (CorruptFact, CorruptJournal) as error:
-            logger.error("the journal of {} cannot be read: {}", run_id, error.detail)
-            await self._journal.condemn(run_id, at=now, holder=self.holder)
-            self._events.publish(f"journey.{run_id}", {"kind": "run_failed", "settled": True})
-            raise Unreadable(f"the journal of {run_id} cannot be read") from error
+            raise await self._condemned(run_id, error) from error
         try:
+            await self._payloads.restore(run)
             plan = await self.plan(run)
         except PlatformError as error:
             await self._hold(run, stored.row, error)
             raise Unreadable(
-                f"{run_id} waits for services that fit its text: {error.detail}", hint=error.hint
+                f"{run_id} waits for what it cannot go on without: {error.detail}", hint=error.hint
             ) from error
+        if unknown := [state.path for state in run.active.values() if state.node not in plan.nodes]:
+            error = CorruptJournal(f"its text has no {', '.join(unknown)}")
+            raise await self._condemned(run_id, error) from error
         return Hand(plan, run, stored.row, user_of(run), durable=run.entries)
 
+    async def _condemned(self, run_id: str, error: PlatformError) -> Unreadable:
+        """Give up a run whose facts contradict themselves; they stay as they are."""
+        logger.error("the journal of {} cannot be read: {}", run_id, error.detail)
+        await self._journal.condemn(run_id, at=self._clock.now(), holder=self.holder)
+        self._events.publish(f"journey.{run_id}", {"kind": "run_failed", "settled": True})
+        return Unreadable(f"the journal of {run_id} cannot be read")
+
     async def _hold(self, run: RunState, row: RunRow, error: PlatformError) -> None:
-        """Let a run wait whose text does not fit the city any more."""
+        """Let a run wait whose text does not fit the city any more, or whose payload is gone."""
         logger.error("{} cannot go on: {}", run.run_id, error.detail)
         if run.held or run.ended is not None:
             return
@@ -634,23 +706,46 @@ class Driver(StepBook):
     async def _drain(self) -> None:
         """Give attempts their time, cut the rest, and write what there is to write."""
         reach("drain")
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._grace):
-                while self._works:
-                    await asyncio.wait(self._works)
-        while self._works:
-            for task in self._works:
-                task.cancel()
-            await asyncio.wait(self._works, timeout=self._grace)
+        await self._ended_within(self._grace)
+        for _ in range(_CUTS):
+            if not self._cut_calls():
+                break
+            await self._ended_within(self._grace)
         if not await self._group.drained(seconds=max(self._grace, 1.0)):
             logger.error("some of what runs came to could not be written before the city closed")
+        await self._ended_within(self._grace)
         self._group.stop()
+        for task in self._works:
+            task.cancel()
+        await self._ended_within(self._grace)
         reach("drained")
+
+    async def _ended_within(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._works or self._accepting:
+                    if self._works:
+                        await asyncio.wait(self._works)
+                    await asyncio.sleep(0)
+
+    def _cut_calls(self) -> bool:
+        """Cut every call that is being made; not those who wait for the journal."""
+        calls = [
+            task
+            for hand in self._hands.values()
+            for path, task in hand.tasks.items()
+            if (state := hand.run.active.get(path)) is not None and state.performing
+        ]
+        for task in calls:
+            task.cancel()
+        return bool(calls)
 
 
 _PLANS = 256
 _NOTHING = Made(())
 _LINGER_SECONDS = 0.05
+_CUTS = 3
+"""So often a call is cut that does not heed it; then it is left behind."""
 _NO_PLAN = Plan(name="", version="", text_hash="", description="", inputs={}, nodes={})
 
 

@@ -81,7 +81,7 @@ class JourneyEngine(Journeys):
                 alias=known_as,
             )
             try:
-                hand = await self._driver.finish(self._accepting.accept(written, order))
+                hand = await self._accepting.accept(written, order)
             except AliasTaken:
                 if not rerun:
                     return await self._same(await self._row(known_as), written, values)

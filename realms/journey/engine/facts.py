@@ -2,6 +2,9 @@
 
 Facts that came about together are one entry, written in one commit. A milestone's `path` is its id;
 one item of a `for_each` has the path `id[3]`, and what undoes a milestone `id~undo`.
+
+A fact is never changed. Those that every milestone makes are not frozen all the same: freezing
+costs more than all else about them.
 """
 
 from collections.abc import Mapping
@@ -13,7 +16,7 @@ from realms.journey.api import Failure, Reason, RunStatus
 from utilities.errors import FieldError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class RunStarted:
     """The run was accepted: with which text, which input, for whom."""
 
@@ -61,7 +64,7 @@ class RunAdmitted:
 # attempts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class MilestoneBegan:
     """An attempt is about to be made; journalled before the call."""
 
@@ -69,11 +72,21 @@ class MilestoneBegan:
     path: str
     attempt: int
     alone: bool = False
-    """Nothing else runs in the process: its attempts before died with theirs."""
+    """It is to be made while nothing else runs: its attempts before died with their process."""
     kind: Literal["milestone_began"] = "milestone_began"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptAlone:
+    """Nothing else runs in the process now, and the call is about to be made."""
+
+    at: datetime
+    path: str
+    attempt: int
+    kind: Literal["attempt_alone"] = "attempt_alone"
+
+
+@dataclass(slots=True, kw_only=True)
 class MilestoneSucceeded:
     """The checkpoint: the output of a milestone, which never changes."""
 
@@ -421,6 +434,7 @@ class RunEnded:
 
 MilestoneFact = (
     MilestoneBegan
+    | AttemptAlone
     | MilestoneSucceeded
     | IterationEnded
     | AttemptFailed

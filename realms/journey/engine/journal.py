@@ -11,9 +11,9 @@ from realms.journey.engine.state import RunState
 from utilities.errors import ErrorKind, PlatformError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RunRow:
-    """What lists and the engine need of a run without reading its facts.
+    """What lists and the engine need of a run without reading its facts. It is never changed.
 
     It is written when something in it changes, not at every milestone.
     """

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from foundations.declarations import Effect
-from realms.journey.engine.binding import Binding, Secret
+from realms.journey.engine.binding import Binding, FromInput, FromResult, Secret
 from realms.journey.engine.contracts import Check, Checks, Fits
 from realms.journey.engine.expressions import Expression
 from realms.journey.engine.retries import DEFAULT_RETRY, RetryPolicy
@@ -197,18 +197,45 @@ class Node:
     trace_required_by: tuple[str, ...] = ()
     promised: frozenset[str] = frozenset()
     """Fields of the output that a later milestone or a contract needs."""
-    checks: Checks = field(init=False, repr=False, compare=False)
+    checks: Checks | None = field(init=False, repr=False, compare=False)
     """`on_done`, ready to be made."""
-    door: Checks = field(init=False, repr=False, compare=False)
+    door: Checks | None = field(init=False, repr=False, compare=False)
     """Those of `on_entry` that look at the run's input."""
+    feeds: tuple[tuple[str, str, str], ...] | None = field(init=False, repr=False, compare=False)
+    """Parameter, producer (none: the run's input) and field, where that is all there is to bind."""
+    straight: bool = field(init=False, repr=False, compare=False)
+    """It begins as soon as the one it needs has succeeded; nothing else is looked at."""
     plain: bool = field(init=False, repr=False, compare=False)
     """It calls an API and asks for nothing around the call."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "checks", Checks(() if self.each else self.on_done))
+        done = () if self.each else self.on_done
+        object.__setattr__(self, "checks", Checks(done) if done else None)
         given = [check for check in self.on_entry if not check.producer]
-        object.__setattr__(self, "door", Checks(given))
+        object.__setattr__(self, "door", Checks(given) if given else None)
+        object.__setattr__(self, "feeds", self._feeds())
+        object.__setattr__(self, "straight", self._is_straight())
         object.__setattr__(self, "plain", self._is_plain())
+
+    def _is_straight(self) -> bool:
+        looked_at = (self.condition, self.each, self.door, self.branch_of or None)
+        return (
+            len(self.needs) == 1
+            and isinstance(self.work, Call)
+            and all(thing is None for thing in looked_at)
+        )
+
+    def _feeds(self) -> tuple[tuple[str, str, str], ...] | None:
+        feeds: list[tuple[str, str, str]] = []
+        for binding in getattr(self.work, "bindings", ()):
+            match binding.source:
+                case FromResult(producer, name):
+                    feeds.append((binding.parameter, producer, name))
+                case FromInput(name):
+                    feeds.append((binding.parameter, "", name))
+                case _:
+                    return None
+        return tuple(feeds)
 
     def _is_plain(self) -> bool:
         limits = (self.timeout, self.heartbeat, self.memoize)

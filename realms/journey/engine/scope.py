@@ -7,7 +7,7 @@ from realms.journey.api import Reason, RunStatus
 from realms.journey.engine.binding import Binding, Computed, Constant, FromInput, FromResult, Secret
 from realms.journey.engine.expressions import ExpressionFailed, Outcomes
 from realms.journey.engine.plan import AgentWork, Call, Emit, Node, Plan, SubJourney
-from realms.journey.engine.state import NodeState, RunState, Stage
+from realms.journey.engine.state import UNDO, NodeState, RunState, Stage
 
 _NOTHING_KNOWN = Outcomes(succeeded=True, failed=False, skipped=frozenset())
 MOST_ITEMS = 10_000
@@ -30,7 +30,14 @@ def arguments(plan: Plan, run: RunState, path: str) -> dict[str, Any]:
     node = plan.nodes[state.node]
     given: dict[str, Any] = {}
     if not state.undoes:
-        given.update(state.arguments or run.nodes[node.path].arguments or {})
+        edited = state.arguments or run.nodes[node.path].arguments
+        if node.feeds is not None and not edited:
+            values, results = run.start.values, run.results
+            return {
+                parameter: (results[producer] if producer else values)[name]
+                for parameter, producer, name in node.feeds
+            }
+        given.update(edited or {})
     for binding in _bindings(node, state):
         if binding.parameter in given:
             continue  # a person gave it in its place
@@ -42,7 +49,8 @@ def arguments(plan: Plan, run: RunState, path: str) -> dict[str, Any]:
             case Constant(value):
                 given[binding.parameter] = value
             case Computed(value):
-                found = data(plan, run, value.names, path=path, own=run.results.get(node.path))
+                own = run.nodes[path.removesuffix(UNDO)].output
+                found = data(plan, run, value.names, path=path, own=own)
                 seen = outcomes(run, value.guards)
                 given[binding.parameter] = value.value(found, seen)
             case Secret():

@@ -14,6 +14,7 @@ from realms.journey.api import Failure, Reason, RunStatus
 from realms.journey.engine.facts import (
     AnswerGiven,
     AnswerRefused,
+    AttemptAlone,
     AttemptFailed,
     AttemptLost,
     AttemptReleased,
@@ -87,6 +88,8 @@ class NodeState:
     node: str
     """The milestone's id in the plan."""
     generation: int = 1
+    undoes: bool = False
+    """It is what undoes a milestone."""
     status: RunStatus = RunStatus.PENDING
     reason: Reason = Reason.NONE
     attempts: int = 0
@@ -96,6 +99,9 @@ class NodeState:
     performing: bool = False
     """An attempt was begun and has not ended."""
     alone: bool = False
+    """The attempt is to be made while nothing else runs."""
+    called_alone: bool = False
+    """It was, as far as anybody knows: if its process died, it is to blame."""
     handed: int = 0
     """The attempt that was handed out to be made."""
     ended_attempt: Ending | None = None
@@ -129,10 +135,6 @@ class NodeState:
         """Which item of its `for_each` it is, from zero; -1 for a whole milestone."""
         opened = self.path.find("[")
         return int(self.path[opened + 1 : self.path.index("]")]) if opened > 0 else -1
-
-    @property
-    def undoes(self) -> bool:
-        return self.path.endswith(UNDO)
 
 
 @dataclass(slots=True)
@@ -248,7 +250,7 @@ def apply(run: RunState | None, fact: Fact, *, run_id: str = "") -> RunState:
         run.deadline = fact.deadline
         run.fresh.append(START)
     else:
-        _APPLY[type(fact)](run, fact)
+        FOLD[type(fact)](run, fact)
     run.updated_at = fact.at
     return run
 
@@ -261,10 +263,13 @@ def fold(run_id: str, entries: Iterable[Iterable[Fact]]) -> RunState:
     """
     run: RunState | None = None
     count = 0
-    for entry in entries:
-        count += 1
-        for fact in entry:
-            run = apply(run, fact, run_id=run_id)
+    try:
+        for entry in entries:
+            count += 1
+            for fact in entry:
+                run = apply(run, fact, run_id=run_id)
+    except (LookupError, AttributeError, ValueError) as error:
+        raise CorruptJournal(f"entry {count} of {run_id} does not follow: {error!r}") from error
     if run is None:
         raise CorruptJournal(f"the journal of {run_id} is empty")
     run.entries = count
@@ -315,13 +320,19 @@ def _iterated(run: RunState, fact: IterationEnded) -> None:
         run.signals[fact.signal].pop(0)
     node.iteration += 1
     node.failures = node.crashes = 0
+    node.called_alone = False
     node.answers = []
     node.steps = []
     _attempt_ended(run, node, IterationEnded)
 
 
+def _alone(run: RunState, fact: AttemptAlone) -> None:
+    _performing(run, fact).called_alone = True
+
+
 def _failed_once(run: RunState, fact: AttemptFailed) -> None:
     node = _performing(run, fact)
+    node.called_alone = False
     node.failures += 1
     node.error = fact.error
     _attempt_ended(run, node, AttemptFailed)
@@ -336,6 +347,7 @@ def _lost(run: RunState, fact: AttemptLost) -> None:
 def _released(run: RunState, fact: AttemptReleased) -> None:
     node = _performing(run, fact)
     node.called = fact.called
+    node.called_alone = False
     _attempt_ended(run, node, AttemptReleased)
 
 
@@ -462,7 +474,7 @@ def _reopened(run: RunState, fact: MilestoneReopened) -> None:
         state.error = None
         state.ended_at = state.wake_at = state.ended_attempt = None
         state.failures = state.crashes = 0
-        state.alone = False
+        state.alone = state.called_alone = False
         run.active.pop(state.path, None)
     if fact.arguments is not None:
         node.arguments = fact.arguments
@@ -628,11 +640,12 @@ def _twice(run: RunState, fact: RunStarted) -> None:
     raise CorruptJournal(f"{run.run_id} was started twice")
 
 
-_APPLY: Mapping[type[Fact], Callable[[RunState, Any], None]] = {
+FOLD: Mapping[type[Fact], Callable[[RunState, Any], None]] = {
     RunStarted: _twice,
     RunQueued: _queued,
     RunAdmitted: _admitted,
     MilestoneBegan: _began,
+    AttemptAlone: _alone,
     MilestoneSucceeded: _succeeded,
     IterationEnded: _iterated,
     AttemptFailed: _failed_once,
@@ -676,10 +689,24 @@ def _touched(run: RunState, path: str) -> NodeState:
         node = path
         if "[" in path or "~" in path:
             node = path.partition("~")[0].partition("[")[0]
-        state = run.nodes[path] = NodeState(path, node, run.generation(node))
-        if node is not path and path.endswith("]"):
-            run.nodes[node].begun += 1
+        generation = run.generations.get(node, 1) if run.generations else 1
+        state = run.nodes[path] = NodeState(path, node, generation)
+        if node is not path:
+            _touch_part(run, state)
     return state
+
+
+def _touch_part(run: RunState, state: NodeState) -> None:
+    """What is no whole milestone: an item of one, or what undoes one."""
+    if state.path.endswith(UNDO):
+        state.undoes = True
+        known = state.path.removesuffix(UNDO) in run.undo
+    else:
+        parent = run.nodes[state.node]
+        parent.begun += 1
+        known = 0 <= state.item < parent.items
+    if not known:
+        raise CorruptJournal(f"{run.run_id} has nothing at {state.path}")
 
 
 def _opened(run: RunState, path: str) -> NodeState:

@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
 
 from foundations.declarations import Effect
 from realms.journey.api import (
@@ -28,6 +30,8 @@ from realms.journey.engine.questions import OpenQuestion, open_questions
 from realms.journey.engine.state import NodeState, RunState
 from utilities.errors import ErrorKind
 
+M = TypeVar("M", bound=BaseModel)
+
 MOST_ITEMS = 100
 """So many items of a run, and undoings, are shown one by one."""
 
@@ -49,24 +53,28 @@ def summary(row: RunRow) -> RunSummary:
 def full(row: RunRow, run: RunState, plan: Plan | None) -> JourneyRun:
     """Everything about a run; milestones in the plan's order, or as far as the facts go."""
     start = run.start
-    return JourneyRun(
-        **{**_row_fields(row), "wake_at": _wakes(run)},
-        trace_id=start.trace_id,
-        principal=start.principal,
-        input=dict(start.values),
-        milestones=tuple(_milestones(run, plan)),
-        error=run.error,
-        output=run.output,
-        warnings=tuple(_warnings(run, plan)) if plan and plan.forgiving else (),
-        questions=tuple(question(run, q) for q in open_questions(plan, run))
-        if plan and run.active
-        else (),
-        left_undone=tuple(run.left_undone),
-        settlement=_settlement(run),
-        deadline=run.deadline,
-        forked_from=start.forked_from,
-        parent=start.parent,
-    )
+    fields = _row_fields(row)
+    fields["wake_at"] = _wakes(run)
+    fields |= {
+        "trace_id": start.trace_id,
+        "principal": start.principal,
+        "input": dict(start.values),
+        "milestones": tuple(_milestones(run, plan)),
+        "error": run.error,
+        "output": run.output,
+        "warnings": tuple(_warnings(run, plan)) if plan and plan.forgiving else (),
+        "questions": _questions(run, plan) if plan and run.active else (),
+        "left_undone": tuple(run.left_undone),
+        "settlement": _settlement(run),
+        "deadline": run.deadline,
+        "forked_from": start.forked_from,
+        "parent": start.parent,
+    }
+    return _known(JourneyRun, fields)
+
+
+def _questions(run: RunState, plan: Plan) -> tuple[Question, ...]:
+    return tuple(question(run, asked) for asked in open_questions(plan, run))
 
 
 def question(run: RunState, asked: OpenQuestion) -> Question:
@@ -153,12 +161,15 @@ def _wakes(run: RunState) -> datetime | None:
 def _milestones(run: RunState, plan: Plan | None) -> Iterator[MilestoneRecord]:
     known: Mapping[str, Node] = plan.nodes if plan else {}
     for path, node in known.items():
+        work = node.work if isinstance(node.work, Call) else _NO_CALL
+        untouched = _untouched(path, node.phase, work.service, work.api)
         state = run.nodes.get(path)
-        if state is None and path not in run.generations:
-            work = node.work if isinstance(node.work, Call) else _NO_CALL
-            yield _untouched(path, node.phase, work.service, work.api)
+        if state is not None:
+            yield _touched(untouched, state)
+        elif path in run.generations:
+            yield _touched(untouched, NodeState(path, path, run.generation(path)))
         else:
-            yield _milestone(node, state or NodeState(path, path, run.generation(path)))
+            yield untouched
     if len(run.nodes) <= len(known) and run.nodes.keys() <= known.keys():
         return
     for state in run.nodes.values():
@@ -183,7 +194,7 @@ _APART = frozenset({RunStatus.WAITING, RunStatus.FAILED})
 
 def _milestone(node: Node | None, state: NodeState) -> MilestoneRecord:
     work = None if node is None else node.compensate if state.undoes else node.work
-    return _record(
+    return MilestoneRecord(
         milestone_id=state.path,
         phase=node.phase if node else "",
         service=work.service if isinstance(work, Call) else "",
@@ -209,20 +220,47 @@ def _milestone(node: Node | None, state: NodeState) -> MilestoneRecord:
     )
 
 
-def _record(**fields: Any) -> MilestoneRecord:
-    """A record made of what the engine knows to be right: every field, none of them checked."""
-    record = MilestoneRecord.__new__(MilestoneRecord)
-    for name, value in (
-        ("__dict__", fields),
-        ("__pydantic_fields_set__", _RECORD_FIELDS),
-        ("__pydantic_extra__", None),
-        ("__pydantic_private__", None),
-    ):
-        object.__setattr__(record, name, value)
-    return record
+def _touched(untouched: MilestoneRecord, state: NodeState) -> MilestoneRecord:
+    """A milestone that was begun: as it stands in the plan, and what came of it."""
+    fields = untouched.__dict__.copy()
+    fields["status"] = state.status
+    fields["reason"] = state.reason
+    fields["attempts"] = state.attempts
+    fields["began_at"] = state.began_at
+    fields["ended_at"] = state.ended_at
+    fields["output"] = state.output
+    if state.wake_at or state.failures or state.crashes or state.error or state.generation > 1:
+        fields["wake_at"] = state.wake_at
+        fields["failures"] = state.failures
+        fields["crashes"] = state.crashes
+        fields["error"] = state.error
+        fields["generation"] = state.generation
+    if state.items >= 0:
+        fields["items"] = state.items
+        fields["items_done"] = state.done
+        fields["items_failed"] = state.given_up
+    if state.iteration or state.child or state.undone or state.supplied_by:
+        fields["iteration"] = state.iteration
+        fields["child"] = state.child
+        fields["undone"] = state.undone
+        fields["supplied_by"] = state.supplied_by
+    return _known(MilestoneRecord, fields)
 
 
-_RECORD_FIELDS = set(MilestoneRecord.model_fields)
+def _known(model: type[M], fields: dict[str, Any]) -> M:
+    """A model of what the engine knows to be right: every field is given, and none is checked."""
+    made = model.__new__(model)
+    _set(made, "__dict__", fields)
+    _set(made, "__pydantic_fields_set__", _ALL_FIELDS[model])
+    _set(made, "__pydantic_extra__", None)
+    _set(made, "__pydantic_private__", None)
+    return made
+
+
+_set = object.__setattr__
+_ALL_FIELDS: Mapping[type[BaseModel], set[str]] = {
+    model: set(model.model_fields) for model in (MilestoneRecord, JourneyRun)
+}
 
 
 def _warnings(run: RunState, plan: Plan) -> Iterator[Warned]:
