@@ -1,14 +1,37 @@
 """Runs and templates over HTTP."""
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Path, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from foundations.experience.edge import Answer, Call, JsonResponse, described_body, strict_body
-from realms.journey.api import JourneyRun, RunPage, RunStatus
-from realms.journey.operation_routes import router as operations
+from realms.journey.api import (
+    DeadLetterPage,
+    JourneyRun,
+    MigrationReport,
+    QuestionPage,
+    Reason,
+    ReplayReport,
+    RunPage,
+    RunStatus,
+)
+from realms.journey.operation_bodies import (
+    Answered,
+    Forked,
+    Migrated,
+    Noted,
+    Nothing,
+    Replayed,
+    Rerun,
+    Retried,
+    RolledBack,
+    Settled,
+    Signalled,
+    Skipped,
+)
 from realms.journey.runs import TemplateDetail, TemplateList
 from realms.journey.template_versions import PutTemplate, ScheduleList, TemplateVersions
 
@@ -21,6 +44,7 @@ TemplateName = Annotated[str, Path(max_length=200, examples=["data_mash_flow"])]
 
 _SERVICE = "JourneyRunsService"
 _TEMPLATES = "JourneyTemplatesService"
+_OPERATIONS = "JourneyOperationsService"
 
 
 class TemplateText(BaseModel):
@@ -107,4 +131,157 @@ async def list_schedules(call: Call) -> Response:
     return await call(_TEMPLATES, "list_schedules")
 
 
-router.include_router(operations)
+# what people do to runs
+
+Route = TypeVar("Route", bound=Callable[..., Any])
+
+
+def _verb(path: str, summary: str, body: type[BaseModel]) -> Callable[[Route], Route]:
+    """The decorator of a verb's route."""
+    return router.post(
+        f"/runs/{{run_id}}/{path}",
+        summary=summary,
+        response_model=Answer[JourneyRun],
+        openapi_extra=described_body(body),
+        dependencies=[Depends(strict_body(body))] if body is Nothing else [],
+    )
+
+
+@_verb("pause", "Begin nothing of it any more", Nothing)
+async def pause_run(call: Call, run_id: RunId) -> Response:
+    return await call(_OPERATIONS, "pause_run", run_id=run_id)
+
+
+@_verb("resume", "Let a paused run go on", Nothing)
+async def resume_run(call: Call, run_id: RunId) -> Response:
+    return await call(_OPERATIONS, "resume_run", run_id=run_id)
+
+
+@_verb("cancel", "End it, and the journeys that it waits for", Noted)
+async def cancel_run(
+    call: Call, run_id: RunId, body: Annotated[Noted, Depends(strict_body(Noted))]
+) -> Response:
+    return await call(_OPERATIONS, "cancel_run", run_id=run_id, note=body.note)
+
+
+@_verb("retry", "Try again what failed", Retried)
+async def retry_milestone(
+    call: Call, run_id: RunId, body: Annotated[Retried, Depends(strict_body(Retried))]
+) -> Response:
+    return await call(_OPERATIONS, "retry_milestone", run_id=run_id, **body.model_dump())
+
+
+@_verb("skip", "Skip a milestone with the result it would have had", Skipped)
+async def skip_milestone(
+    call: Call, run_id: RunId, body: Annotated[Skipped, Depends(strict_body(Skipped))]
+) -> Response:
+    return await call(_OPERATIONS, "skip_milestone", run_id=run_id, **body.model_dump())
+
+
+@_verb("rerun", "Do a milestone and what follows anew", Rerun)
+async def rerun_milestone(
+    call: Call, run_id: RunId, body: Annotated[Rerun, Depends(strict_body(Rerun))]
+) -> Response:
+    return await call(_OPERATIONS, "rerun_milestone", run_id=run_id, **body.model_dump())
+
+
+@_verb("rollback", "Undo what it did", RolledBack)
+async def roll_back_run(
+    call: Call, run_id: RunId, body: Annotated[RolledBack, Depends(strict_body(RolledBack))]
+) -> Response:
+    return await call(_OPERATIONS, "roll_back_run", run_id=run_id, to=body.to)
+
+
+@_verb("signal", "Send it a signal", Signalled)
+async def signal_run(
+    call: Call, run_id: RunId, body: Annotated[Signalled, Depends(strict_body(Signalled))]
+) -> Response:
+    return await call(_OPERATIONS, "signal_run", run_id=run_id, **body.model_dump())
+
+
+@_verb("answer", "Answer what it asks, or push it back", Answered)
+async def answer_question(
+    call: Call, run_id: RunId, body: Annotated[Answered, Depends(strict_body(Answered))]
+) -> Response:
+    """An answer that does not fit the form is refused; the question is open as before."""
+    named = {"run_id": run_id, "wait_id": body.wait_id}
+    if body.push_back:
+        return await call(_OPERATIONS, "push_back_question", **named, note=body.note)
+    return await call(_OPERATIONS, "answer_question", **named, answer=body.answer)
+
+
+@_verb("fork", "Begin another run where this one stands", Forked)
+async def fork_run(
+    call: Call, run_id: RunId, body: Annotated[Forked, Depends(strict_body(Forked))]
+) -> Response:
+    return await call(_OPERATIONS, "fork_run", run_id=run_id, **body.model_dump())
+
+
+@router.post(
+    "/runs/{run_id}/migrate",
+    summary="Let it go on by another text of its journey",
+    response_model=Answer[MigrationReport],
+    openapi_extra=described_body(Migrated),
+)
+async def migrate_run(
+    call: Call, run_id: RunId, body: Annotated[Migrated, Depends(strict_body(Migrated))]
+) -> Response:
+    return await call(_OPERATIONS, "migrate_run", run_id=run_id, **body.model_dump())
+
+
+@_verb("settle", "Take it from the dead letters", Settled)
+async def settle_run(
+    call: Call, run_id: RunId, body: Annotated[Settled, Depends(strict_body(Settled))]
+) -> Response:
+    return await call(_OPERATIONS, "settle_run", run_id=run_id, **body.model_dump())
+
+
+@router.get(
+    "/questions",
+    summary="What runs ask that you may answer",
+    response_model=Answer[QuestionPage],
+)
+async def list_questions(
+    call: Call,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str, Query(max_length=64)] = "",
+) -> Response:
+    return await call(_OPERATIONS, "list_questions", limit=limit, cursor=cursor)
+
+
+@router.get(
+    "/dead-letters",
+    summary="Runs that failed and that nobody has settled",
+    response_model=Answer[DeadLetterPage],
+)
+async def list_dead_letters(
+    call: Call,
+    template: Annotated[str, Query(max_length=300)] = "",
+    reason: Annotated[Reason | None, Query()] = None,
+    since: Annotated[AwareDatetime | None, Query(description="failed then or later")] = None,
+    error: Annotated[str, Query(max_length=200, description="part of the error")] = "",
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str, Query(max_length=64)] = "",
+) -> Response:
+    return await call(
+        _OPERATIONS,
+        "list_dead_letters",
+        template=template,
+        reason=reason,
+        since=since and since.isoformat(),
+        error=error,
+        limit=limit,
+        cursor=cursor,
+    )
+
+
+@router.post(
+    "/dead-letters/replay",
+    summary="Replay dead letters at a rate",
+    response_model=Answer[ReplayReport],
+    openapi_extra=described_body(Replayed),
+)
+async def replay_dead_letters(
+    call: Call, body: Annotated[Replayed, Depends(strict_body(Replayed))]
+) -> Response:
+    return await call(_OPERATIONS, "replay_dead_letters", **body.model_dump(mode="json"))
