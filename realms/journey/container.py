@@ -12,7 +12,8 @@ from realms.journey.engine.keeper import Keeper
 from realms.journey.engine.lanes import Lanes
 from realms.journey.engine.operators import JourneyOperators
 from realms.journey.engine.payloads import Payloads
-from realms.journey.engine.records import ScheduleRecords, TemplateRecords
+from realms.journey.engine.records import ArchiveRecords, ScheduleRecords, TemplateRecords
+from realms.journey.engine.retention import Retention
 from realms.journey.engine.runner import Runner
 from realms.journey.engine.schedules import Schedules
 from realms.journey.operations import JourneyOperationsService
@@ -39,6 +40,8 @@ container = wire(
     JourneyEngine,
     ScheduleRecords,
     Schedules,
+    ArchiveRecords,
+    Retention,
     JourneyTemplatesService,
     JourneyOperators,
     Asking,

@@ -11,18 +11,20 @@ from realms.journey.engine.engine import JourneyEngine
 from realms.journey.engine.journal import AliasTaken, Journal, RunFilter
 from realms.journey.engine.mermaid import mermaid
 from realms.journey.engine.records import StoredTemplate
+from realms.journey.engine.schedules import PREFIX
 from realms.journey.engine.template_faults import FaultyTemplate, TemplateFault
 from realms.journey.engine.yaml_reader import MAX_BYTES
 from realms.journey.template_files import TemplateFile
 from realms.journey.templates import JourneyTemplates, version_of
 from utilities.context import current
 
+_OTHERS = {"data_mash_": "data mashes", PREFIX: "schedules"}
 Limit = Annotated[int, Field(ge=1, le=200, description="how many at most")]
 Alias = Annotated[
     str,
     Field(
         pattern=r"^[A-Za-z0-9._@:+-]{0,300}$",
-        description="a second, unique id; empty for none; `data_mash_` is kept for data mashes",
+        description="a second, unique id; empty for none; `data_mash_` and `schedule:` are kept",
     ),
 ]
 Cursor = Annotated[str, Field(max_length=64, description="`next_cursor` of the page before")]
@@ -133,11 +135,12 @@ class JourneyRunsService:
         Raises:
             UnknownTemplate, FaultyTemplate, InvalidInput, AliasTaken: it cannot be accepted.
         """
-        if alias.startswith("data_mash_"):
-            raise AliasTaken(
-                'aliases that begin with "data_mash_" are those of data mashes',
-                hint="choose another alias",
-            )
+        for prefix, whose in _OTHERS.items():
+            if alias.startswith(prefix):
+                raise AliasTaken(
+                    f'aliases that begin with "{prefix}" are those of {whose}',
+                    hint="choose another alias",
+                )
         key = current().idempotency_key
         return await self._engine.start(template, input, alias=alias or key, rerun=rerun)
 

@@ -1,6 +1,6 @@
-"""Tables beside the journal: stored versions of templates, and when schedules ring next."""
+"""Tables beside the journal: stored templates, when schedules ring next, what is archived."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +12,7 @@ from foundations.public_works.database import Database
 from realms.journey.engine.journal import VersionTaken
 
 _TEMPLATE = "tenant, name, version, hash, text, number, put_at, put_by"
+OPEN = "('pending', 'queued', 'running', 'waiting', 'paused', 'compensating')"
 _SCHEDULE = "tenant, template, times, next_at, waiting, last"
 
 
@@ -158,6 +159,56 @@ class ScheduleRecords:
         delete = "DELETE FROM journey_schedules WHERE tenant = ? AND template = ?"
         if gone:
             await self._database.write(lambda c: c.exec_driver_sql(delete, list(gone)))
+
+
+class ArchiveRecords:
+    """Takes runs out of the journal, and remembers which of their payloads are still to go."""
+
+    def __init__(self, *, database: Database) -> None:
+        self._database = database
+
+    async def remove(self, runs: Mapping[str, Sequence[str]], *, before: datetime) -> list[str]:
+        """Forget runs, each with the keys of its payloads: those that are still as they were.
+
+        One that was opened again since, or that ended after `before`, stays; answered are the ids
+        of those that are gone.
+        """
+        gone = (
+            f"DELETE FROM journey_runs WHERE run_id = ? AND status NOT IN {OPEN} AND updated_at < ?"  # noqa: S608 - constants
+        )
+        facts = "DELETE FROM journey_facts WHERE run_id = ?"
+        keep = "INSERT OR IGNORE INTO journey_leftovers (key) VALUES (?)"
+
+        def work(connection: Connection) -> list[str]:
+            removed = []
+            for run_id, keys in runs.items():
+                if connection.exec_driver_sql(gone, (run_id, _micros(before))).rowcount:
+                    connection.exec_driver_sql(facts, (run_id,))
+                    if keys:
+                        connection.exec_driver_sql(keep, [(key,) for key in keys])
+                    removed.append(run_id)
+            return removed
+
+        return await self._database.write(work)
+
+    async def leftovers(self, *, limit: int) -> list[str]:
+        """Payloads whose runs are gone."""
+        select = "SELECT key FROM journey_leftovers LIMIT ?"
+        return await self._database.read(
+            lambda c: list(c.exec_driver_sql(select, (limit,)).scalars())
+        )
+
+    async def cleared(self, keys: Sequence[str]) -> None:
+        """These payloads are gone too."""
+        delete = "DELETE FROM journey_leftovers WHERE key = ?"
+        await self._database.write(lambda c: c.exec_driver_sql(delete, [(key,) for key in keys]))
+
+    async def forget_memos(self, template: str, *, before: datetime) -> None:
+        """Forget what milestones of a template remembered before a time."""
+        delete = "DELETE FROM journey_memos WHERE substr(key, 1, ?) = ? AND at < ?"
+        begin = f"{template}:"
+        values = (len(begin), begin, _micros(before))
+        await self._database.write(lambda c: c.exec_driver_sql(delete, values))
 
 
 def _key(template: StoredTemplate) -> tuple[str, str, str]:

@@ -1,4 +1,4 @@
-"""Stored versions of templates, and when schedules ring next."""
+"""Stored versions of templates, when schedules ring next, and payloads of runs that are gone."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Create both tables."""
+    """Create the three tables."""
     op.create_table(
         "journey_templates",
         sa.Column("tenant", sa.String(64), primary_key=True),
@@ -28,4 +28,8 @@ def upgrade() -> None:
         sa.Column("next_at", sa.BigInteger, nullable=False),
         sa.Column("waiting", sa.Text, nullable=False),
         sa.Column("last", sa.Text, nullable=False),
+    )
+    op.create_table(
+        "journey_leftovers",
+        sa.Column("key", sa.Text, primary_key=True),
     )
