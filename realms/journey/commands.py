@@ -9,6 +9,7 @@ from foundations.experience.need import Need
 from realms.journey.run_commands import app as run_verbs
 from realms.journey.run_commands import dead_letters
 from realms.journey.template_commands import app as template_verbs
+from realms.journey.testing_commands import app as testing_verbs
 from realms.journey.trials import app as trials
 
 if TYPE_CHECKING:
@@ -19,12 +20,14 @@ LARGEST_TEMPLATE = 1 << 20
 
 app = typer.Typer()
 journey = typer.Typer(
-    name="journey", help="Journeys: list, show, lint, graph, put, versions, schema, schedules."
+    name="journey",
+    help="Journeys: list, show, lint, graph, put, versions, schema, schedules, test, record, replay.",
 )
 run = typer.Typer(
     name="run", help="Runs of journeys: list, show, start, and all that people do to them."
 )
 journey.add_typer(template_verbs)
+journey.add_typer(testing_verbs)
 app.add_typer(journey)
 run.add_typer(run_verbs)
 app.add_typer(run)

@@ -1,6 +1,6 @@
 """The tests of a journey: read, checked against template and services, ready to be played."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,43 +68,53 @@ class Suite:
     """Where each milestone stands."""
 
 
-def suite_of(template: Source, services: MockedServices, *, beside: Source | None = None) -> Suite:
+def suite_of(
+    template: Source,
+    services: MockedServices,
+    *,
+    beside: Source | None = None,
+    below: Callable[[Plan], Sequence[Plan]] = lambda _: (),
+) -> Suite:
     """A journey with the tests in its template, then those in the file beside it.
+
+    `below` tells which journeys its milestones begin: tests may answer and signal those too.
 
     Raises:
         FaultyTemplate: the template has faults.
         FaultyTests: the tests have, all of one file at once.
     """
     plan = load_plan(template.text, services, file=template.file)
-    cases = list(_cases_within(template, plan, services))
+    plans = (plan, *below(plan))
+    cases = _read(_within(template), template.file, plans, services)
     if beside is not None:
-        cases += _cases_beside(beside, plan, services)
+        cases += _read(_whole(beside), beside.file, plans, services)
     return Suite(plan, template, tuple(cases), _marks(template.text))
 
 
-def _cases_within(template: Source, plan: Plan, services: MockedServices) -> list[ReadyCase]:
+def _within(template: Source) -> Node | None:
     """Tests that stand in the template itself; all else in it was read already."""
     root = read_yaml(template.text)
     assert isinstance(root, Entries)
     entry = root.entry("tests")
-    if entry is None:
-        return []
-    return _read(Entries(root.mark, (entry,)), template.file, plan, services)
+    return None if entry is None else Entries(root.mark, (entry,))
 
 
-def _cases_beside(beside: Source, plan: Plan, services: MockedServices) -> list[ReadyCase]:
+def _whole(beside: Source) -> Node:
     try:
-        root = read_yaml(beside.text)
+        return read_yaml(beside.text)
     except UnreadableYaml as error:
         faults = [TemplateFault(fault.mark, "yaml", fault.problem) for fault in error.faults]
         raise FaultyTests(faults, file=beside.file) from error
-    return _read(root, beside.file, plan, services)
 
 
-def _read(root: Node, file: str, plan: Plan, services: MockedServices) -> list[ReadyCase]:
+def _read(
+    root: Node | None, file: str, plans: Sequence[Plan], services: MockedServices
+) -> list[ReadyCase]:
+    if root is None:
+        return []
     faults = Faults()
     written = TemplateReader(faults).part(Cases, root, "")
-    check = _Check(plan, services, faults)
+    check = _Check(plans, services, faults)
     shared = check.mocks(written.mocks, "mocks")
     ready = []
     for index, case in enumerate(written.tests):
@@ -121,13 +131,12 @@ def _read(root: Node, file: str, plan: Plan, services: MockedServices) -> list[R
 class _Check:
     """Looks up what tests name, and compiles what their mocks answer."""
 
-    def __init__(self, plan: Plan, services: MockedServices, faults: Faults) -> None:
-        self._plan = plan
+    def __init__(self, plans: Sequence[Plan], services: MockedServices, faults: Faults) -> None:
+        self._plan = plans[0]
+        self._works = [(path, node.work) for plan in plans for path, node in plan.nodes.items()]
         self._services = services
         self._faults = faults
-        self._agents = {
-            node.work.agent for node in plan.nodes.values() if isinstance(node.work, AgentWork)
-        }
+        self._agents = {work.agent for _, work in self._works if isinstance(work, AgentWork)}
 
     def names(self, cases: Sequence[Case]) -> None:
         seen: set[str] = set()
@@ -166,9 +175,8 @@ class _Check:
                 self._faults.add(f"{place}.input.{name}", problem)
 
     def _stimuli(self, case: Case, place: str) -> None:
-        works = {path: node.work for path, node in self._plan.nodes.items()}
-        signals = {work.signal for work in works.values() if isinstance(work, WaitFor)}
-        asking = {path for path, work in works.items() if isinstance(work, Ask)}
+        signals = {work.signal for _, work in self._works if isinstance(work, WaitFor)}
+        asking = {path for path, work in self._works if isinstance(work, Ask)}
         self._known(
             [sent.signal for sent in case.signals],
             signals,
@@ -269,9 +277,9 @@ class _Check:
         """What expressions of a mock see: the parameters; those of an agent may be anything."""
         if "." not in name:
             bindings = (
-                node.work.bindings
-                for node in self._plan.nodes.values()
-                if isinstance(node.work, AgentWork) and node.work.agent == name
+                work.bindings
+                for _, work in self._works
+                if isinstance(work, AgentWork) and work.agent == name
             )
             return {binding.parameter: None for each in bindings for binding in each}
         signature = self._services.signature(*name.split(".", 1))
