@@ -4,7 +4,7 @@ The fact is the audit: it names who did it, and stands in the run's journal as l
 was refused leaves a warning in the log, with the same fields.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from loguru import logger
@@ -124,16 +124,19 @@ class JourneyOperators:
         """Try again what failed: a milestone, or all; journeys that it waited for go on first."""
 
         async def retried(hand: Hand, by: By) -> None:
-            anew: set[str] = set()
-            if arguments is not None:
-                await self._check_arguments(hand, milestone_id, arguments)
-            else:
+            def facts(anew: Collection[str] = ()) -> Sequence[Fact]:
+                verbs.check(verb, hand.run)
+                return reopening.retry(
+                    hand.plan, hand.run, by, path=milestone_id, arguments=arguments, anew=anew
+                )
+
+            facts()  # nothing else is touched when this is refused
+            if arguments is None:
                 anew = await self._children_retried(hand, by, milestone_id)
-            verbs.check(verb, hand.run)
-            facts = reopening.retry(
-                hand.plan, hand.run, by, path=milestone_id, arguments=arguments, anew=anew
-            )
-            await self._driver.take(hand, facts)
+                await self._driver.take(hand, facts(anew))
+            else:
+                self._check_arguments(hand, milestone_id, arguments)
+                await self._driver.take(hand, facts())
 
         return await self._with(verb, run_id, retried)
 
@@ -371,7 +374,7 @@ class JourneyOperators:
             return False
         return True
 
-    async def _check_arguments(self, hand: Hand, path: str, arguments: Mapping[str, Any]) -> None:
+    def _check_arguments(self, hand: Hand, path: str, arguments: Mapping[str, Any]) -> None:
         """Refuse input that the API of a milestone does not take.
 
         Raises:
