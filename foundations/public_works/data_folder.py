@@ -50,6 +50,8 @@ class DataFolder:
         self.logs = self.path / "logs"
         self.database = self.path / "city.sqlite3"
         self._ids = ids
+        self._shared = settings.journey_lease_seconds > 0
+        """With leases, in trials, several processes hold the folder."""
         self._lock: IO[str] | None = None
 
     async def __aenter__(self) -> Self:
@@ -58,8 +60,9 @@ class DataFolder:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             for folder in (self.staging, self.objects, self.logs):
                 folder.mkdir(parents=True, exist_ok=True)
-            self._lock = await _locked_soon(self.path)
-            self._sweep_staging()
+            self._lock = await _locked_soon(self.path, shared=self._shared)
+            if not self._shared:
+                self._sweep_staging()
         except OSError as error:
             raise DataFolderUnusable(
                 f"cannot use the data folder {self.path}: {error.strerror}",
@@ -118,11 +121,11 @@ def holder_of(data_dir: Path) -> DataFolderInUse | None:
     return None
 
 
-def _locked(folder: Path) -> IO[str]:
+def _locked(folder: Path, *, shared: bool) -> IO[str]:
     """Take the folder's lock; the kernel frees it when the process ends, however it ends."""
     lock = (folder / _LOCK).open("a+", encoding="utf-8")
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         lock.seek(0)
         holder = _parsed(lock.read())
@@ -132,13 +135,13 @@ def _locked(folder: Path) -> IO[str]:
     return lock
 
 
-async def _locked_soon(folder: Path) -> IO[str]:
+async def _locked_soon(folder: Path, *, shared: bool) -> IO[str]:
     """Take the lock, letting pass those who only look whether it is taken."""
     for _ in range(_GLANCES):
         with suppress(DataFolderInUse):
-            return _locked(folder)
+            return _locked(folder, shared=shared)
         await asyncio.sleep(0.01)
-    return _locked(folder)
+    return _locked(folder, shared=shared)
 
 
 def _write_holder(lock: IO[str], url: str) -> None:
