@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from inspect import isawaitable
 from pathlib import Path
 from typing import Any, Self
 
@@ -44,7 +45,8 @@ USER = CallContext("trace-of-the-test", UserContext(tenant="north", principal="a
 TEXT = {"type": "string"}
 OBJECT = {"type": "object"}
 
-Answer = Callable[[Mapping[str, Any]], dict[str, Any]]
+Answer = Callable[[Mapping[str, Any]], Any]
+"""What a service answers, or a coroutine that does."""
 
 
 class VirtualClock(Clock):
@@ -76,6 +78,8 @@ class VirtualDispatch(Dispatch):
         self._wakes: list[tuple[datetime, int, str, str]] = []
         self.progress: Callable[[], object] = lambda: None
         """What changes while something moves."""
+        self.busy: Callable[[], bool] = lambda: False
+        """Whether somebody is at work, or hangs."""
         self._order = itertools.count()
 
     def handle(self, queue: str, handler: Handler) -> None:
@@ -97,14 +101,21 @@ class VirtualDispatch(Dispatch):
     async def quiet(self) -> None:
         """Let everything go on that can, until nothing moves."""
         still = 0
-        while still < 5:
+        while still < (_HANGS if self.busy() else _STILL):
             before = self.progress()
-            await asyncio.sleep(0.0002)
+            for _ in range(10):
+                await asyncio.sleep(0)
+            if still >= _STILL:
+                await asyncio.sleep(0.001)
             still = still + 1 if self.progress() == before else 0
 
     def forget(self) -> None:
         """Lose every wake, as a dead process does."""
         self._wakes.clear()
+
+
+_STILL, _HANGS = 2, 30
+"""Looks in a row, after which nothing moves any more; and after which whoever is busy hangs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +229,9 @@ class FakeServices(Services):
                 context.idempotency_key,
             )
         )
-        return self.answers[api](arguments)
+        answer: Any = self.answers[api](arguments)
+        given: dict[str, Any] = await answer if isawaitable(answer) else answer
+        return given
 
     @property
     def called(self) -> list[str]:
@@ -296,6 +309,7 @@ class JourneyCity:
         self.templates = TextTemplates(self.services, **self.texts)
         self.keeper = self._build()
         self.dispatch.progress = self._progress
+        self.dispatch.busy = self._busy
         await self._stack.enter_async_context(self.keeper.working())
         await self._stack.enter_async_context(self.dead_letters.working())
 
@@ -373,11 +387,15 @@ class JourneyCity:
         group = self.driver.group
         return group.written, group.commits, len(self.driver.works), self.services.calls[-1:]
 
+    def _busy(self) -> bool:
+        return bool(self.driver.works) or self.driver.group.pending > 0
+
     async def reboot(self) -> None:
         """Crash: what was only in memory is gone. Then boot again over what is durable."""
-        self._stack.pop_all()
+        dead = self._stack.pop_all()
         self.driver.vanish()
         await self.boot()
+        await dead.aclose()  # its lease was taken away: it changes nothing any more
 
     async def close(self) -> None:
         """Close in good order."""

@@ -13,10 +13,9 @@ from collections.abc import (
     Collection,
     Coroutine,
     Iterable,
-    Iterator,
     Sequence,
 )
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
@@ -361,18 +360,18 @@ class Driver(StepBook):
         hand = self._hands[run_id]
         return hand.settled and hand.durable == hand.run.entries
 
-    @contextmanager
-    def watching(self, run_id: str) -> Iterator["asyncio.Future[Hand]"]:
-        """A future of the run, done as soon as it is settled from now on."""
+    def watch(self, run_id: str) -> "asyncio.Future[Hand]":
+        """A future of the run, done as soon as it is settled from now on; to be `unwatch`ed."""
         waiter: asyncio.Future[Hand] = asyncio.get_running_loop().create_future()
         self._waiters.setdefault(run_id, []).append(waiter)
-        try:
-            yield waiter
-        finally:
-            if waiters := self._waiters.get(run_id):
-                waiters.remove(waiter)
-                if not waiters:
-                    del self._waiters[run_id]
+        return waiter
+
+    def unwatch(self, run_id: str, waiter: "asyncio.Future[Hand]") -> None:
+        """Nobody waits for that future any more."""
+        if waiters := self._waiters.get(run_id):
+            waiters.remove(waiter)
+            if not waiters:
+                del self._waiters[run_id]
 
     # steps
 
@@ -525,6 +524,8 @@ class Driver(StepBook):
                 self._gate.leave()
                 return _NOTHING
         try:
+            if move.alone:
+                await self._called_alone(hand, move)
             reach("before", move.path)
             made = await self._runner.perform(hand, move, self)
             reach("called", move.path)
@@ -536,7 +537,7 @@ class Driver(StepBook):
         return made
 
     async def _called_alone(self, hand: Hand, move: core.Perform) -> None:
-        """Make durable that nothing else runs, so that only this attempt is to blame for a crash."""
+        """Make durable that nothing else runs: only this attempt is to blame for a crash."""
         fact = AttemptAlone(at=self._clock.now(), path=move.path, attempt=move.attempt)
         apply(hand.run, fact)
         await self._durable(hand, core.Step((fact,), ()))
@@ -673,8 +674,9 @@ class Driver(StepBook):
                 f"{run_id} waits for what it cannot go on without: {error.detail}", hint=error.hint
             ) from error
         if unknown := [state.path for state in run.active.values() if state.node not in plan.nodes]:
-            error = CorruptJournal(f"its text has no {', '.join(unknown)}")
-            raise await self._condemned(run_id, error) from error
+            raise await self._condemned(
+                run_id, CorruptJournal(f"its text has no {', '.join(unknown)}")
+            )
         return Hand(plan, run, stored.row, user_of(run), durable=run.entries)
 
     async def _condemned(self, run_id: str, error: PlatformError) -> Unreadable:

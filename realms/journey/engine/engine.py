@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from typing import Any
 
+from foundations.public_works.object_store import ObjectNotFound
 from foundations.public_works.settings import Settings
 from realms.journey.api import JourneyRun, Journeys, Reason, UnknownRun
 from realms.journey.engine import reopening, views
@@ -93,17 +93,21 @@ class JourneyEngine(Journeys):
         """The run as soon as it is settled, or as it is after `seconds`."""
         if not self._driver.has(run_id):
             run_id = (await self._row(run_id)).run_id
-        with self._driver.watching(run_id) as settled:
+        settled = self._driver.watch(run_id)
+        try:
             if not self._driver.has(run_id) or self._driver.at_rest(run_id):
                 known = await self.get(run_id)
                 if known.settled:
                     return known
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    hand = await settled
-                if hand.run.start.tenant == current().tenant:
-                    return views.full(hand.row, hand.run, hand.plan)
-        return await self.get(run_id)
+            async with asyncio.timeout(seconds):
+                hand = await settled
+        except TimeoutError:
+            return await self.get(run_id)
+        finally:
+            self._driver.unwatch(run_id, settled)
+        if hand.run.start.tenant != current().tenant:
+            return await self.get(run_id)
+        return views.full(hand.row, hand.run, hand.plan)
 
     async def get(self, run_id: str) -> JourneyRun:
         hand = self._driver.durable(run_id)
@@ -111,11 +115,14 @@ class JourneyEngine(Journeys):
             return views.full(hand.row, hand.run, hand.plan)
         row = await self._row(run_id)
         stored = (await self._journal.load([row.run_id]))[row.run_id]
+        if stored.row.reason is Reason.CORRUPT_STATE:
+            return views.unreadable(stored.row)
         try:
             run = folded(stored)
-            await self._payloads.restore(run)
         except (CorruptFact, CorruptJournal):
             return views.unreadable(stored.row)
+        with suppress(ObjectNotFound):  # it is held, and says so
+            await self._payloads.restore(run)
         try:
             plan = await self._driver.plan(run)
         except PlatformError:

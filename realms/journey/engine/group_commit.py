@@ -11,10 +11,18 @@ from dataclasses import dataclass
 from loguru import logger
 
 from realms.journey.engine.failpoints import reach
-from realms.journey.engine.journal import Entry, Journal
+from realms.journey.engine.journal import (
+    AliasTaken,
+    Entry,
+    Journal,
+    StaleWriter,
+    WritesRefused,
+)
 from utilities.errors import ErrorKind, PlatformError
 
 _AGAIN_SECONDS = 2.0
+_AGAIN_AT_THE_END_SECONDS = 0.1
+_LOOK_SECONDS = 0.005
 _MOST = 2_000
 """So many entries go into one commit at the most."""
 
@@ -41,6 +49,8 @@ class GroupCommit:
         self._writing: list[_Pending] = []
         self._scheduled: asyncio.Handle | None = None
         self._trouble: PlatformError | None = None
+        self._again = _AGAIN_SECONDS
+        self._stopped = False
         self.written = 0
         self.commits = 0
 
@@ -54,11 +64,16 @@ class GroupCommit:
         """Why nothing can be written at the moment; None when it can."""
         return self._trouble
 
+    @property
+    def pending(self) -> int:
+        """How many entries were added and are not durable yet."""
+        return len(self._writing) + len(self._pending)
+
     def add(self, entry: Entry) -> "asyncio.Future[None]":
         """Have an entry written; the future is done when it is durable.
 
-        It raises `StaleWriter` or `AliasTaken` when the entry was refused, and for the entry that
-        begins a run also when nothing can be written at the moment.
+        It raises `StaleWriter`, `AliasTaken` or `WritesRefused` when the entry was refused, and for
+        the entry that begins a run also what keeps the store from writing at the moment.
         """
         durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if self._trouble is not None and entry.seq == 0:
@@ -69,12 +84,23 @@ class GroupCommit:
             self._scheduled = asyncio.get_running_loop().call_soon(self._flush)
         return durable
 
+    def renewed(self, entry: Entry) -> "asyncio.Future[None] | None":
+        """Another future for an entry whose own was cancelled; None when nothing is to come."""
+        for pending in (*self._writing, *self._pending):
+            if pending.entry is entry and not self._stopped:
+                pending.durable = asyncio.get_running_loop().create_future()
+                return pending.durable
+        return None
+
     async def drained(self, *, seconds: float) -> bool:
-        """Wait until all that was added is durable, and at most so long."""
+        """Wait until all that was added is durable, and at most so long; try again more often."""
+        self._again = _AGAIN_AT_THE_END_SECONDS
+        if self._trouble is not None and not self._writing:
+            self._try_again()
         try:
             async with asyncio.timeout(seconds):
-                while waiting := [p.durable for p in (*self._writing, *self._pending)]:
-                    await asyncio.wait(waiting)
+                while self.pending and not self._stopped:  # noqa: ASYNC110 - rare, and no commit pays for an event
+                    await asyncio.sleep(_LOOK_SECONDS)
         except TimeoutError:
             return False
         return True
@@ -87,6 +113,7 @@ class GroupCommit:
             if not pending.durable.done():
                 pending.durable.cancel()
         self._pending.clear()
+        self._stopped = True
 
     def _flush(self) -> None:
         self._scheduled = None
@@ -119,14 +146,36 @@ class GroupCommit:
         self.commits += 1
         self.written += len(written)
         for pending, refusal in zip(written, done.result(), strict=True):
-            if pending.durable.done():
-                continue
-            if refusal is None:
+            if refusal is not None:
+                self._told_apart(written, done.result())
+                break
+            if not pending.durable.done():
                 pending.durable.set_result(None)
-            else:
-                pending.durable.set_exception(refusal)
         if self._pending and self._scheduled is None:
             self._scheduled = asyncio.get_running_loop().call_soon(self._flush)
+
+    def _told_apart(
+        self, written: Sequence[_Pending], outcomes: Sequence[PlatformError | None]
+    ) -> None:
+        """Some were refused: so is what waits to be written after them. What failed is kept."""
+        refused: dict[str, PlatformError] = {}
+        kept: list[_Pending] = []
+        for pending, outcome in zip(written, outcomes, strict=True):
+            if outcome is not None and not isinstance(outcome, _REFUSALS) and pending.entry.seq:
+                kept.append(pending)
+                continue
+            if outcome is not None and pending.entry.seq:
+                refused[pending.entry.run_id] = outcome
+            _tell(pending, outcome)
+        for pending in self._pending:
+            if pending.entry.seq and pending.entry.run_id in refused:
+                _tell(pending, StaleWriter(f"{pending.entry.run_id}: what came before was refused"))
+            else:
+                kept.append(pending)
+        self._pending = kept
+        trouble = (o for o in outcomes if o is not None and not isinstance(o, _REFUSALS))
+        if (error := next(trouble, None)) is not None:
+            self._refused(error)
 
     def _refused(self, error: PlatformError) -> None:
         """Keep what must be written, tell those who want to begin, and try again later."""
@@ -141,8 +190,26 @@ class GroupCommit:
             elif pending.entry.seq:
                 kept.append(pending)
         self._writing, self._pending = [], kept
+        self._try_again()
+
+    def _try_again(self) -> None:
+        if self._scheduled is not None:
+            self._scheduled.cancel()
         loop = asyncio.get_running_loop()
-        self._scheduled = loop.call_later(_AGAIN_SECONDS, self._flush)
+        self._scheduled = loop.call_later(self._again, self._flush)
+
+
+_REFUSALS = (StaleWriter, AliasTaken, WritesRefused)
+"""What is said of one entry; any other error is the store's."""
+
+
+def _tell(pending: _Pending, outcome: PlatformError | None) -> None:
+    if pending.durable.done():
+        return
+    if outcome is None:
+        pending.durable.set_result(None)
+    else:
+        pending.durable.set_exception(outcome)
 
 
 def _unexpected(error: BaseException) -> JournalUnusable:

@@ -193,7 +193,8 @@ class RunState:
             return RunStatus.WAITING
         if self.stage is Stage.COMPENSATING:
             return RunStatus.COMPENSATING
-        return RunStatus.WAITING if self.active and not self.performing else RunStatus.RUNNING
+        waits = self.active and not self.performing and not self._left
+        return RunStatus.WAITING if waits else RunStatus.RUNNING
 
     @property
     def reason(self) -> Reason:
@@ -204,6 +205,11 @@ class RunState:
         return next((reason for reason in _PRESSING if reason in reasons), Reason.NONE)
 
     @property
+    def _left(self) -> bool:
+        """Whether an attempt was left to whoever drives the run next."""
+        return any(node.ended_attempt is not None for node in self.active.values())
+
+    @property
     def wake_at(self) -> datetime | None:
         """When the engine must look at it: now while it moves, at its timer, or never by itself."""
         if self.ended is not None or self.paused:
@@ -212,6 +218,8 @@ class RunState:
             return self.updated_at
         if self.stage is Stage.QUEUED:
             return self.queued_until
+        if self._left:
+            return self.updated_at
         times = [node.wake_at for node in self.active.values() if node.wake_at is not None]
         if (deadline := self.deadline_passed_at) is not None:
             times.append(deadline)

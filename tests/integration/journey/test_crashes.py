@@ -10,34 +10,37 @@ from typing import Any
 
 import pytest
 
+from foundations.public_works.settings import Settings
 from realms.journey.api import JourneyRun, Reason, RunStatus
-from realms.journey.engine.engine import NotOpenForResult
+from realms.journey.engine import group_commit, keeper
+from realms.journey.engine.codec import decode, encode
+from realms.journey.engine.driver import NotOpen
 from realms.journey.engine.facts import (
     MilestoneBegan,
     MilestoneSucceeded,
     RunSucceeded,
-    decode,
-    encode,
 )
-from realms.journey.engine.journal import StaleWriter, Stored
+from realms.journey.engine.journal import Journal, RunFilter, StaleWriter
 from realms.journey.engine.memory_journal import MemoryJournal
-from tests.integration.journey.test_running import APIS, make_guarded
-from tests.support.journals import PowerCut, PowerCutJournal, open_journal
+from realms.journey.engine.reopening import NotOpenForResult
+from tests.integration.journey.test_running import APIS, hangs, make_guarded
+from tests.support.journals import (
+    DiskFull,
+    FullJournal,
+    OtherJournal,
+    PowerCutJournal,
+    open_journal,
+)
 from tests.support.journeys import DATA_MASH, USER, JourneyCity
 from utilities.context import bound
-from utilities.errors import ErrorKind, PlatformError
 
 pytestmark = pytest.mark.anyio
 
-
-class DiskFull(PlatformError):
-    """The disk is full."""
-
-    kind = ErrorKind.STORAGE_FULL
+SOON = timedelta(minutes=10)
 
 
 @pytest.fixture(params=["memory", "sqlite"])
-async def inner(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Any]:
+async def inner(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Journal]:
     async with open_journal(request.param, tmp_path) as journal:
         with bound(USER):
             yield journal
@@ -46,14 +49,15 @@ async def inner(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("checkpoint", range(1, 5))
 async def test_run_survives_a_power_cut_at_every_checkpoint(
-    inner: Any, checkpoint: int, when: str
+    inner: Journal, checkpoint: int, when: str
 ) -> None:
-    async with JourneyCity(PowerCutJournal(checkpoint + 1, when, inner)) as city:
+    journal = PowerCutJournal(inner, commit=checkpoint + 1, when=when)
+    async with JourneyCity(journal) as city:
         accepted = await city.engine.start("data_mash_flow", {"file_id": "f1"})
-        with pytest.raises(PowerCut):
-            await city.dispatch.settle()
+        await city.dispatch.settle()
         checkpointed = await finished(city, accepted)
         before_the_cut = Counter(city.services.called)
+        assert journal.dead
 
         await city.reboot()
         await city.dispatch.settle()
@@ -72,34 +76,50 @@ async def finished(city: JourneyCity, accepted: JourneyRun) -> set[str]:
     return {m.api for m in run.milestones if m.status is RunStatus.SUCCEEDED}
 
 
-async def test_a_run_that_was_never_accepted_leaves_nothing(inner: Any) -> None:
-    async with JourneyCity(PowerCutJournal(1, "before", inner)) as city:
-        with pytest.raises(PowerCut):
-            await city.engine.start("data_mash_flow", {"file_id": "f1"})
-        await city.reboot()
-
-        assert await inner.page("north") == []
+async def begin(city: JourneyCity, **more: Any) -> "asyncio.Task[JourneyRun]":
+    """Ask for a run, and hear of it only if the power stays."""
+    start = asyncio.ensure_future(city.engine.start("data_mash_flow", {"file_id": "f1"}, **more))
+    await city.dispatch.quiet()
+    return start
 
 
-async def test_a_run_accepted_at_the_last_moment_is_run(inner: Any) -> None:
-    async with JourneyCity(PowerCutJournal(1, "after", inner)) as city:
-        with pytest.raises(PowerCut):
-            await city.engine.start("data_mash_flow", {"file_id": "f1"}, alias="mine")
+async def test_a_run_that_was_never_accepted_leaves_nothing(inner: Journal) -> None:
+    async with JourneyCity(PowerCutJournal(inner, commit=1, when="before")) as city:
+        start = await begin(city, alias="mine")
         await city.reboot()
         await city.dispatch.settle()
 
+        assert not await told(start)
+        assert await inner.find("north", "mine") is None
+
+
+async def told(start: "asyncio.Task[JourneyRun]") -> bool:
+    """Whether the caller was told that his run is accepted."""
+    (outcome,) = await asyncio.gather(start, return_exceptions=True)
+    return isinstance(outcome, JourneyRun)
+
+
+async def test_a_run_accepted_at_the_last_moment_is_run(inner: Journal) -> None:
+    async with JourneyCity(PowerCutJournal(inner, commit=1, when="after")) as city:
+        start = await begin(city, alias="mine")
+        await city.reboot()
+        await city.dispatch.settle()
+
+        assert not await told(start)
         assert (await city.engine.get("mine")).status is RunStatus.SUCCEEDED
 
 
 async def test_every_unfinished_run_is_resumed_page_by_page(
-    inner: Any, monkeypatch: pytest.MonkeyPatch
+    inner: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("realms.journey.engine.driver._PAGE", 3)
+    monkeypatch.setattr(keeper, "_PAGE", 3)
     async with JourneyCity(inner) as city:
+        dies(city, "process_client_file", times=8)
         ids = [
             (await city.engine.start("data_mash_flow", {"file_id": f"f{n}"})).run_id
             for n in range(8)
         ]
+        await city.dispatch.settle()
         await city.reboot()
         await city.dispatch.settle()
 
@@ -109,13 +129,12 @@ async def test_every_unfinished_run_is_resumed_page_by_page(
 
 
 async def test_an_attempt_that_died_with_its_process_is_made_again_under_its_key(
-    inner: Any,
+    inner: Journal,
 ) -> None:
     async with JourneyCity(inner) as city:
         dies(city, "parse_file", times=1)
         accepted = await city.engine.start("data_mash_flow", {"file_id": "f1"})
-        with pytest.raises(PowerCut):
-            await city.dispatch.settle()
+        await city.dispatch.settle()
         await city.reboot()
         await city.dispatch.settle()
 
@@ -125,44 +144,70 @@ async def test_an_attempt_that_died_with_its_process_is_made_again_under_its_key
         assert len({c.key for c in city.services.calls if c.api == "parse_file"}) == 1
 
 
-def dies(city: JourneyCity, api: str, *, times: int) -> None:
+def dies(city: JourneyCity, api: str, *, times: int, file_id: str = "") -> None:
+    """Have the process die in the first calls of an API: it hears nothing of them any more."""
     answer, left = city.services.answers[api], [times]
 
     def die(arguments: Any) -> Any:
+        if file_id and arguments.get("file_id") != file_id:
+            return answer(arguments)
         left[0] -= 1
-        if left[0] >= 0:
-            raise PowerCut
-        return answer(arguments)
+        return asyncio.Event().wait() if left[0] >= 0 else answer(arguments)
 
     city.services.answers[api] = die
 
 
-async def test_a_milestone_that_kills_its_process_three_times_ends_as_poison(inner: Any) -> None:
+async def test_poison_ends_and_those_who_shared_its_process_do_not(inner: Journal) -> None:
     async with JourneyCity(inner) as city:
-        dies(city, "parse_file", times=99)
-        accepted = await city.engine.start("data_mash_flow", {"file_id": "f1"})
-        for _ in range(3):
-            with pytest.raises(PowerCut):
-                await city.dispatch.settle()
+        dies(city, "parse_file", times=99, file_id="bad")
+        bad = await city.engine.start("data_mash_flow", {"file_id": "bad"})
+        for n in range(3):
+            dies(city, "process_client_file", times=2, file_id=f"f{n}")
+        others = [
+            (await city.engine.start("data_mash_flow", {"file_id": f"f{n}"})).run_id
+            for n in range(3)
+        ]
+        for _ in range(4):
+            await city.dispatch.settle(until=SOON)
             await city.reboot()
-        await city.dispatch.settle()
+        await city.dispatch.settle(until=SOON)
 
-        run = await city.engine.get(accepted.run_id)
-        assert (run.status, run.reason) == (RunStatus.FAILED, Reason.POISON)
-        assert run.milestones[1].crashes == 3
-        assert city.services.called.count("parse_file") == 3
+        dead = await city.engine.get(bad.run_id)
+        assert (dead.status, dead.reason) == (RunStatus.FAILED, Reason.POISON)
+        assert dead.milestones[1].crashes == 3
+        innocent = [await city.engine.get(run_id) for run_id in others]
+        assert {run.status for run in innocent} == {RunStatus.SUCCEEDED}
+        assert [run.milestones[0].crashes for run in innocent] == [3] * 3  # once in the queue
+        calls = Counter(c.arguments["file_id"] for c in city.services.calls)
+        assert calls["bad"] == 4  # its upload, twice among others, once alone
 
 
-async def test_a_guarded_call_that_crashed_is_neither_repeated_nor_skipped(inner: Any) -> None:
+async def test_a_suspect_that_ends_lets_the_others_go_on(inner: Journal) -> None:
+    async with JourneyCity(inner) as city:
+        dies(city, "parse_file", times=2, file_id="bad")
+        bad = await city.engine.start("data_mash_flow", {"file_id": "bad"})
+        for _ in range(2):
+            await city.dispatch.settle(until=SOON)
+            await city.reboot()
+        other = await city.engine.start("data_mash_flow", {"file_id": "f1"})
+        await city.dispatch.settle(until=SOON)
+
+        runs = [await city.engine.get(run.run_id) for run in (bad, other)]
+        assert [run.status for run in runs] == [RunStatus.SUCCEEDED] * 2
+        assert runs[0].milestones[1].crashes == 2
+
+
+async def test_a_guarded_call_that_crashed_is_neither_repeated_nor_skipped(
+    inner: Journal,
+) -> None:
     async with JourneyCity(inner) as city:
         make_guarded(city, "parse_file")
         dies(city, "parse_file", times=1)
         accepted = await city.engine.start("data_mash_flow", {"file_id": "f1"})
-        with pytest.raises(PowerCut):
-            await city.dispatch.settle()
+        await city.dispatch.settle(until=SOON)
         for _ in range(2):
             await city.reboot()
-            await city.dispatch.settle()
+            await city.dispatch.settle(until=SOON)
 
         run = await city.engine.get(accepted.run_id)
         assert (run.status, run.reason) == (RunStatus.WAITING, Reason.AMBIGUOUS)
@@ -173,7 +218,7 @@ async def test_a_guarded_call_that_crashed_is_neither_repeated_nor_skipped(inner
         assert (await city.engine.get(run.run_id)).status is RunStatus.SUCCEEDED
 
 
-async def test_a_wait_for_the_next_attempt_outlives_the_process(inner: Any) -> None:
+async def test_a_wait_for_the_next_attempt_outlives_the_process(inner: Journal) -> None:
     async with JourneyCity(inner) as city:
         answer, busy = city.services.answers["parse_file"], [True]
 
@@ -193,13 +238,15 @@ async def test_a_wait_for_the_next_attempt_outlives_the_process(inner: Any) -> N
         run = await city.engine.get(accepted.run_id)
         assert run.status is RunStatus.SUCCEEDED
         assert due is not None
-        assert city.clock.now() == due
+        assert due <= city.clock.now() < due + timedelta(seconds=1)
         assert run.milestones[1].crashes == 0
 
 
-async def test_a_run_goes_on_with_the_text_it_began_with(inner: Any) -> None:
+async def test_a_run_goes_on_with_the_text_it_began_with(inner: Journal) -> None:
     async with JourneyCity(inner) as city:
+        dies(city, "parse_file", times=1)
         accepted = await city.engine.start("data_mash_flow", {"file_id": "f1"})
+        await city.dispatch.settle(until=SOON)
         first, last = DATA_MASH.split("  - milestone_id: insights_generated")
         shorter = first.replace("next_milestone: insights_generated", "next_milestone: complete")
         contracts = last[
@@ -216,14 +263,16 @@ async def test_a_run_goes_on_with_the_text_it_began_with(inner: Any) -> None:
 
 
 async def test_a_run_whose_services_are_gone_waits_and_goes_on_when_they_are_back(
-    inner: Any,
+    inner: Journal,
 ) -> None:
     async with JourneyCity(inner) as city:
+        dies(city, "parse_file", times=1)
         accepted = await city.engine.start("data_mash_flow", {"file_id": "f1"})
+        await city.dispatch.settle(until=SOON)
         gone = city.services.known.pop(("InsightsOrchestrator", "analyze_content_for_insights"))
         for _ in range(2):
             await city.reboot()
-            await city.dispatch.settle()
+            await city.dispatch.settle(until=SOON)
 
         held = await city.engine.get(accepted.run_id)
         assert (held.status, held.reason) == (RunStatus.WAITING, Reason.TEMPLATE)
@@ -231,35 +280,52 @@ async def test_a_run_whose_services_are_gone_waits_and_goes_on_when_they_are_bac
         assert "InsightsOrchestrator" in held.error.detail
         city.services.known[gone.service, gone.api] = gone
         await city.reboot()
-        await city.dispatch.settle()
+        await city.dispatch.settle(until=SOON)
         assert (await city.engine.get(accepted.run_id)).status is RunStatus.SUCCEEDED
 
 
+NOON = datetime.fromisoformat("2026-01-01T00:00:00Z")
+DAMAGE = [
+    b"not json",
+    b"",
+    b"[]",
+    b'{"v": 1}',
+    b'{"v": 2, "facts": []}',
+    b'{"v": 2, "facts": {}}',
+    b'{"v": 99, "facts": []}',
+    b'{"v": 1, "fact": {"kind": "no_such_fact"}}',
+    b'{"v": 2, "facts": [{"kind": "run_succeeded", "at": "noon"}]}',
+    b'{"v": 2, "facts": [{"__reduce__": ["os.system", "true"], "kind": "milestone_began"}]}',
+    encode([RunSucceeded(at=NOON)]),
+]
+LATER_DAMAGE = [
+    b"not json",
+    encode([MilestoneBegan(at=NOON, path="file_uploaded[3]", attempt=1)]),
+    encode([MilestoneBegan(at=NOON, path="no_such_milestone", attempt=1)]),
+    encode([MilestoneSucceeded(at=NOON, path="file_parsed", output={}, signal="never")]),
+    encode([MilestoneSucceeded(at=NOON, path="file_parsed~undo", output={})]),
+]
+
+
 @pytest.mark.parametrize(
-    "damage",
-    [
-        b"not json",
-        b'{"v": 1}',
-        b'{"v": 99, "fact": {}}',
-        b'{"v": 1, "fact": {"kind": "no_such_fact"}}',
-        b'{"v": 1, "fact": {"kind": "run_succeeded", "at": "noon"}}',
-        b'{"v": 1, "fact": {"__reduce__": ["os.system", "true"], "kind": "milestone_began"}}',
-        encode(RunSucceeded(at=datetime.fromisoformat("2026-01-01T00:00:00Z"))),
-    ],
+    ("place", "damage"), [*((0, d) for d in DAMAGE), *((2, d) for d in LATER_DAMAGE)]
 )
-async def test_a_corrupt_run_fails_alone(damage: bytes) -> None:
+async def test_a_corrupt_run_fails_alone(place: int, damage: bytes) -> None:
     journal = MemoryJournal()
     async with JourneyCity(journal) as city:
         with bound(USER):
+            dies(city, "parse_file", times=2)
             broken = await city.engine.start("data_mash_flow", {"file_id": "f1"})
             sound = await city.engine.start("data_mash_flow", {"file_id": "f2"})
-            journal._facts[broken.run_id][0] = damage
+            await city.dispatch.settle(until=SOON)
+            journal._entries[broken.run_id][place:] = [damage]
             await city.reboot()
-            await city.dispatch.settle()
+            await city.dispatch.settle(until=SOON)
 
             shown = await city.engine.get(broken.run_id)
             assert (shown.status, shown.reason) == (RunStatus.FAILED, Reason.CORRUPT_STATE)
             assert shown.error is not None
+            assert journal._entries[broken.run_id][place] == damage
             assert (await city.engine.get(sound.run_id)).status is RunStatus.SUCCEEDED
 
 
@@ -269,166 +335,232 @@ async def test_data_that_was_damaged_in_the_journal_is_not_handed_over() -> None
         with bound(USER):
             dies(city, "parse_file", times=1)
             accepted = await city.engine.start("data_mash_flow", {"file_id": "f1"})
-            with pytest.raises(PowerCut):
-                await city.dispatch.settle()
-            facts = journal._facts[accepted.run_id]
+            await city.dispatch.settle(until=SOON)
+            entries = journal._entries[accepted.run_id]
             damaged = {"validation_status": "valid", "storage_location": "files/f1"}
-            for index, fact in enumerate(map(decode, facts)):
-                if isinstance(fact, MilestoneSucceeded):
-                    facts[index] = encode(replace(fact, output=damaged))
-                if isinstance(fact, MilestoneBegan) and fact.path == "file_parsed":
-                    del facts[index:]
-            row = journal._rows[accepted.run_id]
-            journal._rows[accepted.run_id] = replace(row, next_seq=len(facts))
+            done = [f for f in decode(entries[1]) if isinstance(f, MilestoneSucceeded)]
+            entries[1] = encode([replace(done[0], output=damaged)])
             await city.reboot()
-            await city.dispatch.settle()
+            await city.dispatch.settle(until=SOON)
 
             run = await city.engine.get(accepted.run_id)
             assert (run.status, run.reason) == (RunStatus.FAILED, Reason.CONTRACT)
             assert city.services.called.count("parse_file") == 1
 
 
-async def test_an_engine_that_was_taken_over_writes_nothing_more(inner: Any) -> None:
+async def test_an_engine_that_was_taken_over_writes_nothing_more(inner: Journal) -> None:
     async with JourneyCity(inner) as old:
+        go = hangs(old, "parse_file")
         accepted = await old.engine.start("data_mash_flow", {"file_id": "f1"})
-        async with JourneyCity(inner, clock=old.clock) as new:
-            await new.dispatch.settle()
-            calls_of_the_new = len(new.services.calls)
-            await old.dispatch.settle()
+        await old.dispatch.settle(until=SOON)
+        async with JourneyCity(inner, clock=old.clock, ids=old.ids) as new:
+            await new.dispatch.settle(until=SOON)
+            before = await inner.load([accepted.run_id])
+            go.set()
+            await old.dispatch.settle(until=SOON)
 
-            run = await new.engine.get(accepted.run_id)
-            assert run.status is RunStatus.SUCCEEDED
-            assert calls_of_the_new == 4
-            assert old.services.called == ["process_client_file"]  # before its checkpoint, at most
+            assert (await new.engine.get(accepted.run_id)).status is RunStatus.SUCCEEDED
+            assert new.services.called == APIS[1:]
+            assert old.services.called == APIS[:2]
             with pytest.raises(StaleWriter):
                 await old.engine.start("data_mash_flow", {"file_id": "f2"})
+            assert await inner.load([accepted.run_id]) == before
+            late = await new.engine.start("data_mash_flow", {"file_id": "f3"})
+            await new.dispatch.settle(until=SOON)
+            assert (await new.engine.get(late.run_id)).status is RunStatus.SUCCEEDED
 
 
-async def test_a_store_that_refuses_for_a_while_loses_and_repeats_nothing(inner: Any) -> None:
-    async with JourneyCity(inner) as city:
-        append, full = inner.append, [3]
+# a full disk
 
-        async def full_for_a_while(*a: Any, **k: Any) -> None:
-            if full[0]:
-                full[0] -= 1
-                raise DiskFull("the disk is full")
-            await append(*a, **k)
 
-        inner.append = full_for_a_while
+@pytest.fixture
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "_AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(group_commit, "_AGAIN_AT_THE_END_SECONDS", 0.01)
+
+
+@pytest.mark.usefixtures("quickly")
+async def test_on_a_full_disk_nothing_is_lost_or_repeated(inner: Journal) -> None:
+    journal = FullJournal(inner)
+    async with JourneyCity(journal) as city:
+        go = hangs(city, "parse_file")
         accepted = await city.engine.start("data_mash_flow", {"file_id": "f1"})
-        await city.dispatch.settle()
+        await city.dispatch.settle(until=SOON)
+        journal.full = True
+        go.set()
+        await city.dispatch.settle(until=SOON)
+        with pytest.raises(DiskFull):
+            await city.engine.start("data_mash_flow", {"file_id": "f2"})
+        parsed = city.services.called.count("parse_file")
+        meanwhile = await city.engine.get(accepted.run_id)
+        journal.full = False
+        await asyncio.sleep(0.03)
+        await city.dispatch.settle(until=SOON)
 
+        assert (parsed, meanwhile.milestones[1].status) == (1, RunStatus.RUNNING)
         assert (await city.engine.get(accepted.run_id)).status is RunStatus.SUCCEEDED
         assert city.services.called == APIS
+        assert len(await page(inner)) == 1
 
 
-async def test_a_store_that_cannot_be_read_is_asked_again(inner: Any) -> None:
-    async with JourneyCity(inner) as city:
+async def page(journal: Journal) -> list[Any]:
+    return await journal.page(RunFilter("north"))
+
+
+@pytest.mark.usefixtures("quickly")
+async def test_a_result_that_found_no_room_is_written_by_a_stop_when_there_is_room(
+    inner: Journal,
+) -> None:
+    journal = FullJournal(inner)
+    async with JourneyCity(journal) as city:
+        go = hangs(city, "parse_file")
         accepted = await city.engine.start("data_mash_flow", {"file_id": "f1"})
-        await city.reboot()
-        load, full = inner.load, [2]
+        await city.dispatch.settle(until=SOON)
+        journal.full = True
+        go.set()
+        await city.dispatch.quiet()
+        closing = asyncio.create_task(city.close())
+        await asyncio.sleep(0.1)
+        journal.full = False
+        await closing
+        await city.boot()
+        await city.dispatch.settle(until=SOON)
 
-        async def busy_for_a_while(run_id: str) -> Stored | None:
-            if full[0]:
-                full[0] -= 1
-                raise DiskFull("the disk is full")
-            found: Stored | None = await load(run_id)
-            return found
+        run = await city.engine.get(accepted.run_id)
+        assert run.status is RunStatus.SUCCEEDED
+        assert city.services.called == APIS
+        assert [m.crashes for m in run.milestones] == [0] * 4
 
-        inner.load = busy_for_a_while
-        await city.dispatch.settle()
+
+@pytest.mark.usefixtures("quickly")
+async def test_a_stop_with_a_full_disk_comes_to_an_end_and_the_run_is_taken_up_again(
+    inner: Journal,
+) -> None:
+    journal = FullJournal(inner)
+    async with JourneyCity(journal) as city:
+        go = hangs(city, "parse_file")
+        accepted = await city.engine.start("data_mash_flow", {"file_id": "f1"})
+        await city.dispatch.settle(until=SOON)
+        journal.full = True
+        go.set()
+        await city.dispatch.quiet()
+        async with asyncio.timeout(5):
+            await city.close()
+        journal.full = False
+        await city.boot()
+        await city.dispatch.settle(until=SOON)
 
         assert (await city.engine.get(accepted.run_id)).status is RunStatus.SUCCEEDED
+
+
+async def test_a_store_that_cannot_be_read_is_asked_again(inner: Journal) -> None:
+    class Unread(OtherJournal):
+        left = 0
+
+        async def due(self, *a: Any, **k: Any) -> Any:
+            if self.left:
+                self.left -= 1
+                raise DiskFull("the disk is full")
+            return await super().due(*a, **k)
+
+        async def load(self, *a: Any) -> Any:
+            if self.left:
+                self.left -= 1
+                raise DiskFull("the disk is full")
+            return await super().load(*a)
+
+    journal = Unread(inner)
+    async with JourneyCity(journal, settings=BEATS) as city:
+        dies(city, "parse_file", times=1)
+        accepted = await city.engine.start("data_mash_flow", {"file_id": "f1"})
+        await city.dispatch.settle(until=timedelta(0))
+        journal.left = 2
+        await city.reboot()
+        await city.dispatch.settle(until=SOON)
+
+        assert (await city.engine.get(accepted.run_id)).status is RunStatus.SUCCEEDED
+
+
+BEATS = Settings(drain_seconds=0.05, journey_beat_seconds=30)
+
+
+# closing
 
 
 async def test_closing_lets_the_attempt_end_and_leaves_the_rest_without_a_crash(
-    inner: Any,
+    inner: Journal,
 ) -> None:
     async with JourneyCity(inner) as city:
+        go = hangs(city, "process_client_file")
         accepted = await city.engine.start("data_mash_flow", {"file_id": "f1"})
-        called, go = asyncio.Event(), asyncio.Event()
-        slowly(city, called, go)
-        driving = asyncio.create_task(city.dispatch.settle())
-        await called.wait()
+        await city.dispatch.quiet()
         closing = asyncio.create_task(city.close())
         await asyncio.sleep(0)
         go.set()
-        await asyncio.gather(driving, closing)
-
-        left = await city.engine.get(accepted.run_id)
-        assert left.milestones[0].status is RunStatus.SUCCEEDED
-        assert city.services.called == ["process_client_file"]
+        await closing
+        called = list(city.services.called)
         await city.boot()
         await city.dispatch.settle()
+
         run = await city.engine.get(accepted.run_id)
+        assert called == APIS[:1]
         assert run.status is RunStatus.SUCCEEDED
-        assert [m.crashes for m in run.milestones] == [0, 0, 0, 0]
+        assert [m.crashes for m in run.milestones] == [0] * 4
         assert city.services.called == APIS
-
-
-def slowly(city: JourneyCity, called: asyncio.Event, go: asyncio.Event) -> None:
-    """Make the first call wait for `go`."""
-    call = city.services.call
-
-    async def slow(*a: Any) -> dict[str, Any]:
-        if not called.is_set():
-            called.set()
-            await go.wait()
-        return await call(*a)
-
-    city.services.call = slow  # type: ignore[method-assign, assignment]  # slow once
 
 
 @pytest.mark.parametrize("guarded", [False, True])
 async def test_an_attempt_cut_by_closing_is_no_crash_but_may_be_ambiguous(
-    inner: Any, *, guarded: bool
+    inner: Journal, *, guarded: bool
 ) -> None:
     async with JourneyCity(inner) as city:
         if guarded:
             make_guarded(city, "process_client_file")
+        dies(city, "process_client_file", times=1)
         accepted = await city.engine.start("data_mash_flow", {"file_id": "f1"})
-        called = asyncio.Event()
-        slowly(city, called, asyncio.Event())
-        driving = asyncio.create_task(city.dispatch.settle())
-        await called.wait()
+        await city.dispatch.quiet()
         await city.close()
-        await asyncio.gather(driving, return_exceptions=True)
         await city.boot()
-        await city.dispatch.settle()
+        await city.dispatch.settle(until=SOON)
 
         run = await city.engine.get(accepted.run_id)
         assert run.milestones[0].crashes == 0
         assert run.status is (RunStatus.WAITING if guarded else RunStatus.SUCCEEDED)
 
 
-async def test_a_run_accepted_but_not_begun_at_closing_is_no_crash(inner: Any) -> None:
-    async with JourneyCity(inner) as city:
+async def test_attempts_that_wait_for_their_turn_at_closing_are_no_crash(inner: Journal) -> None:
+    settings = Settings(drain_seconds=0.02, journey_beat_seconds=200_000, journey_attempts=1)
+    async with JourneyCity(inner, settings=settings) as city:
         make_guarded(city, "process_client_file")
-        accepted = await city.engine.start("data_mash_flow", {"file_id": "f1"})
+        dies(city, "process_client_file", times=1)
+        cut = await city.engine.start("data_mash_flow", {"file_id": "f1"})
+        await city.dispatch.quiet()
+        waits = await city.engine.start("data_mash_flow", {"file_id": "f2"})
+        await city.dispatch.quiet()
         await city.close()
         await city.boot()
-        await city.dispatch.settle()
+        await city.dispatch.settle(until=SOON)
 
-        run = await city.engine.get(accepted.run_id)
+        assert (await city.engine.get(cut.run_id)).reason is Reason.AMBIGUOUS
+        run = await city.engine.get(waits.run_id)
         assert run.status is RunStatus.SUCCEEDED
         assert (run.milestones[0].crashes, run.milestones[0].attempts) == (0, 2)
 
 
-async def test_a_result_supplied_while_the_city_closes_is_kept_for_the_next_boot(
-    inner: Any,
-) -> None:
+async def test_a_closed_city_takes_no_result(inner: Journal) -> None:
     async with JourneyCity(inner) as city:
         make_guarded(city, "parse_file")
         answer = city.services.answers["parse_file"]
         dies(city, "parse_file", times=1)
         accepted = await city.engine.start("data_mash_flow", {"file_id": "f1"})
-        with pytest.raises(PowerCut):
-            await city.dispatch.settle()
+        await city.dispatch.settle(until=SOON)
         await city.reboot()
-        await city.dispatch.settle()
+        await city.dispatch.settle(until=SOON)
         await city.close()
-        await city.engine.supply(accepted.run_id, "file_parsed", answer({}))
+        with pytest.raises(NotOpen):
+            await city.engine.supply(accepted.run_id, "file_parsed", answer({}))
         await city.boot()
+        await city.engine.supply(accepted.run_id, "file_parsed", answer({}))
         await city.dispatch.settle()
 
         run = await city.engine.get(accepted.run_id)
@@ -436,40 +568,54 @@ async def test_a_result_supplied_while_the_city_closes_is_kept_for_the_next_boot
         assert [m.crashes for m in run.milestones] == [0, 1, 0, 0]
 
 
-async def test_a_run_that_cannot_be_laid_down_is_taken_up_all_the_same(inner: Any) -> None:
+async def test_a_run_that_is_being_driven_is_not_driven_twice(inner: Journal) -> None:
     async with JourneyCity(inner) as city:
+        go = hangs(city, "process_client_file")
         accepted = await city.engine.start("data_mash_flow", {"file_id": "f1"})
-        append = inner.append
-
-        async def full(*_: Any, **__: Any) -> None:
-            raise DiskFull("the disk is full")
-
-        inner.append = full
-        await city.close()
-        inner.append = append
-        await city.boot()
-        await city.dispatch.settle()
-
-        assert (await city.engine.get(accepted.run_id)).status is RunStatus.SUCCEEDED
-
-
-async def test_a_run_that_is_being_driven_is_not_driven_twice(inner: Any) -> None:
-    async with JourneyCity(inner) as city:
-        accepted = await city.engine.start("data_mash_flow", {"file_id": "f1"})
-        called, go = asyncio.Event(), asyncio.Event()
-        slowly(city, called, go)
-        driving = asyncio.create_task(city.dispatch.settle())
-        await called.wait()
-        await city.driver.advance(accepted.run_id)
-        with pytest.raises(NotOpenForResult, match="at this moment"):
+        await city.dispatch.quiet()
+        await asyncio.gather(*(city.driver.advance(accepted.run_id) for _ in range(3)))
+        with pytest.raises(NotOpenForResult, match="running"):
             await city.engine.supply(accepted.run_id, "file_uploaded", {})
         go.set()
-        await driving
+        await city.dispatch.settle()
 
         assert city.services.called == APIS
 
 
-async def test_two_starts_at_once_with_one_alias_and_other_input_are_told_apart(inner: Any) -> None:
+async def test_a_supplied_result_and_the_next_attempt_do_not_cross(inner: Journal) -> None:
+    """The timer of the retry and the person come at once: one of them has it."""
+    async with JourneyCity(inner) as city:
+        answer, busy = city.services.answers["parse_file"], [1]
+
+        def once_busy(arguments: Any) -> Any:
+            busy[0] -= 1
+            if busy[0] >= 0:
+                raise DiskFull("no room to parse")
+            return answer(arguments)
+
+        city.services.answers["parse_file"] = once_busy
+        accepted = await city.engine.start("data_mash_flow", {"file_id": "f1"})
+        await city.dispatch.settle(until=timedelta(0))
+        due = (await city.engine.get(accepted.run_id)).wake_at
+        assert due is not None
+        city.clock.time = due
+        outcomes = await asyncio.gather(
+            city.engine.supply(accepted.run_id, "file_parsed", answer({})),
+            city.driver.advance(accepted.run_id),
+            return_exceptions=True,
+        )
+        await city.dispatch.settle()
+
+        run = await city.engine.get(accepted.run_id)
+        supplied = not isinstance(outcomes[0], NotOpenForResult)
+        assert run.status is RunStatus.SUCCEEDED
+        assert city.services.called.count("parse_file") == (1 if supplied else 2)
+        assert bool(run.milestones[1].supplied_by) is supplied
+
+
+async def test_two_starts_at_once_with_one_alias_and_other_input_are_told_apart(
+    inner: Journal,
+) -> None:
     async with JourneyCity(inner) as city:
         answers = await asyncio.gather(
             *(city.engine.start("data_mash_flow", {"file_id": f}, alias="x") for f in ("a", "b")),
@@ -479,16 +625,15 @@ async def test_two_starts_at_once_with_one_alias_and_other_input_are_told_apart(
     assert sorted(type(answer).__name__ for answer in answers) == ["AliasTaken", "JourneyRun"]
 
 
-async def test_start_whose_caller_gives_up_is_driven_all_the_same(inner: Any) -> None:
+async def test_start_whose_caller_gives_up_is_driven_all_the_same(inner: Journal) -> None:
     async with JourneyCity(inner) as city:
         start = asyncio.ensure_future(
             city.engine.start("data_mash_flow", {"file_id": "a"}, alias="x")
         )
-        while not city.driver._moving:  # noqa: ASYNC110 - the engine tells nobody of this moment
+        while not city.driver.works:  # noqa: ASYNC110 - the engine tells nobody of this moment
             await asyncio.sleep(0)
         start.cancel()
         await asyncio.gather(start, return_exceptions=True)
-        await asyncio.gather(*city.driver._moving)
         await city.dispatch.settle()
 
         assert (await city.engine.get("x")).status is RunStatus.SUCCEEDED

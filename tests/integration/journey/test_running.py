@@ -10,10 +10,11 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from foundations.declarations import Effect
 from realms.journey.api import JourneyRun, Reason, RunStatus, UnknownRun
-from realms.journey.engine.driver import QUEUE
-from realms.journey.engine.engine import Closing, NotOpenForResult, UnknownMilestone
+from realms.journey.engine.driver import QUEUE, NotOpen
 from realms.journey.engine.inputs import InvalidInput, InvalidResult
 from realms.journey.engine.journal import AliasTaken, VersionTaken
+from realms.journey.engine.reopening import NotOpenForResult, UnknownMilestone
+from tests.support.journals import CountingJournal
 from tests.support.journeys import BEGAN, OBJECT, TEXT, JourneyCity, signature
 from utilities.context import CallContext, UserContext, bound
 from utilities.errors import ErrorKind, PlatformError
@@ -48,6 +49,18 @@ def fails(error: Exception) -> Any:
         raise error
 
     return behave
+
+
+def hangs(city: JourneyCity, api: str) -> asyncio.Event:
+    """Have the calls of an API answer when the event is set."""
+    answer, go = city.services.answers[api], asyncio.Event()
+
+    async def slowly(arguments: Any) -> Any:
+        await go.wait()
+        return answer(arguments)
+
+    city.services.answers[api] = slowly
+    return go
 
 
 async def run_through(city: JourneyCity, **more: Any) -> JourneyRun:
@@ -103,23 +116,29 @@ async def test_each_milestone_has_a_span_under_the_trace_of_the_run(city: Journe
     }
 
 
-async def test_four_milestones_take_five_commits(city: JourneyCity) -> None:
-    commits = []
-    create, append = city.journal.create, city.journal.append
+async def test_four_milestones_take_five_commits_and_three_rows(city: JourneyCity) -> None:
+    counted = city.journal = CountingJournal(city.journal)
+    await city.reboot()
 
-    async def counted_create(*a: Any, **k: Any) -> None:
-        commits.append("create")
-        await create(*a, **k)
-
-    async def counted_append(*a: Any, **k: Any) -> None:
-        commits.append("append")
-        await append(*a, **k)
-
-    city.journal.create = counted_create  # type: ignore[method-assign]  # of this one journal
-    city.journal.append = counted_append  # type: ignore[method-assign]  # of this one journal
     await run_through(city)
 
-    assert commits == ["create", *["append"] * 4]
+    assert [len(commit) for commit in counted.commits] == [1] * 5
+    assert [entry.seq for (entry,) in counted.commits] == [0, 1, 2, 3, 4]
+    rows = [entry.row and entry.row.status for (entry,) in counted.commits]
+    assert rows == [RunStatus.RUNNING, None, None, None, RunStatus.SUCCEEDED]
+
+
+async def test_runs_in_flight_are_committed_together(city: JourneyCity) -> None:
+    counted = city.journal = CountingJournal(city.journal)
+    await city.reboot()
+
+    await asyncio.gather(
+        *(city.engine.start("data_mash_flow", {"file_id": f"f{n}"}) for n in range(20))
+    )
+    await city.dispatch.settle()
+
+    assert sum(map(len, counted.commits)) == 100
+    assert len(counted.commits) <= 15
 
 
 async def test_an_alias_gives_the_same_run_when_asked_again(city: JourneyCity) -> None:
@@ -212,8 +231,8 @@ async def test_three_failures_are_enough_and_the_results_so_far_stay(city: Journ
     assert [m.status for m in run.milestones] == [
         RunStatus.SUCCEEDED,
         RunStatus.FAILED,
-        RunStatus.PENDING,
-        RunStatus.PENDING,
+        RunStatus.SKIPPED,
+        RunStatus.SKIPPED,
     ]
     assert run.milestones[0].output is not None
     assert run.milestones[1].attempts == 3
@@ -272,7 +291,9 @@ async def test_a_guarded_call_that_may_have_happened_waits_for_a_person(city: Jo
     make_guarded(city, "parse_file")
     city.services.answers["parse_file"] = fails(Busy("the line went dead"))
 
-    run = await run_through(city)
+    accepted = await city.engine.start("data_mash_flow", {"file_id": "f1"})
+    await city.dispatch.settle(until=timedelta(hours=1))
+    run = await city.engine.get(accepted.run_id)
 
     assert (run.status, run.reason) == (RunStatus.WAITING, Reason.AMBIGUOUS)
     assert run.settled
@@ -318,7 +339,7 @@ async def test_a_supplied_result_ends_a_wait_for_the_next_attempt(city: JourneyC
 
 
 @pytest.mark.parametrize(
-    ("milestone", "status"), [("file_uploaded", "succeeded"), ("insights_generated", "pending")]
+    ("milestone", "status"), [("file_uploaded", "succeeded"), ("insights_generated", "skipped")]
 )
 async def test_a_result_is_refused_where_nothing_is_stuck(
     city: JourneyCity, milestone: str, status: str
@@ -331,6 +352,7 @@ async def test_a_result_is_refused_where_nothing_is_stuck(
 
 
 async def test_a_result_for_a_running_milestone_is_refused(city: JourneyCity) -> None:
+    hangs(city, "process_client_file")
     accepted = await city.engine.start("data_mash_flow", {"file_id": "f1"})
 
     with pytest.raises(NotOpenForResult, match="running"):
@@ -338,6 +360,7 @@ async def test_a_result_for_a_running_milestone_is_refused(city: JourneyCity) ->
 
 
 async def test_a_result_for_an_unknown_milestone_gets_the_nearest_name(city: JourneyCity) -> None:
+    city.services.answers["parse_file"] = fails(Unfit("no parser"))
     run = await run_through(city)
 
     with pytest.raises(UnknownMilestone) as unknown:
@@ -388,6 +411,7 @@ async def test_waiting_for_a_run_ends_when_it_ends(city: JourneyCity) -> None:
 
 
 async def test_waiting_for_a_run_is_over_after_the_time_given(city: JourneyCity) -> None:
+    hangs(city, "parse_file")
     accepted = await city.engine.start("data_mash_flow", {"file_id": "f1"})
 
     run = await city.engine.wait(accepted.run_id, seconds=0.01)
@@ -427,7 +451,7 @@ async def test_waking_a_run_in_vain_is_harmless(city: JourneyCity) -> None:
 async def test_a_closed_engine_accepts_nothing(city: JourneyCity) -> None:
     await city.close()
 
-    with pytest.raises(Closing):
+    with pytest.raises(NotOpen):
         await city.engine.start("data_mash_flow", {"file_id": "f1"})
 
 
