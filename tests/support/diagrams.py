@@ -40,6 +40,7 @@ MAKERS: Mapping[str, Maker] = {
     "journey-milestones": journey_tables.milestones,
     "journey-contracts": journey_tables.contracts,
     "journey-later": journey_tables.later,
+    "journey-verbs": journey_tables.verbs,
 }
 """Every block by name; `realm-file PATH` are there besides, one for each file of a new realm."""
 

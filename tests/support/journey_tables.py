@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from main import Platform
+from realms.journey.api import RunStatus
 from realms.journey.engine.binding import (
     Computed,
     Constant,
@@ -16,6 +17,7 @@ from realms.journey.engine.language import Template
 from realms.journey.engine.mermaid import mermaid
 from realms.journey.engine.milestone_language import Milestone
 from realms.journey.engine.plan import Call, Node, Plan
+from realms.journey.engine.verbs import REFUSED, RUN_STATUSES, Verb
 from tests.support.city_tables import code, listed, table
 
 TEMPLATE = "data_mash_flow"
@@ -70,6 +72,21 @@ def _calls(plan: Plan) -> Iterator[tuple[Node, Call]]:
     for node in plan.nodes.values():
         if isinstance(node.work, Call):
             yield node, node.work
+
+
+async def verbs(_city: Platform) -> str:
+    """What can be done to a run in each state, and why not in the others."""
+    done = [[code(v), *(_done(v, status) for status in RUN_STATUSES)] for v in Verb]
+    reasons = dict.fromkeys(r.reason for refused in REFUSED.values() for r in refused.values())
+    notes = "\n".join(f"{number}. {reason}" for number, reason in enumerate(reasons, 1))
+    return f"{table(['verb', *map(code, RUN_STATUSES)], done)}\n\n{notes}"
+
+
+def _done(verb: Verb, status: RunStatus) -> str:
+    """`yes`, or the number of the reason why not."""
+    refusal = REFUSED[verb].get(status)
+    reasons = dict.fromkeys(r.reason for refused in REFUSED.values() for r in refused.values())
+    return "yes" if refusal is None else f"no ({list(reasons).index(refusal.reason) + 1})"
 
 
 async def _plan(city: Platform) -> Plan:
