@@ -101,6 +101,7 @@ def _serve(
     import asyncio
 
     from foundations.experience.serving import serve
+    from utilities.long_lived import loop_factory
     from utilities.observability.logs import configure_logs
 
     invocation = Invocation.of(context)
@@ -111,7 +112,8 @@ def _serve(
         invocation.terminal.lines(_welcome(url))
         sys.stdout.flush()
 
-    raise typer.Exit(asyncio.run(serve(invocation.platform, settings, ready)))
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        raise typer.Exit(runner.run(serve(invocation.platform, settings, ready)))
 
 
 def _welcome(url: str) -> str:

@@ -16,6 +16,7 @@ from foundations.experience.patient_protocol import PatientProtocol
 from foundations.public_works.data_folder import DataFolder
 from foundations.public_works.settings import Settings
 from utilities.errors import ErrorKind, PlatformError
+from utilities.long_lived import calm_collector
 
 
 class HostRefused(PlatformError):
@@ -50,6 +51,7 @@ async def serve(platform: CityFactory, settings: Settings, ready: Callable[[str]
         url = _url(listener)
         try:
             async with platform(settings) as city:
+                calm_collector()
                 server = _CityServer(_config(city, settings), lambda: _announce(city, url, ready))
                 stop.then(server)
                 await server.serve(sockets=[listener])

@@ -150,8 +150,21 @@ class Runner:
         key = core.idempotency_key(hand.run, state)
         with bound(CallContext(hand.run.start.trace_id, hand.user, key)):
             output = await self._services.call(work.service, work.api, given)
-        spilled = "" if self._payloads.fits(output) else await self._spilled(hand, attempt, output)
-        return self._facts(hand, node, attempt, output, spilled=spilled)
+        if not self._payloads.fits(output):
+            spilled = await self._spilled(hand, attempt, output)
+            return self._facts(hand, node, attempt, output, spilled=spilled)
+        fact = core.completed(
+            hand.plan,
+            hand.run,
+            node,
+            attempt.path,
+            output,
+            self._clock.now(),
+            attempt=attempt.attempt,
+        )
+        if isinstance(fact, AttemptFailed):
+            _warn(hand, attempt, fact.error)
+        return Made((fact,))
 
     async def _made(
         self, hand: Hand, node: Node, state: NodeState, attempt: core.Perform, book: StepBook

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from tests.benchmarks.journeys.children import PACKAGE, Children, Figures
 from tests.benchmarks.journeys.measured_city import open_city
-from tests.benchmarks.journeys.meter import loop_factory, tell
+from tests.benchmarks.journeys.meter import tell
 from tests.benchmarks.journeys.plan import Plan
 from tests.benchmarks.journeys.rounds import interleaved, medians
 from tests.benchmarks.journeys.stores import fill
+from utilities.long_lived import loop_factory
 
 
 def measure_boot(plan: Plan, children: Children, say: Callable[[str], None]) -> Figures:

@@ -14,6 +14,7 @@ from realms.journey.api import JourneyRun, Journeys, RunStatus
 from realms.journey.runs import JourneyRunsService
 from tests.benchmarks.journeys import meter
 from utilities.context import CallContext, bound
+from utilities.long_lived import calm_collector
 from utilities.observability.logs import configure_logs
 
 TEMPLATE = "benchmark_four"
@@ -31,6 +32,7 @@ async def open_city(folder: Path) -> AsyncIterator[Platform]:
     settings = Settings(data_dir=folder)
     configure_logs(level=settings.log_level)
     async with Platform(settings) as city:
+        calm_collector()  # as `serve` does
         yield city
 
 

@@ -12,9 +12,10 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from utilities.long_lived import loop_factory
 
 MILESTONES = 4
 TEXT = "four milestones, each durable before the next begins"
@@ -178,16 +179,6 @@ def run(work: Coroutine[Any, Any, dict[str, Any]]) -> None:
 def tell(figures: dict[str, Any]) -> None:
     """The child's one line."""
     print(json.dumps(figures), flush=True)  # noqa: T201 - its result
-
-
-def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop's where that is installed, else None for asyncio's own."""
-    if find_spec("uvloop") is None:
-        return None
-    import uvloop
-
-    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
-    return factory
 
 
 def loop_name() -> str:

@@ -24,6 +24,7 @@ from tests.benchmarks.journeys.plan import Plan
 from tests.benchmarks.journeys.rounds import interleaved, medians
 from tests.benchmarks.journeys.work import WORK
 from tests.support.processes import ROOT, clean_environment
+from utilities.long_lived import loop_factory
 
 _AT_ONCE = 500
 _STILL = 0.5
@@ -117,7 +118,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, required=True)
     parser.add_argument("--begun", type=float, default=0)
     given = parser.parse_args()
-    with asyncio.Runner(loop_factory=meter.loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         if given.do == "hold":
             runner.run(hold(given.folder, given.runs))
         else:
