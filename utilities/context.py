@@ -37,7 +37,7 @@ class CallContext:
         return self.user.tenant
 
     def heartbeat(self) -> None:
-        """Say that the call is alive; a milestone with a `heartbeat` is cut when it falls silent."""
+        """Say that the call is alive; a milestone with a `heartbeat` is cut when silent."""
         if self.on_heartbeat is not None:
             self.on_heartbeat()
 

@@ -25,9 +25,7 @@ class TimeSortableIds(Ids):
 
     def new(self) -> str:
         now = time.time_ns() // 1_000_000
-        if now <= self._last >> 80:
-            value = self._last + 1
-        else:
-            value = now << 80 | secrets.randbits(80)
+        later = now > self._last >> 80
+        value = now << 80 | secrets.randbits(80) if later else self._last + 1
         self._last = value
         return "".join([_PAIRS[value >> shift & 1023] for shift in range(120, -1, -10)])
