@@ -199,9 +199,10 @@ def _everything(turn: Turn) -> None:
     last = () if run.stage is Stage.CLOSING else plan.closing
     run.fresh += [state.path for state in pending if state.node not in last]
     for node in plan.nodes.values():
-        if node.path in run.nodes:
-            continue
-        if ready(plan, run, node):
+        if (state := run.nodes.get(node.path)) is not None:
+            if state.status.ended and node.branch_of in run.active:
+                run.fresh.append(node.path)  # it ended while the run was paused
+        elif ready(plan, run, node):
             enter(turn, node)
         elif node.branch_of and node.branch_of in run.active:
             begin(turn, node, node.path)
