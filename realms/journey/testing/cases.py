@@ -247,14 +247,15 @@ class _Check:
 
     def _mocks_of(self, name: str, answers: Answers, place: str) -> Iterator[Mock]:
         if isinstance(answers, Answer):
-            yield self._mock(name, answers, place)
+            yield self._mock(name, answers, place, last=True)
             return
         if not answers:
             self._faults.add(place, "is empty; say what it answers")
         for number, answer in enumerate(answers):
-            yield self._mock(name, answer, f"{place}[{number}]")
+            last = number + 1 == len(answers)
+            yield self._mock(name, answer, f"{place}[{number}]", last=last)
 
-    def _mock(self, name: str, answer: Answer, place: str) -> Mock:
+    def _mock(self, name: str, answer: Answer, place: str, *, last: bool) -> Mock:
         written = answer.model_fields_set
         if len({"returns", "raises"} & written) != 1 and not self._faults.at(place):
             self._faults.add(place, 'needs one of "returns" and "raises"')
@@ -271,7 +272,15 @@ class _Check:
                 returns = compile_value(answer.returns, scope)
         if returns is not None and "." in name:
             self._complete(name, answer.returns, f"{place}.returns")
-        return Mock(when, returns, answer.raises, answer.takes, answer.beats)
+        once = None if last or answer.when else 1
+        return Mock(
+            when=when,
+            times=answer.times or once,
+            returns=returns,
+            raises=answer.raises,
+            takes=answer.takes,
+            beats=answer.beats,
+        )
 
     def _parameters(self, name: str) -> dict[str, JsonSchema | None]:
         """What expressions of a mock see: the parameters; those of an agent may be anything."""

@@ -5,15 +5,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import Any, Self
+from functools import cache
+from typing import Any, Self, TypeVar, cast
 
 from foundations.curator.registry import Registry
 from foundations.declarations import Effect
 from foundations.public_works.adapters.in_process_events import InProcessEvents
 from foundations.public_works.object_store import ObjectNotFound, ObjectStore
 from foundations.public_works.settings import Settings
-from foundations.rooms import Room
-from foundations.wiring import wire
+from foundations.wiring import constructor_needs
 from realms.journey.api import Reason
 from realms.journey.engine import scope
 from realms.journey.engine.accepting import Accepting, Order
@@ -38,6 +38,8 @@ from realms.journey.testing.virtual_time import VirtualClock, VirtualDispatch, V
 from utilities.context import UserContext
 from utilities.errors import ErrorKind, PlatformError
 from utilities.observability.distributed_tracing import DistributedTracing
+
+T = TypeVar("T")
 
 USER = UserContext(tenant="test", principal="tester")
 TRACE_ID = "0" * 31 + "1"
@@ -126,17 +128,23 @@ class CrashingJournal(MemoryJournal):
     def __init__(self, crashes: Crashes) -> None:
         super().__init__()
         self._crashes = crashes
+        self._told: dict[str, list[list[Fact]]] = {}
+        self.written = 0
+        """How many entries, of all runs."""
 
     def write(self, entries: Sequence[Entry], *, holder: int) -> Any:
         done = super().write(entries, holder=holder)
         for entry, refusal in zip(entries, done.result(), strict=True):
             if refusal is None:
-                self._tell(decode(entry.data))
+                facts = decode(entry.data)
+                self._told.setdefault(entry.run_id, []).append(facts)
+                self.written += 1
+                self._tell(facts)
         return done
 
     def facts(self, run_id: str) -> list[list[Fact]]:
         """What is kept of a run, entry by entry."""
-        return [decode(data) for data in self._entries[run_id]]
+        return list(self._told[run_id])
 
     def rows(self) -> list[RunRow]:
         """Every run."""
@@ -171,6 +179,7 @@ class CrashingRunner(Runner):
 
 
 _ENGINE = (Payloads, CrashingRunner, Driver, Lanes, Accepting, SubJourneys, Keeper)
+"""The parts of the engine, each after those it is built from."""
 
 
 @dataclass(slots=True)
@@ -190,6 +199,8 @@ class VirtualCity:
     accepting: Accepting = field(init=False)
     ambiguous: bool = False
     """A crash cut a call that cannot be repeated."""
+    _seen: tuple[int, list[tuple[RunState, Plan]]] = (0, [])
+    _tracing: DistributedTracing = field(default_factory=DistributedTracing)
     _objects: MemoryObjects = field(default_factory=MemoryObjects)
     _stacks: list[AsyncExitStack] = field(default_factory=list)
 
@@ -232,8 +243,13 @@ class VirtualCity:
         return hand.run.run_id
 
     def runs(self) -> list[tuple[RunState, Plan]]:
-        """Every run that is durable, the oldest first."""
-        return [(fold(run_id, self.journal.facts(run_id)), plan) for run_id, plan in self._kept()]
+        """Every run as it is durable, the oldest first; to look at only."""
+        if self._seen[0] != self.journal.written:
+            kept = [
+                (fold(run_id, self.journal.facts(run_id)), plan) for run_id, plan in self._kept()
+            ]
+            self._seen = (self.journal.written, kept)
+        return self._seen[1]
 
     def at_rest(self) -> bool:
         """Whether only people, signals or nobody at all move what has not ended."""
@@ -247,30 +263,23 @@ class VirtualCity:
 
     async def _open(self) -> None:
         self.dispatch = VirtualDispatch(self.loop)
-        registry = Registry()
-        parts = (
+        built = _built(
             _SETTINGS,
             self.clock,
             self.dispatch,
             self.services,
             self.journal,
             self._objects,
+            self._tracing,
             InProcessEvents(),
             VirtualSecrets(),
-            DistributedTracing(),
             VirtualTemplates(self.journeys, self.services),
         )
-        for part in parts:
-            registry.add(part)
-        registry.enrol(wire(*_ENGINE)(), Room("realms.journey", "journey"))
-        registry.prepare()
-        if faults := registry.faults():
-            raise UnbuildableCity("; ".join(f"{f.subject} {f.problem}" for f in faults))
-        registry.get(CrashingRunner).crashes = self.crashes
-        self.driver = registry.get(Driver)
-        self.accepting = registry.get(Accepting)
+        _one(built, CrashingRunner).crashes = self.crashes
+        self.driver = _one(built, Driver)
+        self.accepting = _one(built, Accepting)
         stack = AsyncExitStack()
-        await stack.enter_async_context(registry.get(Keeper).working())
+        await stack.enter_async_context(_one(built, Keeper).working())
         self._stacks.append(stack)
 
     def _die(self) -> None:
@@ -282,6 +291,26 @@ class VirtualCity:
 
 _SETTINGS = Settings.model_construct(drain_seconds=0.05, journey_beat_seconds=200_000.0)
 _FOR_OTHERS = frozenset({Reason.PERSON, Reason.SIGNAL, Reason.AMBIGUOUS})
+
+
+@cache
+def _needs(part: type) -> Mapping[str, Any]:
+    return constructor_needs(part)
+
+
+def _built(*given: object) -> list[object]:
+    """The engine, from what its parts ask for by type."""
+    made = list(given)
+    for part in _ENGINE:
+        made.append(part(**{name: _one(made, wanted) for name, wanted in _needs(part).items()}))
+    return made
+
+
+def _one(made: Sequence[object], wanted: type[T]) -> T:
+    for part in made:
+        if wanted in type(part).__mro__:
+            return cast("T", part)
+    raise UnbuildableCity(f"nothing in the virtual city is a {wanted.__name__}")
 
 
 def _rests(run: RunState, runs: Mapping[str, RunState]) -> bool:

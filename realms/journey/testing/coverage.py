@@ -77,9 +77,10 @@ def _branches_of(node: Node) -> Iterator[str]:
     tolerant = each is not None and bool(each.tolerated or each.tolerated_share)
     stated = node.retry != DEFAULT_RETRY and node.retry.attempts > 1
     timed = node.timeout is not None or (isinstance(work, WaitFor) and work.timeout is not None)
+    always = node.condition is not None and node.condition.text.strip() == "always()"
     due = isinstance(work, Ask) and work.due is not None
     possible = (
-        (node.condition is not None, ("if is true", "if is false")),
+        (node.condition is not None and not always, ("if is true", "if is false")),
         (each is not None, ("for_each has items", "for_each is empty")),
         (tolerant, ("for_each tolerates a failed item",)),
         (each is not None, ("for_each has too many failed items",)),

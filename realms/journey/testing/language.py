@@ -46,6 +46,12 @@ class Answer(Part):
     when: Condition = Field(
         default="", description="Only for calls with such parameters, seen by their names."
     )
+    times: int | None = Field(
+        default=None,
+        ge=1,
+        le=100_000,
+        description="So often it is given. Default: once; with `when`, or as the last one, always.",
+    )
     returns: Value = Field(
         default=None,
         description="The answer; expressions in it see the parameters. Fields that the service's "
@@ -163,7 +169,7 @@ class Case(Part):
     mocks: Mocks = Field(
         default_factory=dict,
         description="By `Service.api` or name of an agent. Of a list, each call is given the first "
-        "that suits it and was not given before; the last that suits holds on.",
+        "answer that suits it and is not used up.",
     )
     signals: tuple[SentSignal, ...] = Field(default=(), description="Signals that are sent.")
     answers: tuple[PersonsAnswer, ...] = Field(default=(), description="Answers that are given.")

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -82,6 +83,8 @@ class Mock:
     """One answer of one API, ready to be given."""
 
     when: Expression | None = None
+    times: int | None = None
+    """So often it is given; None for always."""
     returns: Value | None = None
     raises: Raised | None = None
     takes: timedelta | None = None
@@ -169,16 +172,17 @@ class VirtualServices(MockedServices):
         return mock.returns.value(arguments)
 
     def _next(self, name: str, arguments: Mapping[str, Any]) -> Mock:
-        """The first answer that suits and was not given yet, else the last that suits."""
-        suiting = [n for n, mock in enumerate(self.mocks.get(name, ())) if mock.suits(arguments)]
-        if not suiting:
-            problem = "has no mock" if name not in self.mocks else "has no mock that suits the call"
-            self._note(f"{name} was called and {problem}")
-            raise Unmocked(f"{name} {problem}", hint=f"mock it: mocks: {{{name}: ...}}")
-        used = {call.mock for call in self.given.calls if call.name == name}
-        chosen = next((n for n in suiting if n not in used), suiting[-1])
+        """The first answer that suits and is not used up."""
+        used = Counter(call.mock for call in self.given.calls if call.name == name)
+        mocks = self.mocks.get(name, ())
+        left = (n for n, mock in enumerate(mocks) if mock.times is None or used[n] < mock.times)
+        chosen = next((n for n in left if mocks[n].suits(arguments)), None)
+        if chosen is None:
+            problem = "no answer suits that is not used up" if mocks else "it has no mock"
+            self._note(f"{name} was called, and {problem}")
+            raise Unmocked(f"{name}: {problem}", hint=f"mock it: mocks: {{{name}: ...}}")
         self.given.calls.append(MockedCall(name, dict(arguments), _attempt.get(), chosen))
-        return self.mocks[name][chosen]
+        return mocks[chosen]
 
     def _unfit(self, name: str, problems: list[str]) -> UnfitAnswer:
         self._note(f"the mock of {name} answers what {name} never would: {'; '.join(problems)}")
