@@ -9,6 +9,7 @@ from foundations.experience.need import Need
 from realms.journey.run_commands import app as run_verbs
 from realms.journey.run_commands import dead_letters
 from realms.journey.template_commands import app as template_verbs
+from realms.journey.template_commands import contracts
 from realms.journey.testing_commands import app as testing_verbs
 from realms.journey.trials import app as trials
 
@@ -20,8 +21,7 @@ LARGEST_TEMPLATE = 1 << 20
 
 app = typer.Typer()
 journey = typer.Typer(
-    name="journey",
-    help="Journeys: list, show, lint, graph, put, versions, schema, schedules, test, record, replay.",
+    name="journey", help="Journeys: look at them, check, draw, store and test them."
 )
 run = typer.Typer(
     name="run", help="Runs of journeys: list, show, start, and all that people do to them."
@@ -29,6 +29,7 @@ run = typer.Typer(
 journey.add_typer(template_verbs)
 journey.add_typer(testing_verbs)
 app.add_typer(journey)
+app.add_typer(contracts)
 run.add_typer(run_verbs)
 app.add_typer(run)
 app.add_typer(dead_letters)

@@ -15,7 +15,67 @@ if TYPE_CHECKING:
 SERVICE = "JourneyTemplatesService"
 _LARGEST = 1 << 20
 
+BREAKING = 3
+"""The exit code of `contracts diff` where something that worked may work no more."""
+
 app = typer.Typer()
+contracts = typer.Typer(name="contracts", help="Handoff contracts: diff.")
+
+
+@contracts.callback()
+def group() -> None:
+    """Handoff contracts."""
+
+
+@contracts.command("diff")
+def compare(
+    context: typer.Context,
+    before: Annotated[str, typer.Argument(metavar="A", help="A YAML file, or name@version.")],
+    after: Annotated[str, typer.Argument(metavar="B", help="A YAML file, or name@version.")],
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """What changed from A to B in contracts, inputs and outputs. Exit 3 if it breaks something."""
+    invocation = Invocation.of(context)
+    files = [Path(given).is_file() or given == "-" for given in (before, after)]
+
+    async def compared(client: "CityClient", _settings: "Settings") -> dict[str, Any]:
+        asked = {
+            "before": await _text(before, client),
+            "after": await _text(after, client),
+            "before_file": before,
+            "after_file": after,
+        }
+        return await client.call(SERVICE, "compare_templates", asked)
+
+    need = Need.NOTHING if all(files) else Need.READING
+    found = invocation.with_city(compared, data_dir=data_dir, need=need)
+    if as_json:
+        invocation.terminal.json(found)
+    else:
+        for change in found["changes"]:
+            line = f"{change['impact']:10}  {change['path']}  {change['problem']}"
+            invocation.terminal.say(line)
+        if not found["changes"]:
+            invocation.terminal.say("nothing has changed for others")
+    if found["breaking"]:
+        raise typer.Exit(BREAKING)
+
+
+async def _text(given: str, client: "CityClient") -> str:
+    """The text of a file, or of a template of the city."""
+    if given == "-" or Path(given).is_file():
+        return _read(given)
+    name, _, version = given.partition("@")
+    asked = {"name": name, "version": version}
+    return str((await client.call("JourneyRunsService", "get_template", asked))["text"])
+
+
+def _read(file: str) -> str:
+    from foundations.experience.input_files import opened
+
+    with opened(file, limit=_LARGEST) as readable:
+        return Path(readable.path).read_bytes().decode("utf-8", errors="replace")
 
 
 @app.command("put")
@@ -26,11 +86,7 @@ def put_journey(
     as_json: AsJson = False,
 ) -> None:
     """Store a version of a journey; it is the current one from now on."""
-    from foundations.experience.input_files import opened
-
-    invocation = Invocation.of(context)
-    with opened(file, limit=_LARGEST) as readable:
-        text = Path(readable.path).read_bytes().decode("utf-8", errors="replace")
+    invocation, text = Invocation.of(context), _read(file)
 
     async def put(client: "CityClient", _settings: "Settings") -> dict[str, Any]:
         return await client.call(SERVICE, "put_template", {"text": text, "file": file})

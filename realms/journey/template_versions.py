@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from foundations.declarations import Effect, service, soa_api
+from realms.journey.engine.contract_changes import Impact
 from realms.journey.engine.language import language_schema
 from realms.journey.engine.loading import text_hash
 from realms.journey.engine.plan import Overlap
@@ -73,6 +74,24 @@ class ScheduleList(_View):
     schedules: tuple[ScheduleSummary, ...]
 
 
+class ContractChange(_View):
+    """One difference between two versions of a template."""
+
+    impact: Impact
+    path: str
+    problem: str
+
+
+class ContractChanges(_View):
+    """What changed for those who rely on a template, the breaking changes first."""
+
+    breaking: bool = Field(description="Whether something that worked may work no more.")
+    changes: tuple[ContractChange, ...] = ()
+
+
+Text = Annotated[str, Field(max_length=4 * MAX_BYTES)]
+
+
 @service
 class JourneyTemplatesService:
     """What journeys may be: versions of templates, their language, their schedules."""
@@ -84,7 +103,7 @@ class JourneyTemplatesService:
     @soa_api(public=True, effect=Effect.KEYED)
     async def put_template(
         self,
-        text: Annotated[str, Field(max_length=4 * MAX_BYTES)],
+        text: Text,
         name: Annotated[str, Field(max_length=200)] = "",
         file: Annotated[str, Field(max_length=500)] = "",
     ) -> PutTemplate:
@@ -116,6 +135,20 @@ class JourneyTemplatesService:
             for number, one in enumerate(await self._templates.versions(name))
         ]
         return TemplateVersions(name=name, versions=tuple(found))
+
+    @soa_api(public=True, effect=Effect.PURE)
+    async def compare_templates(
+        self, before: Text, after: Text, before_file: str = "before", after_file: str = "after"
+    ) -> ContractChanges:
+        """What changed between two texts in contracts, inputs and outputs, and what that breaks.
+
+        Raises:
+            FaultyTemplate: one of them is no template.
+        """
+        found = await self._templates.changes(before, after, files=(before_file, after_file))
+        listed = [ContractChange(impact=c.impact, path=c.path, problem=c.problem) for c in found]
+        breaking = any(change.impact is Impact.BREAKING for change in listed)
+        return ContractChanges(breaking=breaking, changes=tuple(listed))
 
     @soa_api(public=True)
     async def get_language_schema(self) -> LanguageSchema:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from foundations.curator.verification import BootCheck, Fault, FaultKind
 from foundations.public_works.threads import in_thread
 from realms.journey.engine.compiling import load_plan
+from realms.journey.engine.contract_changes import Change, changes, shape_of
 from realms.journey.engine.driver import TemplateSource, Written
 from realms.journey.engine.loading import text_hash
 from realms.journey.engine.plan import Plan
@@ -168,6 +169,17 @@ class JourneyTemplates(TemplateSource, ScheduledTemplates, BootCheck):
         """What is wrong with a text, as far as the running city can tell."""
         return await in_thread(self._faulty, text, file)
 
+    async def changes(
+        self, before: str, after: str, *, files: tuple[str, str]
+    ) -> tuple[Change, ...]:
+        """What changed between two texts for those who rely on the first.
+
+        Raises:
+            FaultyTemplate: one of them is no template; `files` is how they are called.
+        """
+        before_file, after_file = files
+        return await in_thread(self._changes, before, after, before_file, after_file)
+
     # for schedules and boot
 
     async def in_force(self) -> Sequence[InForce]:
@@ -280,6 +292,10 @@ class JourneyTemplates(TemplateSource, ScheduledTemplates, BootCheck):
                 f'"{name}" is held by the file {file.shown}',
                 hint="change the file, or store the template under another name",
             )
+
+    def _changes(self, before: str, after: str, file: str, other: str) -> tuple[Change, ...]:
+        was = shape_of(before, self._services, file=file)
+        return changes(was, shape_of(after, self._services, file=other))
 
     def _faulty(self, text: str, file: str) -> FaultyTemplate | None:
         try:

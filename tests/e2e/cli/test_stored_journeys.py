@@ -58,3 +58,27 @@ def test_the_schema_of_the_language_is_written_for_editors(tmp_path: Path) -> No
     schema = json.loads((tmp_path / "journey.schema.json").read_text())
     assert schema == json.loads(shown.stdout)
     assert "milestones" in schema["properties"]
+
+
+def test_contracts_of_two_versions_are_compared(tmp_path: Path) -> None:
+    folder = ("--data-dir", tmp_path / "city")
+    old, new = tmp_path / "old.yaml", tmp_path / "new.yaml"
+    old.write_text(UPLOAD)
+    new.write_text(
+        UPLOAD.replace('"1"', '"2"').replace(", default: f1", "").replace("schedule", "#")
+    )
+    civitas("journey", "put", old, *folder)
+
+    breaks = civitas("contracts", "diff", old, new)
+    stored = civitas("contracts", "diff", "upload@1", new, "--json", *folder)
+    same = civitas("contracts", "diff", old, "upload@1", *folder)
+    back = civitas("contracts", "diff", new, old)
+    unknown = civitas("contracts", "diff", "upload@9", new, *folder)
+
+    assert breaks.returncode == 3, breaks.stderr
+    assert breaks.stdout.startswith("breaking    input.file_id  has no default any more")
+    assert stored.returncode == 3
+    assert json.loads(stored.stdout)["changes"][0]["path"] == "input.file_id"
+    assert (same.returncode, same.stdout) == (0, "nothing has changed for others\n")
+    assert (back.returncode, back.stdout.split()[0]) == (0, "compatible")
+    assert unknown.returncode == 1
