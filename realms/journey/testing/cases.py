@@ -259,7 +259,7 @@ class _Check:
         written = answer.model_fields_set
         if len({"returns", "raises"} & written) != 1 and not self._faults.at(place):
             self._faults.add(place, 'needs one of "returns" and "raises"')
-        if answer.beats is not None and answer.takes is None:
+        if "beats" in written and "takes" not in written:
             self._faults.add(f"{place}.beats", '"beats" makes no sense without "takes"')
         scope = self._parameters(name)
         when = returns = None

@@ -71,10 +71,11 @@ class MockedServices(RegistryServices):
         try:
             whole = found.dump(found.contract.answer.validate_json(orjson.dumps(answer)))
         except ValidationError as error:
-            return {}, [
-                f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
-                for fault in error.errors(include_url=False, include_input=False)
-            ]
+            faults = error.errors(include_url=False, include_input=False)
+            problems = [f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in faults]
+            unknown = set(answer) - set(found.output_fields) if isinstance(answer, dict) else ()
+            fields = dict.fromkeys(found.output_fields)
+            return {}, [*problems, *_lost(dict.fromkeys(unknown), fields, "")]
         return whole, list(_lost(answer, whole, ""))
 
 
