@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from utilities.errors import ErrorKind, FieldError, PlatformError
 from utilities.suggest import did_you_mean
 
-SECRET_PREFIX = "CIVITAS_SECRET_"
+SECRET_PREFIX = "CIVITAS_SECRET_"  # noqa: S105 - a name, no secret
 """Environment variables of this prefix are secrets, not settings."""
 
 GIB = 1024**3
@@ -68,7 +68,9 @@ class Settings(BaseSettings):
         default=30, gt=0, description="how often runs are looked for that are due, at the least"
     )
     journey_retention_days: int = Field(
-        default=90, gt=0, description="how long finished runs are kept, where a template says nothing"
+        default=90,
+        gt=0,
+        description="how long finished runs are kept, where a template says nothing",
     )
     journey_lease_seconds: float = Field(
         default=0, ge=0, description="for trials with two engines on one folder; 0 needs no lease"

@@ -49,7 +49,7 @@ _REMEMBER = "INSERT OR REPLACE INTO journey_memos (tenant, key, output, at) VALU
 _LIVING = "SELECT 1 FROM journey_holders WHERE holder = ? AND ended = 0"
 _SELECT = f"SELECT {_COLUMNS} FROM journey_runs "  # noqa: S608 - constant column names
 _FREE = (
-    "UPDATE journey_runs SET holder = 0 WHERE status IN ('running', 'paused', 'compensating') "
+    "UPDATE journey_runs SET holder = 0 WHERE status IN ('running', 'paused', 'compensating') "  # noqa: S608 - constants
     f"AND status IN {_OPEN} AND holder > 0 "
     "AND holder IN (SELECT holder FROM journey_holders WHERE ended = 1)"
 )

@@ -1,7 +1,8 @@
-"""Journeys that milestones of other journeys wait for: begun once, looked at, cancelled with them."""
+"""Journeys that milestones of others wait for: begun once, looked at, cancelled with them."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from realms.journey.api import Failure, Reason, RunStatus
@@ -56,10 +57,8 @@ class SubJourneys(Children, Beginner):
         )
         if order.run_id not in await self._journal.load([order.run_id]):
             reach("child_begins", state.path)
-            try:
+            with suppress(StaleWriter):  # another attempt began it at the same moment
                 await self._accepting.accept(written, order)
-            except StaleWriter:  # another attempt began it at the same moment
-                pass
         reach("child_begun", state.path)
         return order.run_id
 

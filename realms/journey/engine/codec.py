@@ -1,4 +1,4 @@
-"""Entries of the journal as bytes: JSON with a schema version; what older versions wrote is read."""
+"""Entries of the journal as bytes: JSON with a schema version; older versions are read too."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,8 +1,8 @@
 """The pure heart: given a plan, a run and the time, what comes next.
 
 Nothing here waits, reads a clock, draws a number or touches the world; given the same it answers
-the same, on every machine. `apply` (state.py) folds facts, `decide` says what follows of one change,
-`step` goes on until something must be done outside. Promises 2, 5 and 8 of durability.md live here.
+the same, on every machine. `apply` (state.py) folds facts, `decide` says what follows of a change,
+and `step` goes on until something must be done outside.
 """
 
 from collections.abc import Iterable, Mapping
@@ -288,6 +288,7 @@ def begin(turn: Turn, node: Node, path: str) -> None:
             MilestoneBegan(at=now, path=path, attempt=1 if state is None else state.attempts + 1)
         )
         return
+    wake: datetime | None
     match work:
         case Timer(duration):
             reason, wake = Reason.TIMER, now + duration
@@ -469,8 +470,7 @@ def _looped(
     if (state.iteration if state else 0) + 1 < loop.most:
         return IterationEnded(at=now, path=path, output=output, attempt=attempt, signal=signal)
     if loop.on_exhausted is OnExhausted.FAIL:
-        error = _exhausted(node)
-        return MilestoneFailed(at=now, path=path, reason=Reason.EXHAUSTED, error=error)
+        return MilestoneFailed(at=now, path=path, reason=Reason.EXHAUSTED, error=_exhausted(node))
     return None
 
 

@@ -150,6 +150,7 @@ class Runner:
         key = core.idempotency_key(hand.run, state)
         with bound(CallContext(hand.run.start.trace_id, hand.user, key)):
             output = await self._services.call(work.service, work.api, given)
+            logger.debug("{} of {} has its result", attempt.path, hand.run.run_id)
         if not self._payloads.fits(output):
             spilled = await self._spilled(hand, attempt, output)
             return self._facts(hand, node, attempt, output, spilled=spilled)
@@ -187,6 +188,7 @@ class Runner:
         if node.timeout is None and node.heartbeat is None:
             with bound(context), collecting() as along:
                 output = await self._done(hand, node, state, given, book)
+                logger.debug("{} of {} has its result", path, run.run_id)
         else:
             async with _limited(node, context) as limited:
                 with bound(limited), collecting() as along:

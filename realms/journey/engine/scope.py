@@ -1,4 +1,4 @@
-"""What a milestone can see of its run: arguments of calls, data of expressions, items to go over."""
+"""What a milestone can see of its run: arguments of calls, data of expressions, items."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any

@@ -292,7 +292,7 @@ def fold(run_id: str, entries: Iterable[Iterable[Fact]]) -> RunState:
 def _began(run: RunState, fact: MilestoneBegan) -> None:
     node = _opened(run, fact.path)
     if node.performing or fact.attempt != node.attempts + 1:
-        _must(run, False, fact)
+        _must(run, holds=False, fact=fact)
     node.status = RunStatus.RUNNING
     node.reason = Reason.NONE
     node.attempts = fact.attempt
@@ -313,7 +313,7 @@ def _succeeded(run: RunState, fact: MilestoneSucceeded) -> None:
     if node is None:
         node = _opened(run, path)
     if fact.attempt and not (node.performing and fact.attempt == node.attempts):
-        _must(run, False, fact)
+        _must(run, holds=False, fact=fact)
     node.output = fact.output
     node.spilled = fact.spilled
     node.memo = fact.memo
@@ -370,6 +370,7 @@ def _retried_later(run: RunState, fact: RetryScheduled) -> None:
     _must(run, not node.performing, fact)
     node.status = RunStatus.WAITING
     node.reason = Reason.RETRY
+    node.ended_attempt = None
     node.wake_at = fact.wake_at
 
 
@@ -587,7 +588,7 @@ def _compensating(run: RunState, fact: RunCompensating) -> None:
     run.fresh = [UNDOING]
 
 
-def _closing(run: RunState, fact: RunClosing) -> None:
+def _closing(run: RunState, _fact: RunClosing) -> None:
     run.stage = Stage.CLOSING
     run.fresh = [EVERYTHING]
 
@@ -644,7 +645,7 @@ def _settled(run: RunState, fact: RunSettled) -> None:
     run.settled = fact
 
 
-def _twice(run: RunState, fact: RunStarted) -> None:
+def _twice(run: RunState, _fact: RunStarted) -> None:
     raise CorruptJournal(f"{run.run_id} was started twice")
 
 
