@@ -269,15 +269,21 @@ class DatabaseJournal(Journal):
         where = f"WHERE {' AND '.join(parts)} ORDER BY run_id DESC LIMIT ?"
         return await self._rows(where, (*parts.values(), limit))
 
-    async def due(self, now: datetime, *, limit: int = 500) -> list[RunRow]:
-        where = "WHERE holder = 0 AND wake_at IS NOT NULL AND wake_at <= ? ORDER BY wake_at LIMIT ?"
-        return await self._rows(where, (_micros(now), limit))
+    async def due(
+        self, now: datetime, *, after: RunRow | None = None, limit: int = 500
+    ) -> list[RunRow]:
+        place = (_LONG_AGO, "") if after is None else (_micros(after.wake_at), after.run_id)
+        where = (
+            "WHERE holder = 0 AND wake_at IS NOT NULL AND wake_at <= ? "
+            "AND (wake_at, run_id) > (?, ?) ORDER BY wake_at, run_id LIMIT ?"
+        )
+        return await self._rows(where, (_micros(now), *place, limit))
 
-    async def next_wake(self) -> datetime | None:
-        select = "SELECT min(wake_at) FROM journey_runs WHERE holder = 0 AND wake_at IS NOT NULL"
+    async def next_wake(self, *, after: datetime) -> datetime | None:
+        select = "SELECT min(wake_at) FROM journey_runs WHERE holder = 0 AND wake_at > ?"
 
         def work(connection: Connection) -> datetime | None:
-            found = connection.exec_driver_sql(select).scalar()
+            found = connection.exec_driver_sql(select, (_micros(after),)).scalar()
             return None if found is None else _moment(found)
 
         return await self._database.read(work)
@@ -553,6 +559,7 @@ def _row(found: Any) -> RunRow:
         )
 
 
+_LONG_AGO = -(2**63)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 

@@ -481,15 +481,45 @@ async def test_due_are_free_runs_of_all_tenants_the_most_overdue_first(
 
     due = [r.run_id for r in await journal.due(BEGAN + HOUR)]
     assert due == ["run-5", "run-2", "run-1"]
-    assert [r.run_id for r in await journal.due(BEGAN + HOUR, limit=2)] == due[:2]
-    assert await journal.next_wake() == BEGAN - HOUR
+    page = await journal.due(BEGAN + HOUR, limit=2)
+    rest = await journal.due(BEGAN + HOUR, after=page[-1])
+    assert [r.run_id for r in (*page, *rest)] == due
+    assert await journal.due(BEGAN + HOUR, after=rest[-1]) == []
+
+
+async def test_pages_of_what_is_due_meet_where_many_wait_for_one_moment(
+    journal: Journal, me: int
+) -> None:
+    await write(journal, *(first(f"run-{n}") for n in range(7)), holder=me)
+
+    one = await journal.due(BEGAN, limit=3)
+    two = await journal.due(BEGAN, limit=3, after=one[-1])
+    three = await journal.due(BEGAN, limit=3, after=two[-1])
+
+    assert [r.run_id for r in (*one, *two, *three)] == [f"run-{n}" for n in range(7)]
+
+
+async def test_the_next_wake_is_told_beyond_what_is_due_already(journal: Journal, me: int) -> None:
+    await write(
+        journal,
+        first("run-1", wake_at=BEGAN - HOUR),
+        first("run-2", wake_at=BEGAN),
+        first("run-3", wake_at=BEGAN + 2 * HOUR),
+        first("run-4", wake_at=BEGAN + HOUR),
+        first("run-5", wake_at=BEGAN + timedelta(minutes=1), holder=me),
+        holder=me,
+    )
+
+    assert await journal.next_wake(after=BEGAN - 2 * HOUR) == BEGAN - HOUR
+    assert await journal.next_wake(after=BEGAN) == BEGAN + HOUR
+    assert await journal.next_wake(after=BEGAN + 2 * HOUR) is None
 
 
 async def test_nothing_is_due_where_nobody_waits_for_a_time(journal: Journal, me: int) -> None:
     await write(journal, first(wake_at=None), first("run-2", holder=me), holder=me)
 
     assert await journal.due(BEGAN + HOUR) == []
-    assert await journal.next_wake() is None
+    assert await journal.next_wake(after=BEGAN - HOUR) is None
 
 
 async def test_a_condemned_run_has_failed_and_keeps_its_entries(journal: Journal, me: int) -> None:

@@ -88,11 +88,13 @@ class OtherJournal(Journal):
     async def page(self, wanted: RunFilter, *, before: str = "", limit: int = 50) -> list[RunRow]:
         return await self.inner.page(wanted, before=before, limit=limit)
 
-    async def due(self, now: datetime, *, limit: int = 500) -> list[RunRow]:
-        return await self.inner.due(now, limit=limit)
+    async def due(
+        self, now: datetime, *, after: RunRow | None = None, limit: int = 500
+    ) -> list[RunRow]:
+        return await self.inner.due(now, after=after, limit=limit)
 
-    async def next_wake(self) -> datetime | None:
-        return await self.inner.next_wake()
+    async def next_wake(self, *, after: datetime) -> datetime | None:
+        return await self.inner.next_wake(after=after)
 
     async def lane(self, tenant: str, lane: str) -> list[RunRow]:
         return await self.inner.lane(tenant, lane)

@@ -223,12 +223,17 @@ class Journal(Protocol):
         """Runs, newest first, those older than `before`."""
         ...
 
-    async def due(self, now: datetime, *, limit: int = 500) -> list[RunRow]:
-        """Free runs of all tenants that are to be looked at by now, the most overdue first."""
+    async def due(
+        self, now: datetime, *, after: RunRow | None = None, limit: int = 500
+    ) -> list[RunRow]:
+        """Free runs of all tenants that are to be looked at by now, the most overdue first.
+
+        `after` is the last row of the page before.
+        """
         ...
 
-    async def next_wake(self) -> datetime | None:
-        """When the next free run is to be looked at."""
+    async def next_wake(self, *, after: datetime) -> datetime | None:
+        """When the next free run is to be looked at, later than `after`."""
         ...
 
     async def lane(self, tenant: str, lane: str) -> list[RunRow]:

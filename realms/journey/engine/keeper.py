@@ -16,7 +16,7 @@ from foundations.public_works.settings import Settings
 from realms.journey.engine.driver import QUEUE as RUNS
 from realms.journey.engine.driver import Driver, Expecting
 from realms.journey.engine.failpoints import arm, reach
-from realms.journey.engine.journal import Journal
+from realms.journey.engine.journal import Journal, RunRow
 from realms.journey.engine.lanes import Lanes
 from utilities.clock import Clock
 from utilities.errors import PlatformError
@@ -50,6 +50,8 @@ class Keeper(Works, Expecting):
         self._sweeping = asyncio.Lock()
         self._next: datetime | None = None
         """When it looks next."""
+        self._after: RunRow | None = None
+        """How far through what is due it has looked, if not to its end."""
         driver.keeper = self
 
     @asynccontextmanager
@@ -89,12 +91,12 @@ class Keeper(Works, Expecting):
             await self._journal.dismiss(at=self._clock.now(), survivor=self._driver.holder)
             await self._lanes.look_at_all()
             taken = 0
-            woken: set[str] = set()
-            while rows := await self._journal.due(self._clock.now(), limit=_PAGE):
-                rows = [row for row in rows if row.run_id not in woken]
-                if not rows or taken >= _AHEAD:
+            while taken < _AHEAD:
+                rows = await self._journal.due(self._clock.now(), after=self._after, limit=_PAGE)
+                if not rows:
+                    self._after = None
                     break
-                woken.update(row.run_id for row in rows)
+                self._after = rows[-1]
                 taken += len(rows)
                 reach("sweep_found")
                 await self._driver.take_up(rows)
@@ -102,7 +104,7 @@ class Keeper(Works, Expecting):
                 await asyncio.sleep(0)
             self._look_for_those_out_of_time()
             reach("sweep_over")
-            await self._order_the_next(busy=taken >= _AHEAD)
+            await self._order_the_next()
 
     async def _swept(self, _key: str) -> None:
         if not self._driver.open:
@@ -121,13 +123,14 @@ class Keeper(Works, Expecting):
             if deadline is not None and deadline <= now and hand.run.ended is None:
                 self._dispatch.wake(RUNS, hand.run.run_id)
 
-    async def _order_the_next(self, *, busy: bool) -> None:
+    async def _order_the_next(self) -> None:
+        """What was woken just now and does not move is woken again after a beat, not before."""
         now = self._clock.now()
         self._next = None
-        if busy:
+        if self._after is not None:  # there are more
             self.expect(now + _SHORTEST)
             return
-        due = await self._journal.next_wake()
+        due = await self._journal.next_wake(after=now)
         self.expect(
             now + self._beat if due is None else min(max(due, now + _SHORTEST), now + self._beat)
         )
@@ -138,7 +141,12 @@ class Keeper(Works, Expecting):
             await asyncio.sleep(self._lease.total_seconds() / 3)
             until: datetime = self._clock.now() + self._lease
             reach("renew")
-            if not await self._journal.renew(holder, until=until):
+            try:
+                living = await self._journal.renew(holder, until=until)
+            except PlatformError as error:
+                logger.error("the lease could not be prolonged: {}", error.detail)
+                continue
+            if not living:
                 logger.error(
                     "the lease of holder {} was taken away; it drives nothing more", holder
                 )

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from realms.journey.api import Reason, RunStatus
 from realms.journey.engine.journal import (
@@ -129,12 +130,17 @@ class MemoryJournal(Journal):
         ]
         return sorted(found, key=lambda row: row.run_id, reverse=True)[:limit]
 
-    async def due(self, now: datetime, *, limit: int = 500) -> list[RunRow]:
+    async def due(
+        self, now: datetime, *, after: RunRow | None = None, limit: int = 500
+    ) -> list[RunRow]:
         found = [r for r in self._waking() if r.wake_at is not None and r.wake_at <= now]
+        if after is not None:
+            found = [r for r in found if _place(r) > _place(after)]
         return found[:limit]
 
-    async def next_wake(self) -> datetime | None:
-        return next((row.wake_at for row in self._waking()), None)
+    async def next_wake(self, *, after: datetime) -> datetime | None:
+        wakes = (row.wake_at for row in self._waking())
+        return next((wake for wake in wakes if wake is not None and wake > after), None)
 
     async def lane(self, tenant: str, lane: str) -> list[RunRow]:
         found = [r for r in self._rows.values() if lane and (r.tenant, r.lane) == (tenant, lane)]
@@ -215,7 +221,11 @@ class MemoryJournal(Journal):
 
     def _waking(self) -> list[RunRow]:
         free = [r for r in self._rows.values() if r.holder == 0 and r.wake_at is not None]
-        return sorted(free, key=lambda row: (row.wake_at, row.run_id))
+        return sorted(free, key=_place)
+
+
+def _place(row: RunRow) -> tuple[Any, str]:
+    return row.wake_at, row.run_id
 
 
 def _after_a_refusal(entry: Entry) -> StaleWriter:
