@@ -9,13 +9,14 @@ import time
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from loguru import logger
+
 import realms
 from foundations.public_works.settings import Settings
-from main import STAGES, Platform
+from main import Platform
 from realms.journey.api import Journeys, RunStatus
 from realms.journey.engine import failpoints, group_commit
 from realms.journey.engine.driver import Driver
@@ -26,7 +27,6 @@ from tests.chaos.ledger import LedgerLine
 from tests.chaos.witness import WITNESS
 from utilities.clock import SystemClock
 from utilities.errors import PlatformError
-from utilities.observability.logs import configure_logs
 
 CITY = Path(__file__).parent / "city"
 QUIET = "quiet"
@@ -41,9 +41,6 @@ _OPEN = (
     RunStatus.PAUSED,
     RunStatus.COMPENSATING,
 )
-
-for _stage in STAGES:  # imported once, before cities are forked off
-    import_module(_stage.module)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +73,7 @@ def live(orders: Orders, line: Connection) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if str(CITY) not in realms.__path__:
         realms.__path__.append(str(CITY))
-    configure_logs(level="ERROR")
+    logger.remove()
     group_commit._AGAIN_SECONDS = 0.2
     ledger = LedgerLine(orders.ledger)
     WITNESS.tell = ledger.tell

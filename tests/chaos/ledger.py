@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -74,14 +74,12 @@ def _serve(folder: Path) -> None:
 
 
 def _listen(line: socket.socket, file: IO[bytes], lock: threading.Lock) -> None:
-    while note := line.recv(_LARGEST):
-        with lock:
-            file.write(note + b"\n")
-            os.fdatasync(file.fileno())
-        try:
+    with suppress(OSError):  # who tells it may be killed at any moment
+        while note := line.recv(_LARGEST):
+            with lock:
+                file.write(note + b"\n")
+                os.fdatasync(file.fileno())
             line.send(b".")
-        except OSError:
-            return  # who told it was killed meanwhile
 
 
 if __name__ == "__main__":

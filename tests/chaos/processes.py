@@ -18,7 +18,7 @@ from tests.chaos.host import CLOSE, QUIET, REST, Orders, live
 
 _OPENS = 60.0
 _CONTEXT: Any = get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["tests.chaos.host"])
+_CONTEXT.set_forkserver_preload(["tests.chaos.preloaded"])
 
 
 class NotOpened(Exception):

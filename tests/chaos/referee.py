@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from realms.journey.api import Reason, RunStatus
+from realms.journey.engine.core import SUSPECT_AFTER
 from realms.journey.engine.facts import (
     AttemptLost,
     GenerationBegan,
@@ -83,7 +84,8 @@ def judge(
         verdict.stale_writes += _stale(kept)
         if healed:
             verdict.stranded += _stranded(kept, store)
-            verdict.differs += _differs(kept, expected)
+            if not _poisoned(kept, store):
+                verdict.differs += _differs(kept, expected)
     verdict.repeated += effects.of_nobody(store)
     return verdict
 
@@ -173,6 +175,16 @@ def _stranded(kept: Kept, store: Store) -> Iterator[str]:
     if any(child and child.run and child.run.ended is None for child in children):
         return  # told of with the child
     yield f"{_named(kept)} still waits: {', '.join(sorted(waits))}"
+
+
+def _poisoned(kept: Kept, store: Store) -> bool:
+    """Whether attempts died with their process so often, the last alone, that it was given up."""
+    assert kept.run is not None
+    nodes = kept.run.nodes.values()
+    if any(n.reason is Reason.POISON and n.alone and n.crashes > SUSPECT_AFTER for n in nodes):
+        return True
+    children = (store.runs.get(node.child) for node in nodes if node.child)
+    return any(child and child.run and _poisoned(child, store) for child in children)
 
 
 def _differs(kept: Kept, expected: Mapping[str, Any]) -> Iterator[str]:
