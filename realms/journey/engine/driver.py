@@ -22,7 +22,7 @@ from typing import Any, Protocol, TypeVar
 
 from loguru import logger
 
-from foundations.public_works.database import Writes
+from foundations.public_works.database import Writes, collecting
 from foundations.public_works.dispatch import Dispatch
 from foundations.public_works.events import Events
 from foundations.public_works.settings import Settings
@@ -223,7 +223,7 @@ class Driver(StepBook):
         assert isinstance(start, RunStarted)
         run = apply(None, start, run_id=run_id)
         step = core.step(plan, run, start.at, first=others)
-        row = RunRow.of(run, holder=self.holder if run.performing else 0)
+        row = RunRow.of(run, holder=self.holder if run.performing and not run.held else 0)
         hand = Hand(plan, run, row, user or user_of(run), users=1)
         self._hands[run_id] = hand
         self._accepting += 1
@@ -293,10 +293,21 @@ class Driver(StepBook):
     def steps(self, hand: Hand, path: str) -> Steps:
         return _RecordedSteps(self, hand, path)
 
-    async def record_step(self, hand: Hand, path: str, index: int, *, name: str, data: Any) -> None:
-        """Make a step inside an attempt durable."""
-        at = self._clock.now()
-        await self.take(hand, [StepRecorded(at=at, path=path, index=index, name=name, data=data)])
+    async def record_step(
+        self,
+        hand: Hand,
+        path: str,
+        index: int,
+        *,
+        name: str,
+        data: Any,
+        along: tuple[Writes, ...] = (),
+    ) -> None:
+        """Make a step inside an attempt durable, and with it what its services wrote."""
+        now = self._clock.now()
+        facts = (StepRecorded(at=now, path=path, index=index, name=name, data=data),)
+        encode(facts)
+        await self._go(hand, core.step(hand.plan, hand.run, now, first=facts), along=along)
 
     async def finish(self, work: Coroutine[Any, Any, T]) -> T:
         """Do `work` to its end, also when its caller is cancelled; a stop waits for it.
@@ -402,7 +413,7 @@ class Driver(StepBook):
         if not run.entries:
             row = hand.row
         elif hand.moved or hand.row.holder != self.holder:
-            row = RunRow.of(run, holder=self.holder if run.performing else 0)
+            row = RunRow.of(run, holder=self.holder if run.performing and not run.held else 0)
             if row == hand.row:
                 row = None
             else:
@@ -765,8 +776,11 @@ class _RecordedSteps(Steps):
         recorded = self._hand.run.nodes[self._path].steps
         if index < len(recorded):
             return recorded[index].data
-        data = await work()
-        await self._driver.record_step(self._hand, self._path, index, name=name, data=data)
+        with collecting() as along:
+            data = await work()
+        await self._driver.record_step(
+            self._hand, self._path, index, name=name, data=data, along=tuple(along)
+        )
         return data
 
 
