@@ -87,8 +87,8 @@ class JourneyTests:
             raise UnknownJourney(f'no journey is called "{asked}"', hint=near or "journey list")
         return file.path
 
-    def read(self, path: Path) -> Found:
-        """A journey, its tests, and what is below it.
+    def read(self, path: Path, *, beside: Source | None = None) -> Found:
+        """A journey, its tests, and what is below it; `beside` stands for the file of tests.
 
         Raises:
             FaultyTemplate, FaultyTests: with every fault.
@@ -98,7 +98,7 @@ class JourneyTests:
         suite = suite_of(
             Source(file.shown, file.text),
             self._services,
-            beside=_beside(file),
+            beside=beside or _beside(file),
             below=lambda plan: [written.plan for written in self._below(plan)],
         )
         return Found(suite, tuple(self._below(suite.plan)))
