@@ -7,7 +7,7 @@ from foundations.agentic.model_client import Tool
 from foundations.curator.apis import Api
 from foundations.curator.catalogue import tool_name
 from foundations.curator.registry import Registry
-from foundations.declarations import AgentDeclaration
+from foundations.declarations import AgentDeclaration, Effect
 from utilities.errors import ErrorKind, PlatformError
 from utilities.suggest import did_you_mean
 
@@ -45,6 +45,11 @@ class Toolbox:
             hint = did_you_mean(tool, apis) or f"it may use {', '.join(apis) or 'no tool'}"
             raise ToolNotAllowed(f'the agent does not declare the tool "{tool}"', hint=hint)
         return apis[tool].dump(await apis[tool].call(arguments))
+
+    def effect(self, agent: AgentDeclaration, tool: str) -> Effect | None:
+        """What a call of a tool leaves behind; that of one the agent does not declare is pure."""
+        apis = self._apis(agent)
+        return apis[tool].effect if tool in apis else Effect.PURE
 
     def _apis(self, agent: AgentDeclaration) -> dict[str, Api]:
         """By tool name. A declared name is `Service.api`."""

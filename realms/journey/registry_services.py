@@ -3,6 +3,7 @@
 from collections.abc import Collection, Coroutine, Mapping
 from typing import Any
 
+from foundations.agentic.delegating import Delegation
 from foundations.curator.registry import Registry
 from realms.journey.engine.plan import ParameterShape, Signature
 from realms.journey.engine.runner import Services, Steps
@@ -39,7 +40,7 @@ class RegistryServices(Services):
     async def delegate(
         self, agent: str, arguments: Mapping[str, Any], steps: Steps
     ) -> dict[str, Any]:
-        raise NotImplementedError
+        return await self._registry.get(Delegation).delegate(agent, arguments, steps)
 
     def call(
         self, service: str, api: str, arguments: Mapping[str, Any]

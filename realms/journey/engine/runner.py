@@ -24,7 +24,7 @@ from realms.journey.engine.facts import (
 )
 from realms.journey.engine.failpoints import reach
 from realms.journey.engine.hands import Hand
-from realms.journey.engine.journal import Journal, Memo
+from realms.journey.engine.journal import Journal, Memo, WritesRefused
 from realms.journey.engine.payloads import Payloads
 from realms.journey.engine.plan import (
     AgentWork,
@@ -132,6 +132,8 @@ class Runner:
             if node.plain and attempt.path == state.node:
                 return await self._called(hand, node, state, attempt)
             return await self._made(hand, node, state, attempt, book)
+        except WritesRefused:
+            raise  # those of a step: the driver goes on from what is durable
         except Exception as error:  # noqa: BLE001 - the engine's edge around a call: any failure is the run's, not the engine's
             failure = self._failure(node, error)
         _warn(hand, attempt, failure)

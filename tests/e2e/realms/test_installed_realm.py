@@ -85,6 +85,19 @@ async def test_its_journey_runs(city: Platform) -> None:
     assert run.milestones[0].output == {"occurrences": 2}
 
 
+async def test_its_agent_reaches_a_milestone(city: Platform) -> None:
+    journeys = city.registry.get(Journeys)
+
+    with bound(CallContext("a-trace")):
+        run = await journeys.start("letters_asked", {"question": "How many r?"})
+        run = await journeys.wait(run.run_id, seconds=30)
+
+    assert run.status is RunStatus.SUCCEEDED, run.error
+    assert run.output == "There are three."
+    (messages, _) = city.registry.get(ScriptedModelClient).asked[-1]
+    assert messages[-1].text == '{"occurrences":3}'
+
+
 @pytest.mark.slow
 async def test_its_commands_join_the_command_line(site: Path) -> None:
     environment = {"PYTHONPATH": str(site)}
