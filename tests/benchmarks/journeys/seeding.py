@@ -1,4 +1,4 @@
-"""Fills a store with runs: a real run of the city is the model, its rows are copied in bulk.
+"""Fills a store with runs: real runs of the city are the models, their rows are copied in bulk.
 
 `python -m tests.benchmarks.journeys.seeding --folder F --runs N --status succeeded|waiting`
 """
@@ -6,52 +6,57 @@
 import argparse
 import asyncio
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from foundations.public_works.adapters.sqlite_driver import sqlite_driver
 from foundations.public_works.data_folder import DataFolder
-from realms.journey.api import Journeys, RunStatus
-from tests.benchmarks.journeys.measured_city import TEMPLATE, VALUES, one_run, open_city, user
+from realms.journey.api import JourneyRun, Journeys, RunStatus
+from tests.benchmarks.journeys.measured_city import VALUES, one_run, open_city, user
 from tests.benchmarks.journeys.meter import tell
-from tests.benchmarks.journeys.work import WORK
 from utilities.ids import TimeSortableIds
 
 _AT_A_TIME = 20_000
-_LATER = timedelta(days=30)
+_WAITING = ("benchmark_timer", "benchmark_signal")
+"""Half of those that wait do so for a timer that is due in a month, half for a signal."""
 
 
 def seed(folder: Path, runs: int, status: RunStatus) -> None:
     """Put `runs` runs that have succeeded, or wait, into the store of a data folder."""
-    store, model = asyncio.run(_model(folder, status))
+    store, models = asyncio.run(_models(folder, status))
     connection = sqlite_driver().connect(store, isolation_level=None)
     connection.execute("PRAGMA synchronous=OFF")
+    connection.execute("PRAGMA cache_size=-262144")
     ids = TimeSortableIds()
-    fresh = (ids.new() for _ in range(runs - 1))
-    while some := list(islice(fresh, _AT_A_TIME)):
-        _copy(connection, model, some)
-    if status is RunStatus.WAITING:
-        _put_off(connection)
+    for number, model in enumerate(models):
+        share = runs // len(models) + (number < runs % len(models))
+        fresh = (ids.new() for _ in range(share - 1))
+        while some := list(islice(fresh, _AT_A_TIME)):
+            _copy(connection, model, some)
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
 
 
-async def _model(folder: Path, status: RunStatus) -> tuple[Path, str]:
-    """Where the store is, and the id of a real run in it that has the status."""
-    waits = status is RunStatus.WAITING
-    WORK.puts_off = 1 if waits else -1
+async def _models(folder: Path, status: RunStatus) -> tuple[Path, list[str]]:
+    """Where the store is, and the ids of real runs in it that have the status."""
     async with open_city(folder) as city:
         journeys = city.registry.get(Journeys)
         store = city.registry.get(DataFolder).database
-        if not waits:
-            return store, (await one_run(journeys)).run_id
-        with user():
-            run = await journeys.start(TEMPLATE, VALUES)
-            while (run := await journeys.get(run.run_id)).status is not RunStatus.WAITING:  # noqa: ASYNC110 - a retry announces itself to nobody
-                await asyncio.sleep(0.001)
-        return store, run.run_id
+        if status is RunStatus.WAITING:
+            models = [await _waiting_run(journeys, template) for template in _WAITING]
+        else:
+            models = [await one_run(journeys)]
+        return store, [run.run_id for run in models]
+
+
+async def _waiting_run(journeys: Journeys, template: str) -> JourneyRun:
+    with user():
+        run = await journeys.start(template, VALUES)
+        while run.status is not RunStatus.WAITING:
+            await asyncio.sleep(0.001)  # a timer announces itself to nobody
+            run = await journeys.get(run.run_id)
+    return run
 
 
 def _copy(connection: Any, model: str, run_ids: list[str]) -> None:
@@ -77,16 +82,6 @@ def _tables(connection: Any) -> Iterator[tuple[str, list[str]]]:
         columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
         if "run_id" in columns:
             yield table, [f"{column}" for column in columns if column != "run_id"]
-
-
-def _put_off(connection: Any) -> None:
-    """Let runs that wait wake one after the other from a month on."""
-    first = int((datetime.now(UTC) + _LATER).timestamp() * 1_000_000)
-    connection.execute(
-        "UPDATE journey_runs SET wake_at = ? + abs(random() % 1000000000) "
-        "WHERE wake_at IS NOT NULL",
-        (first,),
-    )
 
 
 def main() -> None:

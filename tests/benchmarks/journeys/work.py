@@ -13,8 +13,6 @@ class Work:
     """Seconds; each call waits between nothing and this."""
     stops_at: int = -1
     """The step that never answers."""
-    puts_off: int = -1
-    """The step that is unavailable, so that runs wait."""
 
 
 WORK = Work()

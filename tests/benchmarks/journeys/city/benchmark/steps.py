@@ -7,7 +7,6 @@ from pydantic import BaseModel
 
 from foundations.declarations import Effect, service, soa_api
 from tests.benchmarks.journeys.work import WORK
-from utilities.errors import ErrorKind, PlatformError
 
 
 class Counted(BaseModel):
@@ -15,12 +14,6 @@ class Counted(BaseModel):
 
     n: int
     text: str
-
-
-class NotToday(PlatformError):
-    """The step is put off, so that its run waits for another attempt."""
-
-    kind = ErrorKind.UNAVAILABLE
 
 
 @service
@@ -54,6 +47,4 @@ async def _worked(number: int, n: int, text: str) -> Counted:
         await asyncio.sleep(random.uniform(0, WORK.longest_wait))
     if number == WORK.stops_at:
         await asyncio.Event().wait()
-    if number == WORK.puts_off:
-        raise NotToday("not before tomorrow", hint="wait")
     return Counted(n=n + 1, text=text)
