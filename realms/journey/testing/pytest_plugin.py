@@ -39,7 +39,7 @@ class JourneyFile(pytest.File):
         for number, ready in enumerate(found.suite.cases):
             yield JourneyCase.from_parent(self, name=ready.case.name, found=found, number=number)
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         return _told(excinfo.value) or super().repr_failure(excinfo)
 
 

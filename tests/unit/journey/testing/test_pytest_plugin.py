@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -57,9 +58,10 @@ def test_is_strict(journey_city):
 """
 
 
-def pytested(folder: Path, *arguments: str, plugin: bool = True) -> tuple[int, str]:
+def pytested(folder: Path, *arguments: str) -> tuple[int, str]:
     """A run of pytest in another project."""
-    given = ["-p", "realms.journey.testing.pytest_plugin"] if plugin else []
+    loaded = any(entry.name == "civitas" for entry in entry_points(group="pytest11"))
+    given = [] if loaded else ["-p", "realms.journey.testing.pytest_plugin"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *given, *arguments],
         cwd=folder,

@@ -1,6 +1,7 @@
 """The journeys that are shipped: all tested, every crash survived, old journals go as before."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,10 @@ import pytest
 from foundations.curator.registry import Registry
 from foundations.experience.command_line import main
 from main import Platform
+from realms.journey.api import RunStatus
 from realms.journey.testing.finding import JourneyTests, UnknownJourney, standing
 from realms.journey.testing.golden import loaded, replayed
+from realms.journey.testing.playing_by_hand import JourneyCity
 from realms.journey.testing.suite import play_suite
 
 TOP = Path(__file__).parents[4]
@@ -155,3 +158,69 @@ def test_commands_record_journals_and_replay_them(
     golden.write_bytes(golden.read_bytes().replace(b"process_client_file", b"process_file"))
     assert main(Platform, ["journey", "replay", str(golden)]) == 1
     assert "does not load any more" in capsys.readouterr().out
+
+
+def test_journey_is_played_by_hand(registry: Registry) -> None:
+    city = JourneyCity(registry)
+    parsing = "ContentAnalysisOrchestrator.parse_file"
+    stored = {"file_id": "f", "validation_status": "valid", "storage_location": "here"}
+
+    played = city.play(
+        "data_mash_flow",
+        input={"file_id": "f"},
+        mocks={
+            "ContentStewardService.process_client_file": {"returns": stored},
+            parsing: {"raises": {"kind": "unavailable"}, "takes": "1h"},
+        },
+    )
+
+    assert played.main is not None
+    assert played.main.run.status is RunStatus.FAILED
+    assert played.duration > timedelta(hours=3)
+    assert [call.name for call in played.given.calls].count(parsing) == 3
+
+
+def test_problems_are_told_to_those_who_play_by_hand(registry: Registry) -> None:
+    problems = JourneyCity(registry).problems(
+        "data_mash_flow", input={"file_id": "f"}, expect={"refused": {}}
+    )
+
+    assert problems == [
+        "ContentStewardService.process_client_file was called, and it has no mock",
+        "the run was to be refused, and was accepted",
+    ]
+
+
+def test_journey_below_is_found_by_its_name(
+    registry: Registry, journeys: JourneyTests, tmp_path: Path
+) -> None:
+    file = tmp_path / "twice.yaml"
+    file.write_text(
+        "journey_template: twice\ninput: {file_id: string}\nmilestones:\n"
+        '  - {milestone_id: mashed, journey: data_mash_flow, with: {file_id: "${input.file_id}"}}\n'
+    )
+    mash = TOP / "templates" / "journeys" / "data_mash_journey_template.tests.yaml"
+    mocks = mash.read_text().partition("tests:\n")[0]
+    (tmp_path / "twice.tests.yaml").write_text(
+        mocks + "tests: [{name: a, input: {file_id: f}, expect: {path: [mashed]}}]"
+    )
+
+    found = journeys.read(file)
+    played = play_suite(found.suite, registry=registry, below=found.below)
+
+    assert [written.plan.name for written in found.below] == ["data_mash_flow"]
+    assert played.tests[0].problems == ()
+
+
+@pytest.mark.parametrize("name", ["nowhere", "data_mash_flow@9"])
+def test_journey_below_that_is_not_there_is_told(
+    journeys: JourneyTests, tmp_path: Path, name: str
+) -> None:
+    file = tmp_path / "begins.yaml"
+    file.write_text(
+        "journey_template: begins\nmilestones:\n"
+        f"  - {{milestone_id: below, journey: {name}, with: {{file_id: f}}}}\n"
+    )
+
+    with pytest.raises(UnknownJourney):
+        journeys.read(file)
