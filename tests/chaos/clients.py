@@ -13,7 +13,7 @@ from realms.journey.engine.driver import Driver
 from realms.journey.engine.journal import Journal, RunFilter
 from realms.journey.engine.questions import open_questions
 from realms.journey.engine.verbs import By
-from tests.chaos.witness import Note
+from tests.chaos.witness import WITNESS, Note
 from utilities.context import CallContext, UserContext, bound
 from utilities.errors import PlatformError
 
@@ -69,6 +69,7 @@ class Client:
             async with self._driver.holding(row.run_id) as hand:
                 if wanted["id"] in hand.run.signal_ids or hand.run.ended is not None:
                     return False
+                await asyncio.sleep(random.uniform(0, WITNESS.longest_wait))
                 facts = verbs.signal(
                     hand.plan,
                     hand.run,
@@ -79,7 +80,7 @@ class Client:
                 )
                 await self._driver.take(hand, facts)
         except PlatformError as error:
-            self._told("signal", order, answer="failed", run_id=row.run_id, why=error.code)
+            self._told("signal", order, answer="failed", run_id=row.run_id, why=error.code, detail=error.detail)
             raise
         self._told("signal", order, answer="ok", run_id=row.run_id, id=wanted["id"])
         return True
@@ -126,12 +127,14 @@ class Client:
 
         Each signal has the name of its sender in its id, so that two senders send two.
         """
-        for row in await self._journal.page(RunFilter(TENANT, status=RunStatus.WAITING), limit=500):
-            with suppress(PlatformError):
-                if row.reason is Reason.SIGNAL and row.template == "trial_signal":
-                    for name in SIGNALS:
-                        await self.signal(row.alias, name, by=by)
-                if row.reason is Reason.PERSON:
+        waiting = await self._journal.page(RunFilter(TENANT, status=RunStatus.WAITING), limit=500)
+        signalled = [row for row in waiting if row.template == "trial_signal"]
+        for name in SIGNALS:  # all at once, so that senders in two processes meet
+            sent = (self.signal(row.alias, name, by=by) for row in signalled)
+            await asyncio.gather(*sent, return_exceptions=True)
+        for row in waiting:
+            if row.reason is Reason.PERSON:
+                with suppress(PlatformError):
                     await self.answer(row.alias)
         if resume:
             paused = RunFilter(TENANT, status=RunStatus.PAUSED)

@@ -42,8 +42,9 @@ def _no_fence(put: Put) -> None:
 
 
 def _written_over(put: Put) -> None:
-    """An entry takes the place of another."""
+    """Writes expect no state: an entry takes the place of another."""
     put(records, "_ADD", records._ADD.replace("INSERT", "INSERT OR REPLACE"))
+    put(records, "_CHANGE", records._CHANGE.replace("holder IN (0, ?)", "? IS NOT NULL"))
 
 
 def _takes_from_the_living(put: Put) -> None:

@@ -1,4 +1,4 @@
-"""Two engines on one folder: the first is stopped at a named place beyond its lease, and goes on."""
+"""Two engines on one folder; one is stopped at a named place beyond its lease, and goes on."""
 
 import random
 import shutil
@@ -58,6 +58,7 @@ def stop(
     per_store: int = 10,
     points: Sequence[str] = STOPPED,
     plant: str = "",
+    journeys: Sequence[str] = (),
     say: Say = lambda line: None,
 ) -> Stopped:
     """Stop so many engines; a place that is not reached in time is stopped at all the same."""
@@ -73,7 +74,9 @@ def stop(
         parts = [schedule[first : first + per_store] for first in range(0, stops, per_store)]
         with ThreadPoolExecutor(lanes) as pool:
             works = [
-                pool.submit(_Round(folder, number, seed, plant, expected).over, part)
+                pool.submit(
+                    _Round(folder, number, seed, plant, expected, tuple(journeys)).over, part
+                )
                 for number, part in enumerate(parts)
             ]
             for work in works:
@@ -92,6 +95,7 @@ class _Round:
     seed: int
     plant: str
     expected: dict[str, Any]
+    journeys: tuple[str, ...]
 
     def over(self, points: Sequence[str]) -> Stopped:
         folder, notes = self.scratch / f"store-{self.number}", self.scratch / f"l{self.number}"
@@ -105,7 +109,7 @@ class _Round:
                     ledger=notes,
                     name=f"s{self.number}p{index}",
                     seed=self.seed + 1000 * self.number + index,
-                    journeys=tuple(trial_texts()),
+                    journeys=self.journeys or tuple(trial_texts()),
                     clients=8,
                     plant=self.plant,
                     lease=LEASE,
