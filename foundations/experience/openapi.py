@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -43,11 +43,21 @@ def openapi_document(app: FastAPI, apis: Iterable[Api]) -> dict[str, Any]:
     schemas = document.get("components", {}).get("schemas", {})
     components.adopt_components(schemas)
     components.adopt(Problem.model_json_schema(mode="serialization"), "Problem", owner="Edge")
+    for body in _bodies_of_their_own(document):
+        body["schema"] = components.adopt(body["schema"], "Body", owner="Edge")
     for api in apis:
         document["paths"].setdefault(api.path, {})["post"] = _operation(api, components)
     document["components"] = {"schemas": dict(sorted(components.schemas.items()))}
     _give_examples(document)
     return document
+
+
+def _bodies_of_their_own(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Request bodies whose schema brings the definitions that it refers to."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            content = operation.get("requestBody", {}).get("content", {})
+            yield from (body for body in content.values() if "$defs" in body.get("schema", {}))
 
 
 class Components:
