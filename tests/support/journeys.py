@@ -348,6 +348,7 @@ class JourneyCity:
             accepting=accepting,
             driver=driver,
             runner=runner,
+            payloads=payloads,
             clock=self.clock,
         )
         self.engine = JourneyEngine(

@@ -42,6 +42,8 @@ class Order:
     parent: str = ""
     parent_path: str = ""
     forked_from: str = ""
+    pins: Mapping[str, str] | None = None
+    """Texts of the journeys below, as they were pinned before; else as they are now."""
 
 
 _DEEPEST = 8
@@ -79,7 +81,7 @@ class Accepting:
         plan = written.plan
         values = checked_values(plan, order.values)
         reach("accept_checked")
-        pins = self._pinned.get(plan.text_hash)
+        pins = self._pinned.get(plan.text_hash) if order.pins is None else order.pins
         if pins is None:
             with bound(CallContext(order.trace_id, order.user)):  # a child's has none of its own
                 pins = await self._pin(written)

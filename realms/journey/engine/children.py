@@ -3,19 +3,28 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from realms.journey.api import Failure, Reason, RunStatus
 from realms.journey.engine import core
 from realms.journey.engine.accepting import Accepting, Order, called
+from realms.journey.engine.codec import CorruptFact
 from realms.journey.engine.driver import Children, Driver, TemplateSource, Written, folded
-from realms.journey.engine.facts import Fact, MilestoneFailed, RunStopping
+from realms.journey.engine.facts import (
+    Fact,
+    IterationEnded,
+    MilestoneFailed,
+    MilestoneSucceeded,
+    RunStopping,
+)
 from realms.journey.engine.failpoints import reach
 from realms.journey.engine.hands import Hand
 from realms.journey.engine.journal import Journal, StaleWriter
+from realms.journey.engine.payloads import Payloads
 from realms.journey.engine.plan import SubJourney
 from realms.journey.engine.runner import Beginner, Runner
-from realms.journey.engine.state import NodeState, RunState
+from realms.journey.engine.state import CorruptJournal, NodeState, RunState
 from utilities.clock import Clock
 from utilities.errors import ErrorKind
 
@@ -31,12 +40,14 @@ class SubJourneys(Children, Beginner):
         accepting: Accepting,
         driver: Driver,
         runner: Runner,
+        payloads: Payloads,
         clock: Clock,
     ) -> None:
         self._journal = journal
         self._templates = templates
         self._accepting = accepting
         self._driver = driver
+        self._payloads = payloads
         self._clock = clock
         driver.children = self
         runner.beginner = self
@@ -54,6 +65,7 @@ class SubJourneys(Children, Beginner):
             trace_id=run.start.trace_id,
             parent=run.run_id,
             parent_path=state.path,
+            pins=run.pins,
         )
         if order.run_id not in await self._journal.load([order.run_id]):
             reach("child_begins", state.path)
@@ -67,20 +79,44 @@ class SubJourneys(Children, Beginner):
         if state is None or state.reason is not Reason.JOURNEY or state.child != move.child:
             return ()
         stored = (await self._journal.load([move.child])).get(move.child)
-        state = hand.run.active.get(move.path)
-        if stored is None or state is None or state.child != move.child:
-            return ()
-        child = folded(stored)
+        try:
+            child = None if stored is None else folded(stored)
+        except (CorruptFact, CorruptJournal):
+            child = None
+        if child is None:
+            at = self._clock.now()
+            return [
+                MilestoneFailed(at=at, path=move.path, reason=Reason.JOURNEY, error=_lost(move))
+            ]
         if child.ended is None:
+            return ()
+        output, spilled = await self._given(child, hand.run, state)
+        state = hand.run.active.get(move.path)
+        if state is None or state.child != move.child:
             return ()
         reach("child_seen", move.path)
         node = hand.plan.nodes[state.node]
         now = self._clock.now()
         if child.ended is RunStatus.SUCCEEDED:
-            output = _output(child)
-            return [core.completed(hand.plan, hand.run, node, move.path, output, now)]
+            done = core.completed(hand.plan, hand.run, node, move.path, output, now)
+            if spilled and isinstance(done, MilestoneSucceeded | IterationEnded):
+                done = replace(done, spilled=spilled)
+            return [done]
         error = child.error or _not_done(child)
         return [MilestoneFailed(at=now, path=move.path, reason=Reason.JOURNEY, error=error)]
+
+    async def _given(self, child: RunState, run: RunState, state: NodeState) -> tuple[Any, str]:
+        """What a child came to, and where its parent keeps that if it is large."""
+        if child.ended is not RunStatus.SUCCEEDED:
+            return None, ""
+        await self._payloads.restore(child)
+        output = _output(child)
+        name = f"{state.path}-{state.generation}-{state.iteration}-child"
+        return output, await self._payloads.spill(output, run_id=run.run_id, name=name)
+
+    async def unwanted(self, run: RunState) -> bool:
+        row = await self._journal.find(run.start.tenant, run.start.parent)
+        return row is not None and row.status.ended
 
     async def stop(self, child: str, reason: Reason) -> None:
         reach("child_stops")
@@ -99,6 +135,16 @@ def _child_id(run: RunState, state: NodeState) -> str:
 def _output(child: RunState) -> Any:
     """What the journey gives: its `output`, else the results of its milestones by their ids."""
     return dict(child.results) if child.output is None else child.output
+
+
+def _lost(move: core.SeeToChild) -> Failure:
+    return Failure(
+        kind=ErrorKind.INTERNAL,
+        code="journey_lost",
+        title="What the journey that was waited for came to is not known.",
+        detail=f"{move.child} was removed, or its journal cannot be read",
+        hint="rerun the milestone, to begin another",
+    )
 
 
 def _not_done(child: RunState) -> Failure:

@@ -1,0 +1,71 @@
+"""Journeys within journeys: what crosses between them, and which text each goes by."""
+
+from datetime import timedelta
+
+import pytest
+
+from realms.journey.api import RunStatus
+from realms.journey.engine.codec import decode
+from realms.journey.engine.facts import MilestoneSucceeded
+from tests.support.journeys import JourneyCity
+
+pytestmark = pytest.mark.anyio
+
+INNER = """\
+journey_template: inner
+input: {file_id: string}
+milestones:
+  - {milestone_id: stored, service: ContentStewardService, api: process_client_file}
+"""
+
+
+def around(name: str, below: str, *, first: str = "") -> str:
+    return (
+        f"journey_template: {name}\ninput: {{file_id: string}}\nmilestones:\n{first}"
+        f"  - milestone_id: below\n    journey: {below}\n"
+        '    with: {file_id: "${input.file_id}"}\n'
+    )
+
+
+async def test_a_large_result_of_a_journey_within_is_its_parents_too(city: JourneyCity) -> None:
+    large = "x" * 300_000
+    city.services.answers["process_client_file"] = lambda a: {
+        "file_id": a["file_id"],
+        "validation_status": large,
+        "storage_location": "",
+    }
+    city.templates.texts |= {"outer": around("outer", "inner"), "inner": INNER}
+
+    accepted = await city.engine.start("outer", {"file_id": "f1"})
+    await city.dispatch.settle()
+    await city.reboot()
+    run = await city.engine.get(accepted.run_id)
+
+    assert run.status is RunStatus.SUCCEEDED
+    assert run.milestones[0].output["stored"]["validation_status"] == large
+    stored = (await city.journal.load([run.run_id]))[run.run_id]
+    facts = [fact for entry in stored.entries for fact in decode(entry)]
+    (done,) = [fact for fact in facts if isinstance(fact, MilestoneSucceeded)]
+    assert done.spilled
+    assert max(map(len, stored.entries)) < 10_000
+
+
+async def test_every_text_below_is_pinned_when_the_outermost_begins(city: JourneyCity) -> None:
+    late = "  - {milestone_id: rest, wait: 10m}\n"
+    city.templates.texts |= {
+        "outer": around("outer", "middle", first=late),
+        "middle": around("middle", "inner"),
+        "inner": INNER,
+    }
+    accepted = await city.engine.start("outer", {"file_id": "f1"})
+    await city.dispatch.settle(until=timedelta(minutes=5))
+    other = INNER.replace("stored", "kept")
+    city.templates.texts["inner"] = other
+    await city.dispatch.settle()
+    before = await city.engine.get(accepted.run_id)
+    again = await city.engine.start("outer", {"file_id": "f1"})
+    await city.dispatch.settle(until=timedelta(days=3))
+    after = await city.engine.get(again.run_id)
+
+    outputs = [run.milestones[-1].output["below"].keys() for run in (before, after)]
+    assert outputs == [{"stored"}, {"kept"}]
