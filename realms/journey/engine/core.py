@@ -6,7 +6,7 @@ and `step` goes on until something must be done outside.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -60,6 +60,7 @@ from realms.journey.engine.state import (
     Stage,
     apply,
     fold,
+    gathered,
 )
 from utilities.errors import ErrorKind, PlatformError
 
@@ -529,9 +530,10 @@ def _fan(turn: Turn, node: Node, parent: NodeState) -> None:
         )
         return
     if parent.done >= parent.items:
-        states = (run.nodes[f"{node.path}[{index}]"] for index in range(parent.items))
-        gathered = [s.output for s in states if s.status is RunStatus.SUCCEEDED]
-        _complete(turn, node, node.path, gathered)
+        done = completed(turn.plan, run, node, node.path, gathered(run, parent), turn.now)
+        if isinstance(done, MilestoneSucceeded):
+            done = replace(done, gathered=True)
+        turn.record(done)
         return
     room = each.max_parallel - (parent.begun - parent.done)
     for index in range(parent.begun, min(parent.items, parent.begun + room)):

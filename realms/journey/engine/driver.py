@@ -36,6 +36,7 @@ from realms.journey.engine.facts import (
     Fact,
     RunHeld,
     RunStarted,
+    RunStopping,
     StepRecorded,
 )
 from realms.journey.engine.failpoints import reach, reach_facts
@@ -105,6 +106,10 @@ class Children(Protocol):
 
     async def see_to(self, hand: Hand, move: core.SeeToChild) -> Sequence[Fact]:
         """Begin the child, or look how it stands: the facts that its end means for its parent."""
+        ...
+
+    async def unwanted(self, run: RunState) -> bool:
+        """Whether the run that began this one has ended, and so does not wait for it."""
         ...
 
     async def stop(self, child: str, reason: Reason) -> None:
@@ -651,6 +656,7 @@ class Driver(StepBook):
             if stored is None:
                 return None
             hand = await self._read(stored)
+            orphaned = await self._orphaned(hand.run)
             self._hands[run_id] = hand
             reach("loaded")
         finally:
@@ -661,9 +667,17 @@ class Driver(StepBook):
         first = core.recovered(hand.run, now)
         if (spoilt := self._spoilt.pop(run_id, None)) is not None:
             first = core.cut_short(hand.run, spoilt)
+        if orphaned:
+            first = (*first, RunStopping(at=now, reason=Reason.OPERATOR))
         await self._go(hand, core.step(hand.plan, hand.run, now, first=first))
         reach("recovered")
         return hand
+
+    async def _orphaned(self, run: RunState) -> bool:
+        """Whether whoever began the run has ended, and died before it could stop it."""
+        if not run.start.parent or run.ended is not None or run.stopping is not None:
+            return False
+        return self.children is not None and await self.children.unwanted(run)
 
     def _leave(self, hand: Hand) -> None:
         """Those who asked for the run have it by now."""

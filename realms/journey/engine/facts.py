@@ -102,6 +102,8 @@ class MilestoneSucceeded:
     """The result was remembered from an earlier call."""
     signal: str = ""
     """The signal that it took."""
+    gathered: bool = False
+    """The output is the list of what the items gave, each of which has a fact of its own."""
     kind: Literal["milestone_succeeded"] = "milestone_succeeded"
 
 

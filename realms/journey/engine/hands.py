@@ -42,7 +42,7 @@ class Hand:
         """Whether the row has to be written again."""
         run, row = self.run, self.row
         if run.performing and row.status is RunStatus.RUNNING and run.ended is None:
-            return run.paused
+            return run.paused or run.stage is Stage.COMPENSATING
         return True
 
 

@@ -6,9 +6,10 @@ from typing import Any
 import orjson
 
 from foundations.public_works.object_store import ObjectStore
+from realms.journey.api import RunStatus
 from realms.journey.engine.codec import UnstorableResult
 from realms.journey.engine.failpoints import reach
-from realms.journey.engine.state import RunState
+from realms.journey.engine.state import RunState, gathered
 
 LARGEST = 256 * 1024
 """Bytes of JSON that stay in the journal."""
@@ -60,6 +61,9 @@ class Payloads:
                 state.output = await self.fetch(state.spilled)
                 if state.path == state.node:
                     run.results[state.path] = state.output
+        for state in run.nodes.values():
+            if state.gathered and state.status is RunStatus.SUCCEEDED:
+                run.results[state.path] = state.output = gathered(run, state)
 
 
 def _encoded(value: Any) -> bytes:

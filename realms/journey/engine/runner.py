@@ -184,7 +184,8 @@ class Runner:
         memo = "" if node.memoize is None else self._memo_key(hand, node, node.memoize, path)
         if memo and (output := await self._remembered(hand, node, memo)) is not None:
             reach("memo", path)
-            return self._facts(hand, node, attempt, output, memo=True)
+            spilled = await self._spilled(hand, attempt, output)
+            return self._facts(hand, node, attempt, output, spilled=spilled, memo=True)
         along: list[Writes] = []
         context = CallContext(run.start.trace_id, hand.user, core.idempotency_key(run, state))
         if node.timeout is None and node.heartbeat is None:
@@ -251,7 +252,7 @@ class Runner:
             _warn(hand, attempt, fact.error)
             return Made((fact,))
         if spilled or memo:
-            fact = _marked(fact, spilled=spilled, memo=memo)
+            fact = marked(fact, spilled=spilled, memo=memo)
         return Made((fact,), along)
 
     async def _put_in(self, value: Any) -> Any:
@@ -324,7 +325,8 @@ def _seconds(duration: timedelta | None) -> float | None:
     return None if duration is None else duration.total_seconds()
 
 
-def _marked(fact: Fact, *, spilled: str, memo: bool) -> Fact:
+def marked(fact: Fact, *, spilled: str, memo: bool = False) -> Fact:
+    """The fact of a result that is kept elsewhere, or was remembered."""
     match fact:
         case MilestoneSucceeded():
             return replace(fact, spilled=spilled, memo=memo)

@@ -126,6 +126,7 @@ class NodeState:
     begun: int = 0
     done: int = 0
     given_up: int = 0
+    gathered: bool = False
     values: list[Any] | None = None
     """The items, once they were worked out; they follow from the plan and the results."""
     undone: bool = False
@@ -317,9 +318,18 @@ def _succeeded(run: RunState, fact: MilestoneSucceeded) -> None:
     node.output = fact.output
     node.spilled = fact.spilled
     node.memo = fact.memo
+    if fact.gathered:
+        node.gathered = True
+        node.output = gathered(run, node)
     if fact.signal:
         run.signals[fact.signal].pop(0)
     _done(run, node, fact.at)
+
+
+def gathered(run: RunState, node: NodeState) -> list[Any]:
+    """What the items of a `for_each` gave, in their order."""
+    states = (run.nodes[f"{node.path}[{index}]"] for index in range(node.items))
+    return [state.output for state in states if state.status is RunStatus.SUCCEEDED]
 
 
 def _iterated(run: RunState, fact: IterationEnded) -> None:

@@ -1,6 +1,7 @@
 """Every word of the language at run time, over both journals."""
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from foundations.public_works.settings import Settings
 from realms.journey.api import JourneyRun, Reason, RunStatus
 from realms.journey.engine.accepting import TooManyRuns
+from realms.journey.engine.driver import QUEUE
 from realms.journey.engine.engine import JourneyEngine
 from realms.journey.engine.lanes import LaneFull
 from realms.journey.engine.payloads import LARGEST
@@ -214,6 +216,22 @@ async def test_a_fan_survives_a_crash_without_repeating_what_was_done(city: Jour
     assert sorted(shop.called) == ["1", "2", "2", "3", "4", "a", "b"]
 
 
+async def test_what_items_give_is_kept_once_and_may_be_large(city: JourneyCity) -> None:
+    shop = Workshop(city, flow=over() + "  - {milestone_id: w, wait_for: go}\n" + step("b"))
+    shop.gives("1", made="x" * (LARGEST + 1))
+    shop.gives("2", made="y" * 50_000)
+
+    waits = await shop.run()
+    await city.reboot()
+    await city.operators.signal(waits.run_id, name="go", signal_id="1", data={})
+    run = await shop.settled(waits.run_id)
+
+    assert run.status is SUCCEEDED
+    assert [len(one["made"]) for one in at(run, "each").output] == [LARGEST + 1, 50_000, 1]
+    entries = (await city.journal.load([run.run_id]))[run.run_id].entries
+    assert 50_000 < sum(map(len, entries)) < 60_000
+
+
 # loops and races
 
 
@@ -302,6 +320,7 @@ async def test_a_race_that_nobody_wins_fails(city: JourneyCity) -> None:
 # journeys within journeys
 
 SUB = '  - {milestone_id: sub, journey: below, with: {what: "${a.made}"}}\n'
+SUB_ONLY = "  - {milestone_id: sub, journey: below, with: {what: x}}\n"
 BELOW = (
     "input: {what: string}\noutput: {of: '${input.what}', made: '${b1.made}'}\nmilestones:\n"
     + step("b1")
@@ -350,6 +369,37 @@ async def test_cancelling_cancels_the_journeys_within(city: JourneyCity) -> None
     assert (waits.status, waits.reason) == (WAITING, Reason.JOURNEY)
     assert run.status is RunStatus.CANCELLED
     assert (await child_of(city, run)).status is RunStatus.CANCELLED
+
+
+async def test_a_journey_within_is_cancelled_though_the_process_died_right_after_its_parent(
+    city: JourneyCity,
+) -> None:
+    shop = Workshop(city, below=BELOW, flow=step("a") + SUB)
+    hangs(shop, "b1")
+
+    waits = await shop.run()
+    own = city.driver.children
+    city.driver.children = None  # the process dies before it comes to that
+    with suppress(AssertionError):
+        await city.operators.cancel(waits.run_id)
+    city.driver.children = own
+    await city.reboot()
+    run = await shop.settled(waits.run_id)
+
+    assert run.status is RunStatus.CANCELLED
+    assert (await child_of(city, run)).status is RunStatus.CANCELLED
+
+
+async def test_a_parent_hears_that_a_journey_within_cannot_be_read(city: JourneyCity) -> None:
+    shop = Workshop(city, below=BELOW + "  - {milestone_id: w, wait_for: go}\n", flow=SUB_ONLY)
+
+    waits = await shop.run()
+    await city.journal.remove([at(waits, "sub").child])
+    await city.reboot()
+    city.dispatch.wake(QUEUE, waits.run_id)
+    run = await shop.settled(waits.run_id)
+
+    assert (run.status, run.error and run.error.code) == (FAILED, "journey_lost")
 
 
 async def test_a_journey_within_is_begun_once_over_a_crash_at_any_moment(
