@@ -10,6 +10,7 @@ from foundations.curator.registry import Registry
 from foundations.experience.command_line import main
 from main import Platform
 from realms.journey.api import RunStatus
+from realms.journey.testing.cases import Source
 from realms.journey.testing.finding import JourneyTests, UnknownJourney, standing
 from realms.journey.testing.golden import loaded, replayed
 from realms.journey.testing.playing_by_hand import JourneyCity
@@ -224,3 +225,15 @@ def test_journey_below_that_is_not_there_is_told(
 
     with pytest.raises(UnknownJourney):
         journeys.read(file)
+
+
+def test_example_of_the_page_does_as_it_says(registry: Registry, journeys: JourneyTests) -> None:
+    page = (TOP / "docs" / "testing-journeys.md").read_text()
+    example = page.partition("```yaml\n")[2].partition("```")[0]
+    path = TOP / "templates" / "journeys" / "review_file.yaml"
+
+    found = journeys.read(path, beside=Source("docs/testing-journeys.md", example))
+    played = play_suite(found.suite, registry=registry)
+
+    assert [test.problems for test in played.tests] == [()]
+    assert played.tests[0].crashes > 10
