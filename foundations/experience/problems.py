@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from math import ceil
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -196,7 +197,10 @@ def response_for(scope: Scope, error: PlatformError) -> Response:
         return problem_response(scope, _UNEXPECTED, status=status)
     if status == 503:
         logger.warning("a request was put off: {}", error.detail)
-    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status in {429, 503} else {}
+    headers = {}
+    if error.retry_after is not None or status in {429, 503}:
+        seconds = RETRY_AFTER_SECONDS if error.retry_after is None else ceil(error.retry_after)
+        headers["Retry-After"] = str(seconds)
     return problem_response(scope, error, status=status, headers=headers)
 
 

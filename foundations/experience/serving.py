@@ -13,6 +13,7 @@ from loguru import logger
 
 from foundations.experience.client import City, CityFactory, settled_holder
 from foundations.experience.patient_protocol import PatientProtocol
+from foundations.experience.watchdog import watched
 from foundations.public_works.data_folder import DataFolder
 from foundations.public_works.settings import Settings
 from utilities.errors import ErrorKind, PlatformError
@@ -54,7 +55,8 @@ async def serve(platform: CityFactory, settings: Settings, ready: Callable[[str]
                 calm_collector()
                 server = _CityServer(_config(city, settings), lambda: _announce(city, url, ready))
                 stop.then(server)
-                await server.serve(sockets=[listener])
+                with watched(settings.stall_seconds):
+                    await server.serve(sockets=[listener])
         except asyncio.CancelledError:
             if stop.signal is None:
                 raise

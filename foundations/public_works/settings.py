@@ -58,6 +58,11 @@ class Settings(BaseSettings):
     parse_memory_bytes: int = Field(default=2 * GIB, ge=256 * MIB)
     parse_wall_seconds: float = Field(default=60, gt=0)
     drain_seconds: float = Field(default=20, ge=0, description="time a stop gives work in progress")
+    stall_seconds: float = Field(
+        default=120,
+        ge=0,
+        description="a server whose event loop stands still for so long ends itself; 0 never",
+    )
     journey_attempts: int = Field(
         default=2_000, gt=0, description="how many attempts of milestones are made at once"
     )
