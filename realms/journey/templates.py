@@ -22,6 +22,8 @@ from utilities.suggest import did_you_mean
 
 Found = TemplateFile | StoredTemplate
 _PLANS = 256
+_RULES = ("schedule", "retention", "\\")
+"""No template states a rule without one of these words, or an escape in their place."""
 
 
 class UnknownTemplate(PlatformError):
@@ -60,6 +62,7 @@ class JourneyTemplates(TemplateSource, ScheduledTemplates, BootCheck):
         self._plans: OrderedDict[str, Plan] = OrderedDict()
         self._filed: dict[str, tuple[TemplateFile, Written]] = {}
         self._stored: dict[tuple[str, str], tuple[int, Written]] = {}
+        self._ruled: dict[str, Plan] = {}
 
     # for runs
 
@@ -183,10 +186,14 @@ class JourneyTemplates(TemplateSource, ScheduledTemplates, BootCheck):
     # for schedules and boot
 
     async def in_force(self) -> Sequence[InForce]:
-        """Every template of the city, those of files under the tenant of the local user."""
+        """Templates that state a rule, those of files under the tenant of the local user."""
         files = await in_thread(self._files.all)
-        stored = [s for s in await self._records.all_current() if not self._files.holds(s.name)]
-        return await in_thread(self._in_force, files, stored)
+        stored = await self._records.current_that_say(_RULES)
+        found: list[tuple[str, Found]] = [
+            (LOCAL_USER.tenant, file) for file in files if any(word in file.text for word in _RULES)
+        ]
+        found += [(one.tenant, one) for one in stored if not self._files.holds(one.name)]
+        return await in_thread(self._ruling, found)
 
     def verify(self) -> Iterable[Fault]:
         """Every fault of every template in a file."""
@@ -251,19 +258,19 @@ class JourneyTemplates(TemplateSource, ScheduledTemplates, BootCheck):
         self._filed[name] = (file, written)
         return written
 
-    def _in_force(
-        self, files: Sequence[TemplateFile], stored: Sequence[StoredTemplate]
-    ) -> list[InForce]:
-        owned: list[tuple[str, Found]] = [(LOCAL_USER.tenant, file) for file in files]
-        owned += [(template.tenant, template) for template in stored]
-        found = []
-        for tenant, template in owned:
+    def _ruling(self, templates: Sequence[tuple[str, Found]]) -> list[InForce]:
+        """Templates compiled; a plan is kept for the next look, beside those that runs go by."""
+        found, plans = [], {}
+        for tenant, template in templates:
+            key = text_hash(template.text)
             try:
-                plan = self._compiled(template.text, template.shown)
+                plan = self._ruled.get(key) or self._compiled(template.text, template.shown)
             except FaultyTemplate:
                 found.append(InForce(tenant, template.name, None))
             else:
+                plans[key] = plan
                 found.append(InForce(tenant, template.name, plan))
+        self._ruled = plans
         return found
 
     async def _versions_of(self, file: TemplateFile) -> set[str]:

@@ -12,6 +12,10 @@ from foundations.public_works.database import Database
 from realms.journey.engine.journal import VersionTaken
 
 _TEMPLATE = "tenant, name, version, hash, text, number, put_at, put_by"
+_NEWEST = (
+    "number = (SELECT max(number) FROM journey_templates AS o "
+    "WHERE o.tenant = t.tenant AND o.name = t.name) ORDER BY tenant, name"
+)
 OPEN = "('pending', 'queued', 'running', 'waiting', 'paused', 'compensating')"
 _SCHEDULE = "tenant, template, times, next_at, waiting, last"
 
@@ -108,14 +112,14 @@ class TemplateRecords:
         where = "WHERE tenant = ? AND name = ? ORDER BY number DESC"
         return await self._templates(where, (tenant, name))
 
-    async def all_current(self, tenant: str = "") -> list[StoredTemplate]:
-        """The current version of every template, of one tenant or of all."""
-        where = (
-            "AS t WHERE (? = '' OR tenant = ?) AND number = (SELECT max(number) "
-            "FROM journey_templates AS o WHERE o.tenant = t.tenant AND o.name = t.name) "
-            "ORDER BY tenant, name"
-        )
-        return await self._templates(where, (tenant, tenant))
+    async def all_current(self, tenant: str) -> list[StoredTemplate]:
+        """The current version of every template of a tenant."""
+        return await self._templates(f"AS t WHERE tenant = ? AND {_NEWEST}", (tenant,))
+
+    async def current_that_say(self, words: Sequence[str]) -> list[StoredTemplate]:
+        """The current versions, of all tenants, in whose texts one of the words stands."""
+        said = " OR ".join(["instr(text, ?) > 0"] * len(words))
+        return await self._templates(f"AS t WHERE ({said}) AND {_NEWEST}", tuple(words))
 
     async def _templates(self, where: str, values: tuple[Any, ...]) -> list[StoredTemplate]:
         select = f"SELECT {_TEMPLATE} FROM journey_templates {where}"  # noqa: S608 - a constant

@@ -31,6 +31,8 @@ QUEUE = "journey-schedules"
 PREFIX = "schedule:"
 """Aliases of scheduled runs begin so."""
 
+_SHORTEST = timedelta(milliseconds=200)
+"""From one look to the next at the least."""
 _AGAIN = timedelta(seconds=5)
 """So often it looks whether a time that waits may have its run."""
 _LATER = frozenset(
@@ -52,7 +54,10 @@ class ScheduledTemplates(Protocol):
     """Knows the templates of every tenant."""
 
     async def in_force(self) -> Sequence[InForce]:
-        """Every template as it is now; those in files belong to the local user's tenant."""
+        """At least every template, as it is now, that states a schedule or a retention.
+
+        Those in files belong to the local user's tenant.
+        """
         ...
 
 
@@ -141,7 +146,8 @@ class Schedules(Works):
             except PlatformError as error:
                 logger.error("schedules could not be looked at: {}", error.detail)
                 soonest = self._clock.now() + _AGAIN
-            self._dispatch.wake(QUEUE, str(self._looks), at=soonest)
+            at = max(soonest, self._clock.now() + _SHORTEST)
+            self._dispatch.wake(QUEUE, str(self._looks), at=at)
 
     async def _look(self) -> datetime:
         """See to each schedule; when to look again."""

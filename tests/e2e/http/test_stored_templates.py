@@ -1,12 +1,13 @@
 """Templates put over REST to a running server, and the answers of the bad ones."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import httpx2
 import pytest
 
-from tests.support.processes import serving
+from tests.support.processes import PATIENCE, serving
 
 pytestmark = pytest.mark.slow
 
@@ -97,3 +98,21 @@ def test_schedules_are_listed(client: httpx2.Client) -> None:
 
     assert (schedule["template"], schedule["cron"]) == ("upload", "0 6 * * *")
     assert schedule["next_at"][11:16] in {"04:00", "05:00"}
+
+
+def test_a_run_begins_by_itself_soon_after_its_schedule_was_put(client: httpx2.Client) -> None:
+    text = UPLOAD.replace("upload", "often") + (
+        "input: {file_id: {type: string, default: f1}}\nschedule: {every: 1s}\n"
+    )
+    assert put(client, text, name="often").status_code == 201
+
+    deadline, begun = time.monotonic() + PATIENCE, []
+    while not begun and time.monotonic() < deadline:
+        time.sleep(0.1)
+        listed = client.get("/api/journey/runs", params={"template": "often"}).json()
+        begun = [run["alias"] for run in listed["result"]["runs"]]
+
+    assert begun[0].startswith("schedule:often:20")
+    forged = {"template": "often", "input": {}, "alias": begun[0]}
+    refused = client.post("/api/journey/journey_runs_service/start_run", json=forged)
+    assert refused.status_code == 409

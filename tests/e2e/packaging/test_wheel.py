@@ -63,6 +63,7 @@ def test_wheel_holds_all_that_is_no_module(wheel: Path) -> None:
     assert any("/migrations/" in name for name in held)
     assert any(name.endswith(".yar") for name in held)
     assert "templates/journeys/data_mash_journey_template.yaml" in held
+    assert "templates/journeys/journey.schema.json" in held
     assert "templates/realm/realms/{{name}}/container.py" in held
 
 

@@ -241,3 +241,27 @@ async def test_an_unchanged_template_is_at_hand_without_a_thread(
         for _ in range(1_000):
             await templates.current(name)
         assert (time.perf_counter() - begun) / 1_000 < 30e-6
+
+
+async def test_templates_that_state_rules_are_told_of_every_tenant(
+    store: JourneyTemplatesService, templates: JourneyTemplates
+) -> None:
+    hourly = (
+        'schedule: {every: 1h, input: {file_id: "f1"}}\n'
+        "input: {file_id: {type: string, default: f}}\n"
+    )
+    await store.put_template(template("1"))
+    await store.put_template(template("1", name="weekly") + "retention: {keep: P7D}\n")
+    with bound(SOUTH):
+        await store.put_template(template("1") + hourly)
+        await store.put_template(template("2") + hourly.replace("schedule", '"sch\\u0065dule"'))
+
+    found = {(one.tenant, one.name): one.plan for one in await templates.in_force()}
+
+    assert set(found) == {("north", "weekly"), ("south", "upload")}
+    south, north = found["south", "upload"], found["north", "weekly"]
+    assert south is not None
+    assert south.version == "2"
+    assert south.schedule is not None
+    assert north is not None
+    assert north.retention is not None
