@@ -80,7 +80,14 @@ class Client:
                 )
                 await self._driver.take(hand, facts)
         except PlatformError as error:
-            self._told("signal", order, answer="failed", run_id=row.run_id, why=error.code, detail=error.detail)
+            self._told(
+                "signal",
+                order,
+                answer="failed",
+                run_id=row.run_id,
+                why=error.code,
+                detail=error.detail,
+            )
             raise
         self._told("signal", order, answer="ok", run_id=row.run_id, id=wanted["id"])
         return True
