@@ -21,13 +21,22 @@ from foundations.experience.application import Application
 from foundations.experience.command_line import application
 from foundations.public_works.settings import Settings
 from main import Platform
-from realms.journey.templates import JourneyTemplates
+from realms.journey.engine.compiling import load_plan
+from realms.journey.engine.plan import Signatures
+from realms.journey.engine.template_faults import FaultyTemplate
+from realms.journey.registry_services import RegistryServices
+from realms.journey.testing.cases import Source, suite_of
+from realms.journey.testing.mocks import MockedServices
+from realms.journey.testing.suite import play_suite
 from tests.support import diagrams
 from tests.support.documents import code_blocks, commands, dead_links, inline_code
+from tests.support.journey_tables import language_words
+from tests.support.page_services import PageServices, page_registry
 
 ROOT = diagrams.ROOT
 DOCUMENTS = diagrams.documents()
 README = (ROOT / "README.md").read_text("utf-8")
+LANGUAGE_PAGE = ROOT / "docs" / "journeys.md"
 REALM_PAGE = ROOT / "docs" / "writing-a-realm.md"
 OTHER_PROGRAMS = {"pip", "pytest", "curl", "ruff", "mypy", "lint-imports", "kill", "sleep"}
 MADE_BY_THE_READER = ("realms/tally", "tests/realms/tally", "my-journey.yaml")
@@ -46,7 +55,7 @@ class Described:
     blocks: dict[str, str]
     paths: dict[str, dict[str, Any]]
     lint: dict[str, str]
-    """The lint report of every journey that stands in a document."""
+    """The lint report of every journey that stands in a document, by its text."""
 
 
 @pytest.fixture(scope="module")
@@ -54,11 +63,8 @@ def described(tmp_path_factory: pytest.TempPathFactory) -> Described:
     async def describe() -> Described:
         folder = tmp_path_factory.mktemp("docs") / "city"
         async with Platform(Settings(data_dir=folder)) as city:
-            templates = city.registry.get(JourneyTemplates)
-            lint = {}
-            for _, text in journeys():
-                faulty = await templates.lint(text, file="my-journey.yaml")
-                lint[text] = faulty.detail if faulty else ""
+            services = city.registry.get(RegistryServices)
+            lint = {text: linted(text, PageServices(page, services)) for page, text in journeys()}
             return Described(
                 blocks=await diagrams.made_blocks(city),
                 paths=city.registry.get(Application).asgi.openapi()["paths"],
@@ -180,6 +186,29 @@ def test_journeys_in_documents_are_sound_or_shown_with_their_faults(described: D
         assert report == "" or report in page, report
 
 
+def test_every_word_of_the_language_stands_in_an_example_that_loads(described: Described) -> None:
+    page = LANGUAGE_PAGE.read_text("utf-8")
+    sound = [text for on, text in journeys() if on == page and described.lint[text] == ""]
+    written = "\n".join(sound)
+
+    assert len(sound) > 10
+    assert [w for w in language_words() if not re.search(rf"(?m)(^|[\s{{,]){w}:", written)] == []
+
+
+def test_tests_in_documents_pass(described: Described) -> None:
+    played = 0
+    for page, text in journeys():
+        registry = page_registry(page)
+        if "\ntests:" in text and described.lint[text] == "" and registry.entries():
+            suite = suite_of(Source("page.yaml", text), MockedServices(registry=registry))
+            result = play_suite(suite, registry=registry)
+            assert [problem for test in result.tests for problem in test.problems] == []
+            assert result.passed
+            played += 1
+
+    assert played
+
+
 @pytest.mark.parametrize(
     "example",
     [
@@ -235,6 +264,15 @@ def journeys() -> Iterator[tuple[str, str]]:
         for block in code_blocks(diagrams.BLOCK.sub("", page)):
             if block.language == "yaml" and "journey_template" in block.text:
                 yield page, block.text
+
+
+def linted(text: str, services: Signatures) -> str:
+    """What `journey lint` says of a template; empty when it is sound."""
+    try:
+        load_plan(text, services, file="my-journey.yaml")
+    except FaultyTemplate as faulty:
+        return faulty.detail
+    return ""
 
 
 def wrong_with(words: list[str]) -> str:

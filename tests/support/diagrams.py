@@ -39,7 +39,7 @@ MAKERS: Mapping[str, Maker] = {
     "journey-graph": journey_tables.graph,
     "journey-milestones": journey_tables.milestones,
     "journey-contracts": journey_tables.contracts,
-    "journey-later": journey_tables.later,
+    "journey-words": journey_tables.words,
     "journey-verbs": journey_tables.verbs,
 }
 """Every block by name; `realm-file PATH` are there besides, one for each file of a new realm."""

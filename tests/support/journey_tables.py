@@ -1,6 +1,6 @@
 """Tables and graphs of the documents that come from the data mash template and the language."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from main import Platform
 from realms.journey.api import RunStatus
@@ -13,9 +13,28 @@ from realms.journey.engine.binding import (
     Source,
 )
 from realms.journey.engine.driver import TemplateSource
-from realms.journey.engine.language import Template
+from realms.journey.engine.language import (
+    Concurrency,
+    Defaults,
+    HandoffContract,
+    RateLimit,
+    Retention,
+    Schedule,
+    Template,
+)
 from realms.journey.engine.mermaid import mermaid
-from realms.journey.engine.milestone_language import Milestone
+from realms.journey.engine.milestone_language import (
+    Ask,
+    Compensate,
+    Emit,
+    ForEach,
+    Loop,
+    Memoize,
+    Milestone,
+    Part,
+    Retry,
+    WaitFor,
+)
 from realms.journey.engine.plan import Call, Node, Plan
 from realms.journey.engine.verbs import REFUSED, RUN_STATUSES, Verb
 from tests.support.city_tables import code, listed, table
@@ -59,13 +78,46 @@ async def contracts(city: Platform) -> str:
     return table(["contract", "side", "field", "checked"], sorted(rows))
 
 
-async def later(_city: Platform) -> str:
-    """The words of the language."""
-    top, milestone = (
-        [field.alias or name for name, field in model.model_fields.items()]
-        for model in (Template, Milestone)
-    )
-    return f"- at the top: {listed(top)}\n- on a milestone: {listed(milestone)}"
+async def words(_city: Platform) -> str:
+    """Every word of the language, with its meaning, from the models that the loader reads by."""
+    tables = [
+        f"{said}:\n\n{table(['word', 'meaning'], _rows(model))}" for said, model in _PARTS.items()
+    ]
+    return "\n\n".join(tables)
+
+
+_PARTS: Mapping[str, type[Part]] = {
+    "At the top": Template,
+    "On a milestone": Milestone,
+    "In `retry`, and in each policy of `retries`": Retry,
+    "In `for_each`": ForEach,
+    "In `loop`": Loop,
+    "In `compensate`": Compensate,
+    "In `memoize`": Memoize,
+    "In `ask`": Ask,
+    "In `wait_for`, unless it is just the name of a signal": WaitFor,
+    "In `emit`, unless it is just the name of an event": Emit,
+    "In `defaults`": Defaults,
+    "In `concurrency`": Concurrency,
+    "In `rate_limit`": RateLimit,
+    "In `schedule`": Schedule,
+    "In `retention`": Retention,
+    "In each of `handoff_contracts`": HandoffContract,
+}
+
+
+def language_words() -> set[str]:
+    """Every word that a template may say."""
+    return {word for model in _PARTS.values() for word, _ in _words_of(model)}
+
+
+def _words_of(model: type[Part]) -> Iterator[tuple[str, str]]:
+    for name, field in model.model_fields.items():
+        yield field.alias or name, field.description or ""
+
+
+def _rows(model: type[Part]) -> list[list[str]]:
+    return [[code(word), meaning] for word, meaning in _words_of(model)]
 
 
 def _calls(plan: Plan) -> Iterator[tuple[Node, Call]]:
