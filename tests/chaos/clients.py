@@ -20,6 +20,7 @@ from utilities.errors import PlatformError
 TENANT = "trial"
 _USER = UserContext(tenant=TENANT, principal="ada", roles=("owner",))
 SIGNALS = ("come", "again")
+ASKING = ("trial_ask", "review_file")
 _CANCELLED = 0.3
 
 
@@ -55,7 +56,7 @@ class Client:
         if template == "trial_signal":
             for name in SIGNALS:
                 served |= await self.signal(order, name)
-        if template == "trial_ask":
+        if template in {"trial_ask", "review_file"}:
             served |= await self.answer(order)
         return served
 
@@ -169,13 +170,13 @@ class Client:
 
 
 def values(template: str, order: str) -> dict[str, Any]:
-    """The input of a run of a trial journey, or of the data mash."""
+    """The input of a run of a trial journey, or of one that is shipped."""
     match template:
         case "trial_fan":
             return {"order": order, "rows": [3, 1, 2, 5]}
         case "trial_lane":
             return {"order": order, "kind": "one"}
-        case "data_mash_flow":
+        case "data_mash_flow" | "review_file":
             return {"file_id": order}
         case _:
             return {"order": order}
