@@ -1,5 +1,6 @@
 """Agents for tests: small tools, a registry that knows them, and steps kept in a list."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -44,7 +45,7 @@ class SumService:
     def __init__(self) -> None:
         self.keys: list[str] = []
         self.posted: list[str] = []
-        self.busy = False
+        self.busy = self.hangs = False
 
     @soa_api(public=True)
     async def get_sum(self, a: int, b: int) -> Number:
@@ -60,6 +61,8 @@ class SumService:
     async def post(self, text: str) -> Note:
         """Post a letter."""
         self.posted.append(text)
+        if self.hangs:
+            await asyncio.Event().wait()
         return Note(text=text)
 
     @soa_api()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +179,30 @@ async def test_a_model_that_is_down_is_asked_again_later_and_only_that_question(
     assert run.milestones[0].failures == 1
     assert model.asked == [0, 1, 1, 2]
     assert len(sums(city).keys) == 2
+
+
+async def test_a_guarded_tool_that_a_crash_cut_is_left_to_a_person(
+    city: JourneyCity, model: Model
+) -> None:
+    model.replies = (calls("post", text="hello"), says("Posted."))
+    sums(city).hangs = True
+    accepted = await begin(city)
+    await city.dispatch.settle()
+    sums(city).hangs = False
+    await city.reboot()
+    await city.dispatch.settle()
+    run = await city.engine.get(accepted.run_id)
+    posted = list(sums(city).posted)
+    await city.operators.rerun(run.run_id, milestone_id="answered")
+    await city.dispatch.settle(until=timedelta(days=2))
+    again = await city.engine.get(run.run_id)
+
+    assert run.status is RunStatus.FAILED
+    assert run.error is not None
+    assert run.error.code == "ambiguous_tool_call"
+    assert posted == ["hello"]
+    assert again.output == "Posted."
+    assert sums(city).posted == ["hello", "hello"]
 
 
 # what tools write
