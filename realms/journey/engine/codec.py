@@ -42,8 +42,7 @@ def encode(facts: Sequence[Fact]) -> bytes:
     """
     kept = facts
     for fact in facts:
-        kind = type(fact)
-        if kind in _HEAVY and (fact.spilled or (kind is MilestoneSucceeded and fact.gathered)):  # type: ignore[union-attr]  # those of _HEAVY have it
+        if type(fact) in _HEAVY and fact.spilled:  # type: ignore[union-attr]  # those of _HEAVY have it
             kept = [_light(fact) for fact in facts]
             break
     try:
@@ -93,8 +92,6 @@ _HEAVY = frozenset({MilestoneSucceeded, IterationEnded, RunStarted})
 
 def _light(fact: Fact) -> Fact:
     """A fact without what the object store keeps for it."""
-    if isinstance(fact, MilestoneSucceeded) and fact.gathered:
-        return replace(fact, output=None)
     if isinstance(fact, _Heavy) and fact.spilled:
         return replace(fact, output=None)
     if isinstance(fact, RunStarted) and fact.spilled:

@@ -532,7 +532,7 @@ def _fan(turn: Turn, node: Node, parent: NodeState) -> None:
     if parent.done >= parent.items:
         done = completed(turn.plan, run, node, node.path, gathered(run, parent), turn.now)
         if isinstance(done, MilestoneSucceeded):
-            done = replace(done, gathered=True)
+            done = replace(done, output=None, gathered=True)
         turn.record(done)
         return
     room = each.max_parallel - (parent.begun - parent.done)

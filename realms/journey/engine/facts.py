@@ -103,7 +103,7 @@ class MilestoneSucceeded:
     signal: str = ""
     """The signal that it took."""
     gathered: bool = False
-    """The output is the list of what the items gave, each of which has a fact of its own."""
+    """Its output is the list of what the items gave, which stands in their facts and not here."""
     kind: Literal["milestone_succeeded"] = "milestone_succeeded"
 
 

@@ -17,6 +17,7 @@ from realms.journey.engine.expressions import ExpressionFailed
 from realms.journey.engine.facts import (
     AnswerGiven,
     AnswerRefused,
+    AttemptAlone,
     AttemptFailed,
     AttemptLost,
     AttemptReleased,
@@ -260,6 +261,7 @@ _OUTSIDE = (
     RunStarted,
     RunQueued,
     RunAdmitted,
+    AttemptAlone,
     AttemptFailed,
     AttemptLost,
     AttemptReleased,
