@@ -18,6 +18,11 @@ _TOP = Path(__file__).parents[2]
 app = typer.Typer()
 bench = typer.Typer(name="bench", help="Benchmarks, in a checkout: journeys.")
 app.add_typer(bench)
+chaos = typer.Typer(name="chaos", help="Trials of what runs survive, in a checkout.")
+app.add_typer(chaos)
+
+Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same schedule.")]
+Lanes = Annotated[int, typer.Option("--lanes", min=1, help="So many cities side by side.")]
 
 
 class OnlyInCheckouts(PlatformError):
@@ -74,6 +79,98 @@ def bench_journeys(
         return
     for columns, rows in harness.tables(found):
         terminal.table(columns, rows)
+
+
+class PromiseBroken(PlatformError):
+    """A trial found a promise broken."""
+
+    kind = ErrorKind.INTERNAL
+
+
+@chaos.command("crash-points")
+def chaos_crash_points(
+    context: typer.Context,
+    every: Annotated[int, typer.Option(min=1, help="Take every so many points only.")] = 1,
+    seed: Seed = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Cut the power, then fail, at every statement, publication and send of every journey."""
+    _tried(context, "crash-points", every, seed, 1, as_json=as_json)
+
+
+@chaos.command("kill")
+def chaos_kill(
+    context: typer.Context,
+    kills: Annotated[int, typer.Option(min=1, help="How many processes are killed.")] = 1000,
+    seed: Seed = 1,
+    lanes: Lanes = 2,
+    as_json: AsJson = False,
+) -> None:
+    """Kill cities under load, at random times and at named places, and let others recover."""
+    _tried(context, "kill", kills, seed, lanes, as_json=as_json)
+
+
+@chaos.command("stop")
+def chaos_stop(
+    context: typer.Context,
+    stops: Annotated[int, typer.Option(min=1, help="How many processes are stopped.")] = 300,
+    seed: Seed = 1,
+    lanes: Lanes = 2,
+    as_json: AsJson = False,
+) -> None:
+    """Stop one of two engines on a folder beyond its lease, at each named place; let it go on."""
+    _tried(context, "stop", stops, seed, lanes, as_json=as_json)
+
+
+@chaos.command("disk-full")
+def chaos_disk_full(
+    context: typer.Context,
+    rounds: Annotated[int, typer.Option(min=1, help="It lives, closes, is killed, in turn.")] = 3,
+    seed: Seed = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Fill the disk under load, and give it room again."""
+    _tried(context, "disk-full", rounds, seed, 1, as_json=as_json)
+
+
+@chaos.command("clock")
+def chaos_clock(
+    context: typer.Context,
+    jumps: Annotated[int, typer.Option(min=1, help="By two hours, back and forth.")] = 20,
+    seed: Seed = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Let the clock jump while runs wait for timers, and while leases are held."""
+    _tried(context, "clock", jumps, seed, 1, as_json=as_json)
+
+
+@chaos.command("planted")
+def chaos_planted(context: typer.Context, seed: Seed = 1, as_json: AsJson = False) -> None:
+    """Plant bugs into the engine, one after the other: a trial that misses one is not trusted."""
+    _tried(context, "planted", 1, seed, 1, as_json=as_json)
+
+
+def _tried(
+    context: typer.Context, name: str, count: int, seed: int, lanes: int, *, as_json: bool
+) -> None:
+    harness = _harness("chaos.trials")
+    terminal = Invocation.of(context).terminal
+    result = harness.run(name, count=count, seed=seed, lanes=lanes, say=terminal.note)
+    if as_json:
+        terminal.json(result.figures)
+    else:
+        shown = [[key, str(value)] for key, value in result.figures.items()]
+        terminal.table(["figure", "value"], shown)
+    for line in result.broken[:_SHOWN]:
+        terminal.note(line)
+    if result.broken:
+        raise PromiseBroken(
+            f"{len(result.broken)} times in the trial {name}",
+            hint=f"the same schedule again: python main.py chaos {name} --seed {seed}",
+        )
+
+
+_SHOWN = 20
 
 
 def _harness(module: str) -> ModuleType:

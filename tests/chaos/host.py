@@ -6,11 +6,13 @@ import os
 import random
 import signal
 import time
+from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 from loguru import logger
 
@@ -94,9 +96,9 @@ def live(orders: Orders, line: Connection) -> None:
                 line.send(f"refused: {error}")
 
 
-def _few_pages(pages: int) -> object:
-    def on_open(connection: object) -> None:
-        connection.execute(f"PRAGMA max_page_count={pages}")  # type: ignore[attr-defined]  # a driver's connection
+def _few_pages(pages: int) -> Callable[[Any], None]:
+    def on_open(connection: Any) -> None:
+        connection.execute(f"PRAGMA max_page_count={pages}")
 
     return on_open
 
@@ -126,10 +128,10 @@ class _City:
         async with AsyncExitStack() as stack:
             city = await stack.enter_async_context(Platform(settings))
             get = city.registry.get
-            self._journal = get(Journal)  # type: ignore[type-abstract]  # the registry takes protocols
+            self._journal = get(Journal)
             self._driver = get(Driver)
             self._client = Client(
-                get(Journeys),  # type: ignore[type-abstract]  # as above
+                get(Journeys),
                 self._driver,
                 self._journal,
                 self._ledger.tell,
@@ -212,4 +214,4 @@ class _City:
         def now(_clock: SystemClock) -> datetime:
             return datetime.fromtimestamp(time.time(), UTC) + timedelta(seconds=self._ahead)
 
-        SystemClock.now = now  # type: ignore[method-assign]  # the clock of this process jumps
+        setattr(SystemClock, "now", now)  # noqa: B010 - the clock of this process jumps

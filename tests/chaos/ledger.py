@@ -45,8 +45,8 @@ def keeping(folder: Path) -> Iterator[None]:
         env=clean_environment(),
         stdout=subprocess.PIPE,
     )
+    assert process.stdout
     try:
-        assert process.stdout
         process.stdout.readline()
         yield
     finally:

@@ -7,12 +7,12 @@ from typing import Any
 
 from foundations.public_works.adapters.sqlite import SqliteDatabase
 from realms.journey import records
-from realms.journey.engine import core, quiet
+from realms.journey.engine import core, quiet, state
 from realms.journey.engine.driver import Driver
 from realms.journey.engine.facts import MilestoneBegan, RunCompensating
 from realms.journey.engine.group_commit import GroupCommit
 from realms.journey.engine.journal import Entry
-from realms.journey.engine.state import RunState
+from realms.journey.engine.state import NodeState, RunState
 from realms.journey.records import DatabaseJournal
 
 Put = Callable[[Any, str, Any], None]
@@ -112,9 +112,9 @@ def _rings_nobody(put: Put) -> None:
 def _a_key_for_each_attempt(put: Put) -> None:
     """A second attempt has another idempotency key."""
 
-    def key(run: RunState, state: Any) -> str:
-        generation = state.generation + state.attempts - 1
-        return f"{run.run_id}:{state.path}:{state.iteration}:{generation}"
+    def key(run: RunState, node: NodeState) -> str:
+        generation = node.generation + node.attempts - 1
+        return f"{run.run_id}:{node.path}:{node.iteration}:{generation}"
 
     put(core, "idempotency_key", key)
 
@@ -126,17 +126,15 @@ def _forgets_crashes(put: Put) -> None:
 
 def _loses_an_item(put: Put) -> None:
     """After a crash the results of a `for_each` lack one."""
-    completed = core.completed
+    gathered = state.gathered
 
-    def short(
-        plan: Any, run: RunState, node: Any, path: str, output: Any, *a: Any, **k: Any
-    ) -> Any:
-        crashed = any(state.crashes for state in run.nodes.values() if state.node == path)
-        if isinstance(output, list) and crashed:
-            output = output[:-1]
-        return completed(plan, run, node, path, output, *a, **k)
+    def short(run: RunState, parent: NodeState) -> list[Any]:
+        crashed = any(node.crashes for node in run.nodes.values() if node.node == parent.path)
+        results = gathered(run, parent)
+        return results[:-1] if crashed else results
 
-    put(core, "completed", short)
+    put(core, "gathered", short)
+    put(state, "gathered", short)
 
 
 def _undoes_the_first_first(put: Put) -> None:

@@ -1,5 +1,6 @@
 """The gate: every planted bug has to be caught by a trial, and a sound engine by none."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -7,6 +8,7 @@ from tests.chaos.crash_points import Rounds, rounds
 from tests.chaos.meddling import How
 from tests.chaos.planted import BUGS, planted
 from tests.chaos.referee import Verdict
+from tests.chaos.stopping import stop
 
 CAUGHT_BY_CRASH_POINTS = {
     "acts_before_the_commit": ("trial_line", How.CUT),
@@ -21,7 +23,8 @@ CAUGHT_BY_CRASH_POINTS = {
     "drops_what_was_refused": ("trial_line", How.FAULT),
 }
 """The journey and the way in which each is found; the others need two processes."""
-
+CAUGHT_BY_TWO_ENGINES = ("no_fence", "written_over", "takes_from_the_living")
+"""Found where two engines on one folder signal the same runs, and one of them is stopped."""
 _ACCEPTED = 15
 """About here a run is accepted: what comes later finds most."""
 
@@ -37,17 +40,46 @@ class Caught:
         return [name for name, line in self.by.items() if not line]
 
 
+def gate(*, seed: int, say: Callable[[str], None] = lambda line: None) -> Caught:
+    """Let the trials look for every bug."""
+    caught = asyncio.run(crash_point_gate(say))
+    for name in CAUGHT_BY_TWO_ENGINES:
+        caught.by[name] = by_two_engines(name, seed=seed)
+        say(f"{name}: {caught.by[name] or 'MISSED'}")
+    return caught
+
+
+def by_two_engines(name: str, *, seed: int, tries: int = 3) -> str:
+    """What two engines on one folder say of a bug, in a few tries."""
+    for number in range(tries):
+        found = stop(
+            stops=1,
+            seed=seed + number,
+            lanes=1,
+            points=[NEVER_REACHED],
+            journeys=["trial_signal"],
+            plant=name,
+        )
+        if not found.verdict.sound:
+            return next(found.verdict.broken())
+    return ""
+
+
+NEVER_REACHED = "memo"
+"""A place that this journey does not reach: so both engines live together for a while."""
+
+
 async def crash_point_gate(say: Callable[[str], None] = lambda line: None) -> Caught:
     """Let crash points look for the bugs that they can find."""
     caught = Caught()
     async with rounds() as trials:
         for name in CAUGHT_BY_CRASH_POINTS:
-            caught.by[name] = await _found(trials, name)
+            caught.by[name] = await by_crash_points(trials, name)
             say(f"{name}: {caught.by[name] or 'MISSED'}")
     return caught
 
 
-async def _found(trials: Rounds, name: str) -> str:
+async def by_crash_points(trials: Rounds, name: str) -> str:
     """What the first crash point that finds it says of a bug."""
     template, how = CAUGHT_BY_CRASH_POINTS[name]
     count, expected = await trials.undisturbed(template)
@@ -59,4 +91,4 @@ async def _found(trials: Rounds, name: str) -> str:
     return ""
 
 
-assert BUGS.keys() >= CAUGHT_BY_CRASH_POINTS.keys()
+assert BUGS.keys() == CAUGHT_BY_CRASH_POINTS.keys() | set(CAUGHT_BY_TWO_ENGINES)

@@ -203,7 +203,7 @@ def name_of(fact: Fact) -> str:
             return "undo_began" if path.endswith("~undo") else ""
         case MilestoneSucceeded(path=path) if path.endswith("~undo"):
             return "undone"
-        case MilestoneSucceeded(attempt=0, output=list()):
+        case MilestoneSucceeded(gathered=True):
             return "fan_in"
         case MilestoneSucceeded(attempt=0, output={}, signal="") if not fact.output:
             return "timer_rang"
