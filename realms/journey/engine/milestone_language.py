@@ -19,6 +19,7 @@ from realms.journey.engine.words import (
     Reference,
     Schema,
     Share,
+    Topic,
     Value,
     Words,
 )
@@ -167,7 +168,7 @@ class Emit(Part):
     model_config = required("event")
     REQUIRED: ClassVar = ("event",)
 
-    event: Name = Field(default="", description="Its name.")
+    event: Topic = Field(default="", description="Its topic, such as files.stored.")
 
 
 class Milestone(Part):
@@ -195,7 +196,7 @@ class Milestone(Part):
     ask: Ask | None = Field(default=None, description="A person answers.")
     wait: Duration | None = Field(default=None, description="Let time pass.")
     wait_for: WaitFor | Name | None = Field(default=None, description="Wait for a signal.")
-    emit: Emit | Name | None = Field(default=None, description="Publish an event.")
+    emit: Emit | Topic | None = Field(default=None, description="Publish an event.")
     race: "tuple[Milestone, ...] | None" = Field(
         default=None,
         min_length=1,

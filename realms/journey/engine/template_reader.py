@@ -23,6 +23,7 @@ from realms.journey.engine.words import (
     NAME,
     REFERENCE,
     SHARE,
+    TOPIC,
     FieldName,
     Spelling,
     in_snake_case,
@@ -208,7 +209,13 @@ class TemplateReader:
         match spelling:
             case Spelling.TEXT:
                 return self._text(node, path, most=_bound(metadata, "max_length", MAX_TEXT))
-            case Spelling.NAME | Spelling.CLASS | Spelling.FIELD | Spelling.REFERENCE:
+            case (
+                Spelling.NAME
+                | Spelling.CLASS
+                | Spelling.FIELD
+                | Spelling.REFERENCE
+                | Spelling.TOPIC
+            ):
                 text = self._text(node, path)
                 return text if _unread(text) else self._named(text, path, spelling)
             case Spelling.DURATION:
@@ -243,6 +250,9 @@ class TemplateReader:
             self._faults.add(path, problem, suggestion=near)
         elif spelling is Spelling.REFERENCE and not REFERENCE.fullmatch(name):
             problem = f'"{shown(name)}" is no journey: write its name, or name@version'
+            self._faults.add(path, problem)
+        elif spelling is Spelling.TOPIC and not TOPIC.fullmatch(name):
+            problem = f'"{shown(name)}" is no topic: up to three words of a-z, 0-9, _, with dots'
             self._faults.add(path, problem)
         elif spelling is Spelling.CLASS and not CLASS.fullmatch(name):
             self._faults.add(path, f'"{shown(name)}" is no name of a class')

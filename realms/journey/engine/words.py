@@ -16,6 +16,7 @@ from realms.journey.engine.schemas import JSON_TYPES
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+TOPIC = re.compile(r"[a-z][a-z0-9_]{0,63}(\.[a-z0-9_]{1,64}){0,2}")
 REFERENCE = re.compile(r"[a-z][a-z0-9_]{0,63}(@[A-Za-z0-9._+-]{1,64})?")
 CLASS = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 SHARE = re.compile(r"(100|[0-9]{1,2})(\.[0-9]{1,3})?%")
@@ -31,6 +32,7 @@ class Spelling(StrEnum):
     FIELD = "field"
     CLASS = "class"
     REFERENCE = "name@version"
+    TOPIC = "topic"
     TEXT = "text"
     DURATION = "duration"
     EXPRESSION = "expression"
@@ -94,6 +96,7 @@ ApiName = Annotated[str, Spelling.TEXT, Field(max_length=128)]
 FieldName = Annotated[str, Spelling.FIELD, _text(FIELD.pattern, "file_id")]
 ClassName = Annotated[str, Spelling.CLASS, _text(CLASS.pattern, "ContentAnalysisOrchestrator")]
 Reference = Annotated[str, Spelling.REFERENCE, _text(REFERENCE.pattern, "send_notice@1")]
+Topic = Annotated[str, Spelling.TOPIC, _text(TOPIC.pattern, "files.stored")]
 Words = Annotated[str, Spelling.TEXT, Field(max_length=MAX_TEXT)]
 Version = Annotated[str, Spelling.TEXT, Field(max_length=64)]
 Duration = Annotated[timedelta, Spelling.DURATION, _text(_DURATION, "30s")]
