@@ -5,7 +5,10 @@ from datetime import timedelta
 import pytest
 
 from realms.journey.api import RunStatus
+from realms.journey.engine import core, driver, state
 from realms.journey.engine.driver import Written
+from realms.journey.engine.facts import Fact
+from realms.journey.engine.state import RunState
 from realms.journey.testing.playing import Played, play
 from realms.journey.testing.suite import CaseResult
 from tests.support.office import INVOICE_CHECK, INVOICE_TESTS, OFFICE, played, suite
@@ -291,3 +294,29 @@ def test_until_lets_time_pass_that_nobody_waits_for() -> None:
     )
 
     assert played(INVOICE_CHECK, tests).tests[2].problems == ()
+
+
+def test_engine_that_forgets_what_a_crash_cut_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core, "recovered", lambda _run, _now: ())
+    tests = f"{BOTH}tests: [{{name: a, input: {{number: n}}, crash: every, expect: {{}}}}]"
+
+    problems = result(LINE, tests).problems
+
+    assert any(problem.startswith("crash before booked: status is") for problem in problems)
+
+
+def test_engine_that_calls_again_after_the_checkpoint_is_caught(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As if a checkpoint were forgotten at the next boot."""
+    kept = state.fold
+
+    def forgetful(run_id: str, entries: list[list[Fact]]) -> RunState:
+        return kept(run_id, entries[:1] if len(entries) == 2 else entries)
+
+    monkeypatch.setattr(driver, "fold", forgetful)
+    tests = (
+        f"{BOTH}tests: [{{name: a, input: {{number: n}}, crash: [after: booked], expect: {{}}}}]"
+    )
+
+    assert result(LINE, f"{BOTH}tests: [{case}]").problems != ()
