@@ -1,12 +1,14 @@
 """What the runs of each journey come to when nothing disturbs them."""
 
 import asyncio
+import functools
 from typing import Any
 
 from tests.chaos.crash_points import rounds
 from tests.chaos.small_city import trial_texts
 
 
+@functools.cache
 def expected_outcomes() -> dict[str, Any]:
     """By template, normalised as the referee compares."""
 

@@ -27,6 +27,8 @@ CAUGHT_BY_TWO_ENGINES = ("no_fence", "written_over", "takes_from_the_living")
 """Found where two engines on one folder signal the same runs, and one of them is stopped."""
 _ACCEPTED = 15
 """About here a run is accepted: what comes later finds most."""
+_CHILD_ENDS = 55
+"""About here the journey within a journey ends."""
 
 
 @dataclass(slots=True)
@@ -84,7 +86,8 @@ async def by_crash_points(trials: Rounds, name: str) -> str:
     template, how = CAUGHT_BY_CRASH_POINTS[name]
     count, expected = await trials.undisturbed(template)
     with planted(name):
-        for at in (*range(_ACCEPTED, count + 1), *range(1, _ACCEPTED)):
+        first = _CHILD_ENDS if template == "trial_parent" else _ACCEPTED
+        for at in (*range(first, count + 1), *range(1, first)):
             verdict: Verdict = await trials.disturbed(template, at, how, expected)
             if not verdict.sound:
                 return next(verdict.broken())
