@@ -315,8 +315,6 @@ def test_engine_that_calls_again_after_the_checkpoint_is_caught(
         return kept(run_id, entries[:1] if len(entries) == 2 else entries)
 
     monkeypatch.setattr(driver, "fold", forgetful)
-    tests = (
-        f"{BOTH}tests: [{{name: a, input: {{number: n}}, crash: [after: booked], expect: {{}}}}]"
-    )
+    case = "{name: a, input: {number: n}, crash: [after: booked], expect: {}}"
 
     assert result(LINE, f"{BOTH}tests: [{case}]").problems != ()
