@@ -1,6 +1,6 @@
-"""The short crash trials: `kill -9` at every named point of the data mash, on a real server.
+"""`kill -9` at named places of the data mash, on a real server and over HTTP.
 
-Run them by themselves with `pytest tests/chaos`.
+`python main.py chaos kill` goes through all places, on cities without a server.
 """
 
 import signal
@@ -15,8 +15,10 @@ from tests.support.processes import civitas, serving
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("milestone", MILESTONES)
-@pytest.mark.parametrize("point", ["before", "called", "after"])
+@pytest.mark.parametrize(
+    ("point", "milestone"),
+    [("before", MILESTONES[0]), ("called", MILESTONES[1]), ("after", MILESTONES[2])],
+)
 def test_killed_run_ends_after_a_restart_and_repeats_nothing_completed(
     tmp_path: Path, milestone: str, point: str
 ) -> None:
