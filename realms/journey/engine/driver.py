@@ -167,6 +167,7 @@ class Driver(StepBook):
         self._waiters: dict[str, list[asyncio.Future[Hand]]] = {}
         self._works: set[asyncio.Task[Any]] = set()
         self._plans: dict[str, Plan] = {}
+        self._compiling = asyncio.Lock()
         self._accepting = 0
         self._spoilt: dict[str, AttemptFailed] = {}
         """Attempts that failed because what they write could not be written, by run."""
@@ -344,23 +345,18 @@ class Driver(StepBook):
 
     async def take_up(self, rows: Sequence[RunRow]) -> None:
         """Let runs go on that are due: those not in memory are loaded together."""
-        absent = [r.run_id for r in rows if r.run_id not in self._hands]
-        for run_id, stored in (await self._journal.load(absent)).items():
-            if run_id not in self._hands and run_id not in self._loading:
-                self._loading[run_id] = self._owned(self._load(run_id, stored))
+        stored = await self._journal.load([r.run_id for r in rows if r.run_id not in self._hands])
         for row in rows:
-            self._dispatch.wake(QUEUE, row.run_id)
+            run_id = row.run_id
+            if run_id in stored and run_id not in self._hands and run_id not in self._loading:
+                self._loading[run_id] = self._owned(self._load(run_id, stored[run_id]))
+            else:
+                self._dispatch.wake(QUEUE, run_id)
 
     async def plan(self, run: RunState) -> Plan:
         """The plan of the text that a run goes by."""
         known = self._plans.get(run.template_hash)
-        if known is None:
-            text = await self._journal.pinned_text(run.template_hash)
-            known = await self._templates.compiled(text)
-            self._plans[run.template_hash] = known
-            while len(self._plans) > _PLANS:
-                del self._plans[next(iter(self._plans))]
-        return known
+        return await self._compiled(run.template_hash) if known is None else known
 
     def has(self, run_id: str) -> bool:
         """Whether the run is in memory."""
@@ -649,6 +645,7 @@ class Driver(StepBook):
         return await asyncio.shield(loading)
 
     async def _load(self, run_id: str, stored: Stored | None = None) -> Hand | None:
+        taken_up = stored is not None
         try:
             reach("load")
             if stored is None:
@@ -662,8 +659,12 @@ class Driver(StepBook):
         finally:
             self._loading.pop(run_id, None)
         now = self._clock.now()
-        hand.users += 1
-        asyncio.get_running_loop().call_later(_LINGER_SECONDS, self._leave, hand)
+        asked_for = not taken_up or _needs_a_wake(hand.run, now)
+        if asked_for:
+            hand.users += 1
+            asyncio.get_running_loop().call_later(_LINGER_SECONDS, self._leave, hand)
+        if taken_up and asked_for:
+            self._dispatch.wake(QUEUE, run_id)
         first = core.recovered(hand.run, now)
         if (spoilt := self._spoilt.pop(run_id, None)) is not None:
             first = core.cut_short(hand.run, spoilt)
@@ -683,6 +684,17 @@ class Driver(StepBook):
         """Those who asked for the run have it by now."""
         hand.users -= 1
         self._rest(hand)
+
+    async def _compiled(self, text_hash: str) -> Plan:
+        """Read and compile a text once, however many runs of it are taken up together."""
+        async with self._compiling:
+            known = self._plans.get(text_hash)
+            if known is None:
+                text = await self._journal.pinned_text(text_hash)
+                known = self._plans[text_hash] = await self._templates.compiled(text)
+                while len(self._plans) > _PLANS:
+                    del self._plans[next(iter(self._plans))]
+        return known
 
     async def _read(self, stored: Stored) -> Hand:
         run_id = stored.row.run_id
@@ -805,6 +817,12 @@ def folded(stored: Stored) -> RunState:
         CorruptFact, CorruptJournal: it cannot be read.
     """
     return fold(stored.row.run_id, map(decode, stored.entries))
+
+
+def _needs_a_wake(run: RunState, now: datetime) -> bool:
+    """Whether a run that was just loaded asks for more than going on from where it stood."""
+    deadline = run.deadline_passed_at
+    return run.stage is Stage.QUEUED or (deadline is not None and deadline <= now)
 
 
 def _next_timer(run: RunState) -> Any:

@@ -24,7 +24,11 @@ from utilities.errors import PlatformError
 QUEUE = "journey-keeper"
 _PAGE = 500
 _AHEAD = 4_000
-"""So many runs are taken up before those in memory are waited for."""
+"""So many runs are taken up in one sweep."""
+_FEW = 500
+"""While more than these move, the next page is put off: at most `_LOOKS` times."""
+_LOOKS = 20
+_LOOK_SECONDS = 0.005
 
 
 class Keeper(Works, Expecting):
@@ -101,10 +105,18 @@ class Keeper(Works, Expecting):
                 reach("sweep_found")
                 await self._driver.take_up(rows)
                 reach("sweep_woke")
-                await asyncio.sleep(0)
+                await self._let_them_move()
             self._look_for_those_out_of_time()
             reach("sweep_over")
             await self._order_the_next()
+
+    async def _let_them_move(self) -> None:
+        """Let runs move on before more are taken up, for a while: few at a time are done sooner."""
+        await asyncio.sleep(0)
+        for _ in range(_LOOKS):
+            if self._driver.moving <= _FEW:
+                return
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def _swept(self, _key: str) -> None:
         if not self._driver.open:
