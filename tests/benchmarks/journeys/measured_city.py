@@ -25,11 +25,14 @@ _PATIENCE = 120
 
 
 @asynccontextmanager
-async def open_city(folder: Path) -> AsyncIterator[Platform]:
-    """The city as `serve` boots it, with its usual logs, and the realm `benchmark` beside ours."""
+async def open_city(folder: Path, **others: Any) -> AsyncIterator[Platform]:
+    """The city as `serve` boots it, with its usual logs, and the realm `benchmark` beside ours.
+
+    `others` are settings that are not as a new city has them.
+    """
     if str(_REALM) not in realms.__path__:
         realms.__path__.append(str(_REALM))
-    settings = Settings(data_dir=folder)
+    settings = Settings(data_dir=folder, **others)
     configure_logs(level=settings.log_level)
     async with Platform(settings) as city:
         calm_collector()  # as `serve` does

@@ -77,7 +77,7 @@ async def hold(folder: Path, runs: int) -> None:
 
     WORK.begun = note
     limit = asyncio.Semaphore(_AT_ONCE)
-    async with open_city(folder) as city:
+    async with open_city(folder, journey_attempts=runs) as city:  # so that all are begun
         journeys = city.registry.get(Journeys)
 
         async def start() -> None:
