@@ -25,6 +25,12 @@ class CorruptFact(PlatformError):
     kind = ErrorKind.INTERNAL
 
 
+class NewerEntry(PlatformError):
+    """A newer version of the city wrote this; that version can read it."""
+
+    kind = ErrorKind.CONFLICT
+
+
 class UnstorableResult(PlatformError):
     """The result of a milestone cannot be written as JSON."""
 
@@ -57,7 +63,8 @@ def decode(data: bytes) -> list[Fact]:
     """Read one stored entry; it can become nothing but facts.
 
     Raises:
-        CorruptFact: it is no JSON, of an unknown version or kind, or lacks what its kind needs.
+        CorruptFact: it is no JSON, of an unknown kind, or lacks what its kind needs.
+        NewerEntry: a newer version wrote it.
     """
     try:
         stored = orjson.loads(data)
@@ -80,7 +87,7 @@ def _upcast(stored: Any) -> Any:
         case 2:
             return stored["facts"]
         case other:
-            raise CorruptFact(
+            raise (NewerEntry if _is_newer(other) else CorruptFact)(
                 f"a stored fact has schema version {other!r}; this program knows {SCHEMA_VERSION}",
                 hint="run the version that wrote it",
             )
@@ -104,3 +111,7 @@ def _plain(value: object) -> object:
     if isinstance(value, Failure):
         return value.model_dump(mode="json")
     raise TypeError(f"{type(value).__name__} has no place in a journal")
+
+
+def _is_newer(version: Any) -> bool:
+    return isinstance(version, int) and version > SCHEMA_VERSION

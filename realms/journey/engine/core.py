@@ -353,6 +353,9 @@ def _waiting(turn: Turn, node: Node, state: NodeState) -> None:
                 turn.record(_late(path, f'the signal "{name}" did not come in time', now))
         case Reason.PERSON:
             _asked(turn, node, state, over=over)
+        case Reason.JOURNEY if over:
+            turn.act(StopChild(state.child, Reason.TIMEOUT))
+            turn.record(_late(path, "the journey did not end in time", now))
         case Reason.JOURNEY:
             turn.act(SeeToChild(path, state.child))
 

@@ -28,7 +28,7 @@ from foundations.public_works.events import Events
 from foundations.public_works.settings import Settings
 from realms.journey.api import Reason, UnknownRun
 from realms.journey.engine import core, views
-from realms.journey.engine.codec import CorruptFact, decode, encode
+from realms.journey.engine.codec import CorruptFact, NewerEntry, decode, encode
 from realms.journey.engine.facts import (
     AttemptAlone,
     AttemptFailed,
@@ -700,6 +700,8 @@ class Driver(StepBook):
         run_id = stored.row.run_id
         try:
             run = folded(stored)
+        except NewerEntry as error:
+            raise Unreadable(f"{run_id} is left alone: {error.detail}", hint=error.hint) from error
         except (CorruptFact, CorruptJournal) as error:
             raise await self._condemned(run_id, error) from error
         try:

@@ -21,7 +21,7 @@ _FITS = {
     "timeout": {"service", "journey", "agent", "emit"},
     "heartbeat": {"service", "agent"},
     "compensate": set(WORK) - {"wait", "wait_for", "race"},
-    "memoize": {"service", "journey", "agent"},
+    "memoize": {"service", "agent"},
 }
 """Words that make sense with some kinds of work only."""
 _INSTEAD = {

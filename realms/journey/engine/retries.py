@@ -99,6 +99,3 @@ class RetryPolicy:
 
 DEFAULT_RETRY = RetryPolicy()
 NO_RETRY = RetryPolicy(attempts=1)
-
-CRASH_ATTEMPTS = 3
-"""So many attempts may die with their process before the milestone is taken for poison."""

@@ -177,8 +177,10 @@ class Runner:
         if isinstance(node.work, SubJourney) and not state.undoes:
             assert self.beginner is not None
             child = await self.beginner.begin(hand, state, given)
+            now = self._clock.now()
+            wake = None if node.timeout is None else now + node.timeout
             waits = MilestoneWaiting(
-                at=self._clock.now(), path=path, reason=Reason.JOURNEY, child=child
+                at=now, path=path, reason=Reason.JOURNEY, wake_at=wake, child=child
             )
             return Made((waits,))
         memo = "" if node.memoize is None else self._memo_key(hand, node, node.memoize, path)

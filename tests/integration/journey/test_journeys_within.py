@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from realms.journey.api import RunStatus
-from realms.journey.engine.codec import decode
+from realms.journey.api import Reason, RunStatus
+from realms.journey.engine.codec import NewerEntry, decode
 from realms.journey.engine.facts import MilestoneSucceeded
+from realms.journey.engine.journal import Entry
 from tests.support.journeys import JourneyCity
 
 pytestmark = pytest.mark.anyio
@@ -69,3 +70,39 @@ async def test_every_text_below_is_pinned_when_the_outermost_begins(city: Journe
 
     outputs = [run.milestones[-1].output["below"].keys() for run in (before, after)]
     assert outputs == [{"stored"}, {"kept"}]
+
+
+async def test_a_journey_within_that_takes_too_long_is_cancelled(city: JourneyCity) -> None:
+    slow = "journey_template: slow\nmilestones:\n  - {milestone_id: rest, wait: 2h}\n"
+    limited = (
+        "journey_template: limited\nmilestones:\n"
+        "  - {milestone_id: below, journey: slow, timeout: 10m}\n"
+    )
+    city.templates.texts |= {"slow": slow, "limited": limited}
+
+    accepted = await city.engine.start("limited", {})
+    await city.dispatch.settle()
+    run = await city.engine.get(accepted.run_id)
+    child = await city.engine.get(run.milestones[0].child)
+
+    assert (run.status, run.reason) == (RunStatus.FAILED, Reason.TIMEOUT)
+    assert run.error is not None
+    assert "did not end in time" in run.error.detail
+    assert child.status is RunStatus.CANCELLED
+
+
+async def test_a_run_that_a_newer_version_wrote_is_left_as_it_is(city: JourneyCity) -> None:
+    rest = "journey_template: rest\nmilestones:\n  - {milestone_id: rest, wait: 1h}\n"
+    city.templates.texts |= {"rest": rest}
+    accepted = await city.engine.start("rest", {})
+    await city.dispatch.settle(until=timedelta(minutes=1))
+    row = (await city.journal.load([accepted.run_id]))[accepted.run_id].row
+    newer = Entry(accepted.run_id, 1, b'{"v": 99, "facts": []}', row)
+    assert list(await city.journal.write([newer], holder=city.driver.holder)) == [None]
+
+    await city.dispatch.settle()
+
+    stored = (await city.journal.load([accepted.run_id]))[accepted.run_id]
+    assert stored.row.status is RunStatus.WAITING
+    with pytest.raises(NewerEntry, match="schema version 99"):
+        await city.engine.get(accepted.run_id)
