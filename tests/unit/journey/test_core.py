@@ -1,42 +1,43 @@
-"""The pure core under every order of outcomes: a small model says what may be."""
+"""The pure core, decision by decision."""
 
-from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from foundations.declarations import Effect
 from realms.journey.api import Failure, Reason, RunStatus
 from realms.journey.engine import core
+from realms.journey.engine.compiling import load_plan
 from realms.journey.engine.facts import (
+    AttemptAlone,
     AttemptFailed,
+    AttemptLost,
     AttemptReleased,
     Fact,
+    FannedOut,
+    IterationEnded,
     MilestoneBegan,
     MilestoneFailed,
     MilestoneSucceeded,
-    ResultSupplied,
+    MilestoneWaiting,
     RetryScheduled,
+    RunAdmitted,
     RunFailed,
+    RunResumed,
     RunStarted,
     RunSucceeded,
-    decode,
-    encode,
+    SignalReceived,
+    StepRecorded,
 )
-from realms.journey.engine.plan import Plan, load_plan
 from realms.journey.engine.retries import DEFAULT_RETRY, FINAL_KINDS
-from realms.journey.engine.state import CorruptJournal, RunState, apply, fold
+from realms.journey.engine.state import CorruptJournal, apply, fold
 from tests.support.journeys import BEGAN, DATA_MASH, DATA_MASH_ANSWERS, FakeServices
+from tests.support.plays import Play, node, plan_of
 from utilities.errors import ErrorKind
 
 PLAN = load_plan(DATA_MASH, FakeServices(), file="mash.yaml")
-PATHS = list(PLAN.nodes)
-OUTPUTS: Mapping[str, Mapping[str, Any]] = {
+OUTPUTS: dict[str, dict[str, Any]] = {
     "file_uploaded": DATA_MASH_ANSWERS["process_client_file"]({"file_id": "f1"}),
     "file_parsed": {"parse_result": {}, "semantic_result": {"passages": []}, "trace_id": "t"},
     "semantic_processed": {"content_id": "c", "storage_status": "stored", "semantic_data": {}},
@@ -61,216 +62,87 @@ def failure(kind: ErrorKind) -> Failure:
     return Failure(kind=kind, code="a_code", title="A title.", detail="a detail")
 
 
-class Runs(RuleBasedStateMachine):
-    """One run of the data mash through results, errors, crashes, closings, timers and people."""
+def test_a_line_that_succeeds_writes_this_and_no_more() -> None:
+    play = Play(PLAN)
+    kinds: list[str] = []
+    for path, output in OUTPUTS.items():
+        kinds += [fact.kind for fact in play.take((done(play, path, output),))]
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = BEGAN
-        self.facts: list[Fact] = []
-        self.plan: Plan = PLAN
-        self.done: dict[str, Mapping[str, Any]] = {}
-        self.errors = dict.fromkeys(PATHS, 0)
-        self.crashes = dict.fromkeys(PATHS, 0)
-        self.begun = dict.fromkeys(PATHS, 0)
-        self.run: RunState
-        self.then: core.Perform | core.Sleep | None = None
-
-    @initialize(guarded=st.sets(st.sampled_from(PATHS)))
-    def accept(self, guarded: set[str]) -> None:
-        nodes = {
-            path: replace(node, effect=Effect.GUARDED) if path in guarded else node
-            for path, node in PLAN.nodes.items()
-        }
-        self.plan = replace(PLAN, nodes=nodes)
-        first = started()
-        self.facts.append(first)
-        self.run = apply(None, first, run_id="run-1")
-        self._go_on()
-
-    def _go_on(self, *first: Fact) -> None:
-        step = core.step(self.plan, self.run, self.now, first=first)
-        assert step == core.step(self.plan, self.run, self.now, first=first)
-        self.facts += step.facts
-        self.run, self.then = step.run, step.then
-        for fact in step.facts:
-            if isinstance(fact, MilestoneBegan):
-                assert fact.path not in self.done, "began after its checkpoint"
-                self.begun[fact.path] += 1
-
-    def _performing(self) -> bool:
-        return isinstance(self.then, core.Perform)
-
-    @precondition(_performing)
-    @rule()
-    def succeed(self) -> None:
-        assert isinstance(self.then, core.Perform)
-        path, attempt = self.then.path, self.then.attempt
-        self.done[path] = OUTPUTS[path]
-        self._go_on(core.outcome(self.plan, path, attempt, OUTPUTS[path], self.now))
-
-    @precondition(_performing)
-    @rule(kind=st.sampled_from(ErrorKind))
-    def fail(self, kind: ErrorKind) -> None:
-        assert isinstance(self.then, core.Perform)
-        path = self.then.path
-        self.errors[path] += 1
-        self._go_on(
-            AttemptFailed(at=self.now, path=path, attempt=self.then.attempt, error=failure(kind))
-        )
-
-    @precondition(_performing)
-    @rule()
-    def break_a_contract(self) -> None:
-        assert isinstance(self.then, core.Perform)
-        path = self.then.path
-        self.errors[path] += 1
-        fact = core.outcome(self.plan, path, self.then.attempt, {}, self.now)
-        assert isinstance(fact, AttemptFailed)
-        self._go_on(fact)
-
-    @rule()
-    def crash(self) -> None:
-        """Forget everything but the facts, and take the run over."""
-        self.run = fold("run-1", [decode(encode(fact)) for fact in self.facts])
-        lost = core.recovered(self.run, self.now)
-        for fact in lost:
-            self.crashes[fact.path] += 1  # type: ignore[union-attr]  # recovered() gives lost attempts
-        self._go_on(*lost)
-
-    @precondition(_performing)
-    @rule(called=st.booleans())
-    def close(self, *, called: bool) -> None:
-        assert isinstance(self.then, core.Perform)
-        self._go_on(
-            AttemptReleased(
-                at=self.now, path=self.then.path, attempt=self.then.attempt, called=called
-            )
-        )
-
-    @precondition(lambda self: isinstance(self.then, core.Sleep))
-    @rule(early=st.booleans())
-    def time_passes(self, *, early: bool) -> None:
-        assert isinstance(self.then, core.Sleep)
-        assert self.now < self.then.until <= self.now + timedelta(minutes=1)
-        self.now = self.then.until - timedelta(microseconds=1) if early else self.then.until
-        self._go_on()
-
-    def _stuck(self) -> list[str]:
-        stuck = {RunStatus.WAITING, RunStatus.FAILED}
-        return [path for path in PATHS if self.run.node(path).status in stuck]
-
-    @precondition(lambda self: bool(self._stuck()))
-    @rule()
-    def supply(self) -> None:
-        path = self._stuck()[0]
-        self.done[path] = OUTPUTS[path]
-        self._go_on(ResultSupplied(at=self.now, path=path, output=OUTPUTS[path], principal="ada"))
-
-    @invariant()
-    def the_facts_tell_the_same_run(self) -> None:
-        if self.facts:
-            again = fold("run-1", [decode(encode(fact)) for fact in self.facts])
-            assert again == self.run
-            assert again.next_seq == len(self.facts)
-
-    @invariant()
-    def a_checkpoint_stays_and_is_the_only_one(self) -> None:
-        if not self.facts:
-            return
-        assert {p: dict(o) for p, o in self.run.results.items()} == self.done
-        ends = [f.path for f in self.facts if isinstance(f, MilestoneSucceeded | ResultSupplied)]
-        assert len(ends) == len(set(ends))
-
-    @invariant()
-    def milestones_are_reached_in_order(self) -> None:
-        if self.facts:
-            assert list(self.done) == PATHS[: len(self.done)]
-            assert sum(n.status is RunStatus.RUNNING for n in self.run.nodes.values()) <= 1
-
-    @invariant()
-    def it_ends_or_moves_or_waits_visibly(self) -> None:
-        if not self.facts:
-            return
-        match self.run.status:
-            case RunStatus.SUCCEEDED:
-                assert list(self.done) == PATHS
-                assert self.then is None
-            case RunStatus.FAILED:
-                assert self.run.error is not None
-                assert self.run.reason is not Reason.NONE
-            case RunStatus.WAITING:
-                sleeps = isinstance(self.then, core.Sleep)
-                assert self.run.reason is (Reason.RETRY if sleeps else Reason.AMBIGUOUS)
-                assert (self.run.wake_at is not None) == sleeps
-            case _:
-                assert self._performing()
-
-    @invariant()
-    def errors_and_crashes_are_counted_apart_and_bounded(self) -> None:
-        if not self.facts:
-            return
-        for path in PATHS:
-            node = self.run.node(path)
-            assert (node.failures, node.crashes) == (self.errors[path], self.crashes[path])
-            assert node.failures <= 3
-            assert node.crashes <= 3
-
-    @invariant()
-    def what_may_not_be_repeated_is_not(self) -> None:
-        for index, fact in enumerate(self.facts):
-            if isinstance(fact, MilestoneBegan) and fact.attempt > 1:
-                guarded = self.plan.nodes[fact.path].effect is Effect.GUARDED
-                if guarded:
-                    before = [f for f in self.facts[:index] if getattr(f, "path", "") == fact.path]
-                    assert self._surely_nothing_happened(before[-1], before)
-
-    @staticmethod
-    def _surely_nothing_happened(last: Fact, before: list[Fact]) -> bool:
-        if isinstance(last, AttemptReleased):
-            return not last.called
-        failed = before[-2]
-        return (
-            isinstance(last, RetryScheduled)
-            and isinstance(failed, AttemptFailed)
-            and failed.error.kind is ErrorKind.TOO_MANY
-        )
+    assert kinds == [*["milestone_succeeded", "milestone_began"] * 3, *ENDS]
+    assert len(play.entries) == 5
 
 
-Runs.TestCase.settings = settings(max_examples=50, stateful_step_count=30, deadline=None)
-TestRuns = Runs.TestCase
+ENDS = ["milestone_succeeded", "run_succeeded"]
 
 
-def test_a_run_that_succeeds_has_written_this_and_no_more() -> None:
-    run = apply(None, started(), run_id="run-1")
-    step = core.step(PLAN, run, BEGAN)
-    kinds = [fact.kind for fact in step.facts]
-    while isinstance(step.then, core.Perform):
-        path = step.then.path
-        done = core.outcome(PLAN, path, step.then.attempt, OUTPUTS[path], BEGAN)
-        step = core.step(PLAN, step.run, BEGAN, first=(done,))
-        kinds += [fact.kind for fact in step.facts]
-
-    assert kinds == [*["milestone_began", "milestone_succeeded"] * 4, "run_succeeded"]
+def done(play: Play, path: str, output: dict[str, Any]) -> Fact:
+    attempt = play.run.nodes[path].attempts
+    return core.completed(
+        play.plan, play.run, play.plan.nodes[path], path, output, BEGAN, attempt=attempt
+    )
 
 
 def test_a_crossing_that_requires_a_trace_is_refused_without_one() -> None:
-    run = apply(None, started(trace_id=""), run_id="run-1")
-    step = core.step(PLAN, run, BEGAN)
-    done = core.outcome(PLAN, "file_uploaded", 1, OUTPUTS["file_uploaded"], BEGAN)
+    play = Play(PLAN, trace_id="")
 
-    step = core.step(PLAN, step.run, BEGAN, first=(done,))
+    play.take((done(play, "file_uploaded", OUTPUTS["file_uploaded"]),))
 
-    assert (step.run.status, step.run.reason) == (RunStatus.FAILED, Reason.CONTRACT)
-    assert step.run.error is not None
-    assert "infrastructure_to_business_enablement: a trace id" in step.run.error.detail
-    assert step.run.node("file_parsed").attempts == 0
+    assert (play.run.status, play.run.reason) == (RunStatus.FAILED, Reason.CONTRACT)
+    assert play.run.error is not None
+    assert "infrastructure_to_business_enablement: a trace id" in play.run.error.detail
+    assert play.run.nodes["file_parsed"].attempts == 0
+
+
+def test_a_suspect_is_blamed_only_for_what_it_did_alone() -> None:
+    play = Play(plan_of(node("a")))
+    for _ in range(5):  # it waits for its turn while others take the process down
+        play.take(core.recovered(play.run, BEGAN))
+    state = play.run.nodes["a"]
+    before = (state.crashes, state.alone, play.status())
+    play.take((AttemptAlone(at=BEGAN, path="a", attempt=state.attempts),))
+    play.take(core.recovered(play.run, BEGAN))
+
+    assert before == (5, True, RunStatus.RUNNING)
+    assert (play.status(), play.run.reason) == (RunStatus.FAILED, Reason.POISON)
+
+
+def test_an_attempt_that_was_alone_and_failed_clears_its_name() -> None:
+    play = Play(plan_of(node("a")))
+    for _ in range(2):
+        play.take(core.recovered(play.run, BEGAN))
+    play.take((AttemptAlone(at=BEGAN, path="a", attempt=3),))
+    play.fail("a", ErrorKind.UNAVAILABLE)
+    play.wake(minutes=5)
+
+    play.take(core.recovered(play.run, BEGAN))
+
+    assert play.status() is RunStatus.RUNNING
+
+
+def test_a_run_whose_attempt_was_left_behind_is_to_be_looked_at_at_once() -> None:
+    play = Play(plan_of(node("a")))
+    apply(play.run, AttemptReleased(at=BEGAN, path="a", attempt=1, called=True))
+
+    assert (play.run.status, play.run.wake_at) == (RunStatus.RUNNING, BEGAN)
+
+
+def test_going_on_after_writes_that_failed_blames_one_attempt_and_no_crash() -> None:
+    play = Play(plan_of(node("a"), node("b")))
+    failed = AttemptFailed(at=BEGAN, path="a", attempt=1, error=failure(ErrorKind.INTERNAL))
+
+    play.take(core.cut_short(play.run, failed))
+
+    counts = [(s.attempts, s.failures, s.crashes) for s in play.run.nodes.values()]
+    assert counts == [(1, 1, 0), (2, 0, 0)]
 
 
 @pytest.mark.parametrize("kind", list(ErrorKind))
 def test_only_errors_that_may_pass_are_tried_again(kind: ErrorKind) -> None:
-    assert DEFAULT_RETRY.repeats(kind, failures=1) is (kind not in FINAL_KINDS)
-    assert not DEFAULT_RETRY.repeats(kind, failures=3)
+    soon = timedelta(0)
+    assert DEFAULT_RETRY.repeats(failure(kind), failures=1, elapsed=soon) is (
+        kind not in FINAL_KINDS
+    )
+    assert not DEFAULT_RETRY.repeats(failure(kind), failures=3, elapsed=soon)
 
 
 def test_retry_delays_are_the_same_everywhere_and_differ_between_runs() -> None:
@@ -283,11 +155,13 @@ def test_retry_delays_are_the_same_everywhere_and_differ_between_runs() -> None:
     assert DEFAULT_RETRY.delay("run-1", failures=50) < timedelta(minutes=1)
 
 
-FAILED = MilestoneFailed(
-    at=BEGAN, path="file_uploaded", reason=Reason.ERROR, error=failure(ErrorKind.INVALID)
+BEGUN = MilestoneBegan(at=BEGAN, path="a", attempt=1)
+DONE = MilestoneSucceeded(at=BEGAN, path="a", attempt=1, output={})
+GIVEN_UP = MilestoneFailed(
+    at=BEGAN, path="a", reason=Reason.ERROR, error=failure(ErrorKind.INVALID)
 )
-BEGUN = MilestoneBegan(at=BEGAN, path="file_uploaded", attempt=1)
 ENDED = RunSucceeded(at=BEGAN)
+SIGNAL = SignalReceived(at=BEGAN, signal="go", id="1", data={})
 
 
 @pytest.mark.parametrize(
@@ -298,21 +172,54 @@ ENDED = RunSucceeded(at=BEGAN)
         [started(), started()],
         [started(), replace(BEGUN, attempt=2)],
         [started(), BEGUN, replace(BEGUN, attempt=2)],
-        [started(), MilestoneSucceeded(at=BEGAN, path="file_uploaded", attempt=1, output={})],
-        [started(), BEGUN, FAILED],
+        [started(), DONE],
+        [started(), BEGUN, DONE, DONE],
+        [started(), BEGUN, DONE, replace(BEGUN, attempt=2)],
+        [started(), BEGUN, GIVEN_UP, DONE],
+        [started(), BEGUN, replace(DONE, attempt=2)],
         [started(), ENDED, ENDED],
         [started(), ENDED, BEGUN],
-        [started(), RetryScheduled(at=BEGAN, path="file_uploaded", wake_at=BEGAN)],
-        [started(), ResultSupplied(at=BEGAN, path="file_uploaded", output={}, principal="ada")],
+        [started(), AttemptLost(at=BEGAN, path="a", attempt=1)],
+        [started(), AttemptAlone(at=BEGAN, path="a", attempt=1)],
+        [started(), BEGUN, RetryScheduled(at=BEGAN, path="a", wake_at=BEGAN)],
+        [started(), StepRecorded(at=BEGAN, path="a", index=0, name="n", data=1)],
+        [started(), BEGUN, StepRecorded(at=BEGAN, path="a", index=1, name="n", data=1)],
+        [started(), replace(BEGUN, path="a[0]")],
+        [started(), FannedOut(at=BEGAN, path="a", items=1), replace(BEGUN, path="a[1]")],
+        [started(), replace(BEGUN, path="a~undo")],
+        [started(), replace(DONE, attempt=0, signal="go")],
+        [started(), SIGNAL, SIGNAL],
+        [started(), RunAdmitted(at=BEGAN)],
+        [started(), RunResumed(at=BEGAN, principal="ada")],
     ],
 )
 def test_facts_that_no_engine_would_write_are_corruption(facts: list[Fact]) -> None:
     with pytest.raises(CorruptJournal):
-        fold("run-1", facts)
+        fold("run-1", [facts])
 
 
 def test_a_run_that_has_ended_has_no_next_move() -> None:
     error = failure(ErrorKind.INVALID)
-    run = fold("run-1", [started(), RunFailed(at=BEGAN, reason=Reason.ERROR, error=error)])
+    ended = RunFailed(at=BEGAN, reason=Reason.ERROR, error=error)
+    run = fold("run-1", [[started()], [ended]])
 
-    assert core.decide(PLAN, run, datetime.max.replace(tzinfo=BEGAN.tzinfo)) == ()
+    assert core.woken(PLAN, run, BEGAN + timedelta(days=900)) == ((), ())
+    assert core.step(PLAN, run, BEGAN) == ((), ())
+
+
+def test_a_loop_keeps_its_counts_apart_for_each_iteration() -> None:
+    play = Play(plan_of(node("a")))
+    play.take(core.recovered(play.run, BEGAN))
+    play.take((IterationEnded(at=BEGAN, path="a", output={}, attempt=2),))
+
+    state = play.run.nodes["a"]
+    assert (state.iteration, state.crashes, state.attempts) == (1, 0, 3)
+    assert core.idempotency_key(play.run, state) == "run-1:a:1:1"
+
+
+def test_a_wait_that_is_told_twice_is_one_wait() -> None:
+    play = Play(plan_of(node("a")))
+    waits = MilestoneWaiting(at=BEGAN, path="a", reason=Reason.AMBIGUOUS)
+    play.take((AttemptLost(at=BEGAN, path="a", attempt=1), waits))
+
+    assert core.woken(play.plan, play.run, BEGAN) == ((), ())

@@ -1,0 +1,182 @@
+"""The one who writes: in order, together, and again when the store takes nothing."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from realms.journey.engine import group_commit
+from realms.journey.engine.group_commit import GroupCommit
+from realms.journey.engine.journal import Entry, Journal, StaleWriter
+from realms.journey.engine.memory_journal import MemoryJournal
+from tests.contract.test_journals import first
+from tests.support.journals import CountingJournal, DiskFull, FullJournal, OtherJournal
+from tests.support.journeys import BEGAN
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(autouse=True)
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "_AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(group_commit, "_AGAIN_AT_THE_END_SECONDS", 0.01)
+
+
+async def opened(journal: Journal) -> GroupCommit:
+    group = GroupCommit(journal=journal)
+    group.begin(await journal.take_hold(at=BEGAN, until=None))
+    return group
+
+
+def after(seq: int, run_id: str = "run-1") -> Entry:
+    return Entry(run_id, seq, str(seq).encode())
+
+
+async def test_what_is_added_in_one_tick_is_one_commit() -> None:
+    journal = CountingJournal(MemoryJournal())
+    group = await opened(journal)
+
+    await asyncio.gather(*(group.add(first(f"run-{n}")) for n in range(5)))
+    await asyncio.gather(group.add(after(1)), group.add(after(2)))
+
+    assert [len(commit) for commit in journal.commits] == [5, 2]
+    assert (group.commits, group.written, group.pending) == (2, 7, 0)
+
+
+async def test_so_many_are_written_at_once_and_the_rest_right_after(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(group_commit, "_MOST", 3)
+    journal = CountingJournal(MemoryJournal())
+    group = await opened(journal)
+
+    await asyncio.gather(*(group.add(first(f"run-{n}")) for n in range(8)))
+
+    assert [len(commit) for commit in journal.commits] == [3, 3, 2]
+
+
+async def test_what_waits_behind_a_refused_entry_of_its_run_is_refused() -> None:
+    class Slow(OtherJournal):
+        slow = False
+
+        def write(self, entries: Sequence[Entry], *, holder: int) -> Any:
+            done = super().write(entries, holder=holder)
+            return _later(done) if self.slow else done
+
+    journal = Slow(MemoryJournal())
+    group = await opened(journal)
+    await group.add(first())
+    await group.add(first("run-2"))
+    await journal.inner.write([after(1)], holder=group._holder)
+    journal.slow = True
+    refused = group.add(after(1))
+    await asyncio.sleep(0)
+    behind, beside = group.add(after(2)), group.add(after(1, "run-2"))
+    outcomes = await asyncio.gather(refused, behind, beside, return_exceptions=True)
+
+    assert [type(outcome) for outcome in outcomes] == [StaleWriter, StaleWriter, type(None)]
+    assert len((await journal.load(["run-1"]))["run-1"].entries) == 2
+
+
+def _later(done: "asyncio.Future[Any]") -> "asyncio.Future[Any]":
+    loop = asyncio.get_running_loop()
+    late: asyncio.Future[Any] = loop.create_future()
+    loop.call_later(0.005, lambda: late.set_result(done.result()))
+    return late
+
+
+async def test_on_a_full_disk_entries_wait_in_their_order_and_new_runs_are_refused() -> None:
+    journal = FullJournal(MemoryJournal())
+    group = await opened(journal)
+    await group.add(first())
+    journal.full = True
+    kept = [group.add(after(1)), group.add(after(2))]
+    new = group.add(first("run-2"))
+    with pytest.raises(DiskFull):
+        await new
+    with pytest.raises(DiskFull):
+        await group.add(first("run-3"))
+    trouble = group.trouble
+    journal.full = False
+    await asyncio.gather(*kept)
+
+    assert isinstance(trouble, DiskFull)
+    assert group.trouble is None
+    assert (await journal.load(["run-1"]))["run-1"].entries == (b"one", b"1", b"2")
+    await group.add(first("run-3"))
+
+
+async def test_what_the_store_could_not_write_of_a_commit_is_tried_again() -> None:
+    class Half(OtherJournal):
+        full = True
+
+        def write(self, entries: Sequence[Entry], *, holder: int) -> Any:
+            if not self.full or len(entries) < 2:
+                return super().write(entries, holder=holder)
+            self.full = False
+            done = super().write(entries[:1], holder=holder)
+            late: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            rest = [DiskFull("full")] * (len(entries) - 1)
+            late.set_result([*done.result(), *rest])
+            return late
+
+    journal = Half(MemoryJournal())
+    group = await opened(journal)
+    await group.add(first())
+    await asyncio.gather(*(group.add(after(seq)) for seq in (1, 2, 3)))
+
+    assert (await journal.load(["run-1"]))["run-1"].entries == (b"one", b"1", b"2", b"3")
+
+
+async def test_a_store_that_fails_in_a_way_it_does_not_know_is_tried_again() -> None:
+    class Odd(OtherJournal):
+        left = 1
+
+        def write(self, entries: Sequence[Entry], *, holder: int) -> Any:
+            self.left -= 1
+            if self.left < 0 or not entries[0].seq:
+                return super().write(entries, holder=holder)
+            failed: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            failed.set_exception(ValueError("nobody knows"))
+            return failed
+
+    journal = Odd(MemoryJournal())
+    journal.left = 2
+    group = await opened(journal)
+    await group.add(first())
+
+    await group.add(after(1))
+
+    assert (await journal.load(["run-1"]))["run-1"].entries == (b"one", b"1")
+
+
+async def test_an_entry_is_written_though_nobody_waits_for_it_any_more() -> None:
+    journal = MemoryJournal()
+    group = await opened(journal)
+    await group.add(first())
+    entry = after(1)
+    group.add(entry).cancel()
+
+    again = group.renewed(entry)
+    assert again is not None
+    await again
+
+    assert group.renewed(entry) is None
+    assert (await journal.load(["run-1"]))["run-1"].entries == (b"one", b"1")
+
+
+async def test_draining_waits_for_room_but_not_for_ever() -> None:
+    journal = FullJournal(MemoryJournal())
+    group = await opened(journal)
+    await group.add(first())
+    journal.full = True
+    kept = group.add(after(1))
+    await asyncio.sleep(0.02)
+
+    assert not await group.drained(seconds=0.03)
+    journal.full = False
+    assert await group.drained(seconds=1)
+    assert kept.done()
+    group.stop()
+    assert await group.drained(seconds=1)
