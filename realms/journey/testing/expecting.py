@@ -23,7 +23,7 @@ def differences(case: Case, played: Played) -> list[str]:
     if expect.refused is not None or played.refused is not None:
         return [*found, *_refusal(expect, played.refused)]
     if played.main is None:
-        return [*found, "no run came about"]
+        return found or ["no run came about"]
     run = played.main.run
     found += _state(expect, run)
     found += _milestones(expect, run)

@@ -11,9 +11,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from foundations.curator.registry import Registry
 from realms.journey.api import Reason, RunStatus
 from realms.journey.engine import core
-from realms.journey.engine.codec import CorruptFact, decode
+from realms.journey.engine.codec import decode
 from realms.journey.engine.driver import Written
-from realms.journey.engine.expressions import ExpressionFailed
 from realms.journey.engine.facts import (
     AnswerGiven,
     AnswerRefused,
@@ -44,7 +43,7 @@ from realms.journey.engine.facts import (
     StepRecorded,
 )
 from realms.journey.engine.plan import Plan, SubJourney
-from realms.journey.engine.state import CorruptJournal, RunState, apply, fold
+from realms.journey.engine.state import RunState, apply, fold
 from realms.journey.testing.cases import Suite
 from realms.journey.testing.playing import PlayedRun, play
 from utilities.errors import ErrorKind, PlatformError
@@ -212,7 +211,7 @@ def _replayed(run: GoldenRun, plan: Plan) -> Iterator[str]:
                 return
             entries.append(facts)
         end = fold(run.run_id, entries)
-    except (CorruptFact, CorruptJournal, ExpressionFailed, KeyError) as error:
+    except (PlatformError, KeyError) as error:
         yield f"entry {len(entries) + 1} cannot be read or does not follow: {error}"
         return
     if (end.status, end.reason) != (run.status, run.reason):

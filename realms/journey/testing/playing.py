@@ -1,6 +1,7 @@
 """Plays one test: starts the run, lets time pass, sends and answers what the test says."""
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,11 +21,13 @@ from realms.journey.engine.verbs import By
 from realms.journey.testing.city import Moment, VirtualCity
 from realms.journey.testing.language import Case, PersonsAnswer, SentSignal
 from realms.journey.testing.mocks import Given, Mock
-from realms.journey.testing.virtual_time import BEGAN, VirtualTimeLoop
+from realms.journey.testing.virtual_time import BEGAN, NeverQuiet, NothingMoves, VirtualTimeLoop
 from utilities.errors import PlatformError
 
 MOST_STEPS = 20_000
 """So often may time move on in one test."""
+LONGEST = 10.0
+"""So many seconds of real time may one run of a test take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +44,10 @@ class PlayedRun:
 class Played:
     """What came of a test."""
 
-    runs: Sequence[PlayedRun]
+    runs: Sequence[PlayedRun] = ()
     given: Given
     now: datetime
-    moments: Sequence[Moment]
+    moments: Sequence[Moment] = ()
     crash: Moment | None = None
     """Where the process was to die."""
     crashed: bool = False
@@ -78,7 +81,12 @@ def play(
         city = VirtualCity(registry, journeys, loop)
         city.services.mocks = mocks
         city.crashes.at = crash
-        return runner.run(_Play(city, case).played())
+        try:
+            return runner.run(_Play(city, case).played())
+        except (NeverQuiet, NothingMoves) as error:
+            return Played(
+                given=Given(), now=BEGAN, crash=crash, crashed=True, problems=[error.detail]
+            )
 
 
 @dataclass(slots=True)
@@ -117,7 +125,11 @@ class _Play:
         until = None if self.case.until is None else self.case.until.total_seconds()
         if until is not None:
             self._timer(until)
-        for _ in range(MOST_STEPS):
+        began = time.monotonic()
+        for step in range(MOST_STEPS):
+            if time.monotonic() - began > LONGEST:
+                self.problems.append(f"it came to no end in {LONGEST:g} s, after {step:,} steps")
+                return
             await self.city.loop.quiet()
             if self.city.crashes.crashed and not self.city.driver.open:
                 await self.city.reboot()

@@ -3,6 +3,7 @@
 import asyncio
 import math
 import selectors
+import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,16 @@ from utilities.errors import ErrorKind, PlatformError
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 """When virtual time begins."""
+
+
+MOST_BUSY = 10.0
+"""So many seconds of real time may pass without a moment of quiet."""
+
+
+class NeverQuiet(PlatformError):
+    """Something goes round and round, and time cannot pass."""
+
+    kind = ErrorKind.TIMEOUT
 
 
 class NothingMoves(PlatformError):
@@ -30,6 +41,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self._elapsed = 0.0
         self._quiet: list[asyncio.Future[None]] = []
         self._jumps = 0
+        self._quiet_at = time.monotonic()
         super().__init__(_NeverSleeping(self))
 
     def time(self) -> float:
@@ -46,8 +58,17 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self._jumps += 1
         await self.quiet()
 
+    def busy(self) -> None:
+        """Something is ready: let it run, unless there is no end of it."""
+        if time.monotonic() - self._quiet_at > MOST_BUSY:
+            self._quiet_at = time.monotonic()
+            raise NeverQuiet(
+                f"nothing came to rest for {MOST_BUSY:g} s at {self._elapsed:g} s of virtual time"
+            )
+
     def idle(self, seconds: float | None) -> None:
         """Nothing is ready, and the next timer is `seconds` away: jump, or tell who waits."""
+        self._quiet_at = time.monotonic()
         if self._quiet and not self._jumps:
             waiters, self._quiet = self._quiet, []
             for waiter in waiters:
@@ -78,6 +99,8 @@ class _NeverSleeping(_Selector):
         ready = super().select(0)
         if not ready and (timeout is None or timeout > 0):
             self._loop.idle(timeout)
+        else:
+            self._loop.busy()
         return ready
 
 

@@ -1,5 +1,6 @@
 """Playing tests of journeys: mocks, virtual time, people, signals, crashes, expectations."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from realms.journey.engine import core, driver, state
 from realms.journey.engine.driver import Written
 from realms.journey.engine.facts import Fact
 from realms.journey.engine.state import RunState
+from realms.journey.testing import virtual_time
 from realms.journey.testing.playing import Played, play
 from realms.journey.testing.suite import CaseResult
 from tests.support.office import INVOICE_CHECK, INVOICE_TESTS, OFFICE, played, suite
@@ -308,13 +310,17 @@ def test_engine_that_forgets_what_a_crash_cut_is_caught(monkeypatch: pytest.Monk
 def test_engine_that_calls_again_after_the_checkpoint_is_caught(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """As if a checkpoint were forgotten at the next boot."""
+    """As if a checkpoint were forgotten at the next boot, again and again."""
     kept = state.fold
 
-    def forgetful(run_id: str, entries: list[list[Fact]]) -> RunState:
-        return kept(run_id, entries[:1] if len(entries) == 2 else entries)
+    def forgetful(run_id: str, entries: Iterable[list[Fact]]) -> RunState:
+        told = list(entries)
+        return kept(run_id, told[:1] if len(told) == 2 else told)
 
     monkeypatch.setattr(driver, "fold", forgetful)
+    monkeypatch.setattr(virtual_time, "MOST_BUSY", 0.5)
     case = "{name: a, input: {number: n}, crash: [after: booked], expect: {}}"
 
-    assert result(LINE, f"{BOTH}tests: [{case}]").problems != ()
+    problems = result(LINE, f"{BOTH}tests: [{case}]").problems
+
+    assert problems[0].startswith("crash after booked: nothing came to rest for 0.5 s")
