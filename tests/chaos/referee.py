@@ -174,6 +174,8 @@ def _stranded(kept: Kept, store: Store) -> Iterator[str]:
     children = [store.runs.get(node.child) for node in run.active.values() if node.child]
     if any(child and child.run and child.run.ended is None for child in children):
         return  # told of with the child
+    if waits == {Reason.TIMER} and _poisoned(kept, store):
+        return  # a branch of its race was given up: it has to wait for the other
     yield f"{_named(kept)} still waits: {', '.join(sorted(waits))}"
 
 
