@@ -232,7 +232,7 @@ class DatabaseJournal(Journal):
                 rows = connection.exec_driver_sql(_SELECT + where, wanted).all()
                 select = f"SELECT run_id, data FROM journey_facts {where} ORDER BY run_id, seq"  # noqa: S608 - placeholders only
                 entries: dict[str, list[bytes]] = {row[0]: [] for row in rows}
-                for run_id, data in connection.exec_driver_sql(select, wanted):
+                for run_id, data in connection.exec_driver_sql(select, wanted).all():
                     if run_id in entries:
                         entries[run_id].append(_bytes(data))
                 for row in rows:
@@ -343,7 +343,8 @@ class DatabaseJournal(Journal):
 
     async def _rows(self, where: str, values: tuple[Any, ...]) -> list[RunRow]:
         def work(connection: Connection) -> list[RunRow]:
-            return [_row(found) for found in connection.exec_driver_sql(_SELECT + where, values)]
+            found = connection.exec_driver_sql(_SELECT + where, values).all()
+            return [_row(row) for row in found]
 
         return await self._database.read(work)
 
