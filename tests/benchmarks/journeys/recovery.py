@@ -28,7 +28,7 @@ from utilities.long_lived import loop_factory
 
 _AT_ONCE = 500
 _STILL = 0.5
-_LOOK_EVERY = 0.01
+_LOOK_EVERY = 0.03
 _UNFINISHED = (RunStatus.PENDING, RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.WAITING)
 
 

@@ -44,8 +44,10 @@ def _commits(store: Any, counted: meter.Meter) -> dict[str, Any]:
     while time.perf_counter() < end:
         _turn(runs)
     opened = counted.moment()
-    while time.perf_counter() < opened.at + counted.seconds:
-        _turn(runs)
+    turns = 0
+    while time.perf_counter() < opened.at + counted.seconds or turns < meter.MILESTONES:
+        _turn(runs)  # at least as often as a run has milestones, so that some end
+        turns += 1
     closed = counted.moment()
     while any(run.milestone for run in runs):
         for run in runs:
