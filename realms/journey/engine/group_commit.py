@@ -123,11 +123,12 @@ class GroupCommit:
             return
         entries = [pending.entry for pending in self._writing]
         reach("flush")
+        done = None
         try:
             done = self._journal.write(entries, holder=self._holder)
-        except PlatformError as error:
-            self._refused(error)
-            return
+        finally:
+            if done is None:  # whatever it raised, what is to be written stays in hand
+                self._refused(JournalUnusable("the journal failed", hint="see the log"))
         if done.done():
             self._finished(done)
         else:

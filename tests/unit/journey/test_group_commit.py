@@ -180,3 +180,28 @@ async def test_draining_waits_for_room_but_not_for_ever() -> None:
     assert kept.done()
     group.stop()
     assert await group.drained(seconds=1)
+
+
+async def test_a_journal_that_raises_what_it_may_not_is_asked_again() -> None:
+    class Broken(OtherJournal):
+        left = 1
+
+        def write(self, entries: Sequence[Entry], *, holder: int) -> Any:
+            if self.left:
+                self.left -= 1
+                raise RuntimeError("nobody expected this")
+            return super().write(entries, holder=holder)
+
+    journal = MemoryJournal()
+    group = await opened(journal)
+    await group.add(first("run-1"))
+    broken = GroupCommit(journal=Broken(journal))
+    broken.begin(1)
+    told: list[str] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: told.append(str(context["exception"])))
+
+    await asyncio.wait_for(broken.add(after(1)), timeout=5)
+
+    assert told == ["nobody expected this"]
+    assert len((await journal.load(["run-1"]))["run-1"].entries) == 2
