@@ -196,7 +196,7 @@ def _everything(turn: Turn) -> None:
         run.fresh += list(run.active)
         return
     run.fresh += [path for path, state in run.active.items() if not state.performing]
-    pending = [state for state in run.nodes.values() if state.status is RunStatus.PENDING]
+    pending = [s for s in run.nodes.values() if s.status is RunStatus.PENDING and s.path == s.node]
     last = () if run.stage is Stage.CLOSING else plan.closing
     run.fresh += [state.path for state in pending if state.node not in last]
     for node in plan.nodes.values():
@@ -312,7 +312,7 @@ _ATTEMPTED = (Call, Emit, AgentWork, SubJourney)
 # what goes on
 
 
-def _going_on(turn: Turn, state: NodeState) -> None:  # noqa: C901 - a list of cases
+def _going_on(turn: Turn, state: NodeState) -> None:
     if state.performing:
         if state.handed != state.attempts:
             state.handed = state.attempts
@@ -320,9 +320,7 @@ def _going_on(turn: Turn, state: NodeState) -> None:  # noqa: C901 - a list of c
         return
     node = turn.plan.nodes[state.node]
     match state.status:
-        case RunStatus.PENDING if state.item >= 0:
-            begin(turn, node, state.path)
-        case RunStatus.PENDING:
+        case RunStatus.PENDING if node.branch_of or ready(turn.plan, turn.run, node):
             enter(turn, node)
         case RunStatus.RUNNING if state.ended_attempt is not None:
             _after_attempt(turn, node, state)
@@ -496,10 +494,11 @@ def _followed(turn: Turn, state: NodeState) -> None:
         and bool(run.start.trace_id)
     )
     for path in plan.followers.get(state.node, ()):
-        if path in run.nodes:
+        known = run.nodes.get(path)
+        if known is not None and known.status is not RunStatus.PENDING:
             continue
         node = plan.nodes[path]
-        if straight and node.straight and path not in plan.closing:
+        if known is None and straight and node.straight and path not in plan.closing:
             turn.record(MilestoneBegan(at=turn.now, path=path, attempt=1))
         elif ready(plan, run, node):
             enter(turn, node)
@@ -539,8 +538,21 @@ def _fan(turn: Turn, node: Node, parent: NodeState) -> None:
         turn.record(done)
         return
     room = each.max_parallel - (parent.begun - parent.done)
+    if parent.opened:
+        room += _begin_again(turn, node, parent, room)
     for index in range(parent.begun, min(parent.items, parent.begun + room)):
         begin(turn, node, f"{node.path}[{index}]")
+
+
+def _begin_again(turn: Turn, node: Node, parent: NodeState, room: int) -> int:
+    """Begin items that were opened again, as far as there is room; so many wait on."""
+    paths = [f"{node.path}[{index}]" for index in range(parent.begun)]
+    opened = [path for path in paths if turn.run.nodes[path].status is RunStatus.PENDING]
+    now = opened[: max(0, room + len(opened))]
+    parent.opened = len(now) < len(opened)
+    for path in now:
+        begin(turn, node, path)
+    return len(opened) - len(now)
 
 
 def _cancel(turn: Turn, state: NodeState, reason: Reason) -> None:

@@ -126,6 +126,8 @@ class NodeState:
     begun: int = 0
     done: int = 0
     given_up: int = 0
+    opened: bool = False
+    """Items of it may wait to be reached again."""
     gathered: bool = False
     values: list[Any] | None = None
     """The items, once they were worked out; they follow from the plan and the results."""
@@ -518,6 +520,7 @@ def _items_given_up(run: RunState, node: NodeState) -> list[NodeState]:
     states = [run.nodes.get(f"{node.path}[{index}]") for index in range(node.items)]
     again = [state for state in states if state is not None and state.status in ended]
     node.done -= len(again)
+    node.opened = bool(again)
     node.given_up = 0
     return again
 

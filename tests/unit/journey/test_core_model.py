@@ -261,9 +261,9 @@ class Model:
                     self._enter(shape)
                     moved = True
                 elif spot is not None and spot.waits == "turn":
-                    spot.waits = ""
-                    self._begin(shape)
-                    moved = True
+                    if self._ready(shape):
+                        self._enter(shape)
+                        moved = True
                 elif spot is not None and spot.end == OPEN and shape.work == "each":
                     moved = self._fan(shape) or moved
                 elif spot is not None and spot.waits == "signal" and shape.id in self.signals:
@@ -297,10 +297,12 @@ class Model:
             "failed()": given_up,
             "always()": True,
         }[shape.condition]
+        spot = self.spots.setdefault(shape.id, Spot())
+        spot.waits = ""
         if holds:
             self._begin(shape)
         else:
-            self.spots[shape.id] = Spot(SKIPPED, upstream=not asks and not good and given_up)
+            spot.end, spot.upstream = SKIPPED, not asks and not good and given_up
 
     def _begin(self, shape: Shape) -> None:
         spot = self.spots.setdefault(shape.id, Spot())
@@ -583,7 +585,7 @@ class Runs(RuleBasedStateMachine):
             return
         self._take(*verbs.cancel(self.run, self._by()))
         for spot in self.model.spots.values():
-            if spot.end == OPEN:
+            if spot.end == OPEN and spot.waits != "turn":
                 spot.end, spot.under_way, spot.waits = CUT, False, ""
         self.model.ended = RunStatus.CANCELLED
         self.model.paused = False
@@ -651,7 +653,7 @@ def _essence(run: RunState) -> dict[str, Any]:
     return whole
 
 
-_PASSING = frozenset({"fresh", "handed", "values", "read_back"})
+_PASSING = frozenset({"fresh", "handed", "opened", "values", "read_back"})
 
 Runs.TestCase.settings = settings(
     max_examples=int(os.environ.get("JOURNEY_MODEL_RUNS", "50")),
