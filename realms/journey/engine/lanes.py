@@ -1,10 +1,9 @@
 """Lanes: how many runs with one key move at once, and how often one begins."""
 
 import asyncio
-from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import orjson
@@ -30,6 +29,14 @@ class LaneFull(PlatformError):
     kind = ErrorKind.CONFLICT
 
 
+@dataclass(slots=True)
+class _Turns:
+    """One after the other at one lane, and how many are there."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    users: int = 0
+
+
 class Lanes(Queued):
     """Decides who may begin; each lane is looked at by one at a time."""
 
@@ -40,7 +47,7 @@ class Lanes(Queued):
         self._driver = driver
         self._dispatch = dispatch
         self._clock = clock
-        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._locks: dict[str, _Turns] = {}
         self._slots: dict[str, datetime] = {}
         """For each lane with a rate when its last run began or is to begin."""
         driver.lanes = self
@@ -57,7 +64,7 @@ class Lanes(Queued):
         """
         lane = _lane(plan, start)
         name = f"{start.tenant}/{lane}"
-        async with self._locks[name]:
+        async with self._alone_at(name):
             there = await self._journal.lane(start.tenant, lane)
             queued = await self._queued(plan, there)
             if queued is None and plan.rate_limit is not None:
@@ -66,13 +73,11 @@ class Lanes(Queued):
                     queued = RunQueued(at=self._clock.now(), reason=Reason.RATE_LIMIT, wake_at=slot)
             reach("lane_entered")
             yield replace(start, lane=lane), queued
-        if not self._locks[name].locked():
-            self._locks.pop(name, None)
 
     async def look(self, hand: Hand) -> None:
         """Let a queued run begin, if it may by now."""
         start = hand.run.start
-        async with self._locks[f"{start.tenant}/{start.lane}"]:
+        async with self._alone_at(f"{start.tenant}/{start.lane}"):
             until = hand.run.queued_until
             if until is not None and until > self._clock.now():
                 return
@@ -94,13 +99,27 @@ class Lanes(Queued):
 
     async def _let_in(self, name: str) -> None:
         tenant, _, lane = name.partition("/")
-        queued = [row for row in await self._journal.lane(tenant, lane) if _queues(row)]
-        for row in queued:
+        async with self._alone_at(name):  # whoever is being accepted is there by then
+            there = await self._journal.lane(tenant, lane)
+        for row in filter(_queues, there):
             async with self._driver.holding(row.run_id) as hand:
                 if hand.run.status is RunStatus.QUEUED:
                     await self.look(hand)
                 if hand.run.status is RunStatus.QUEUED:
                     return  # whoever came first goes first
+
+    @asynccontextmanager
+    async def _alone_at(self, name: str) -> AsyncIterator[None]:
+        """Look at a lane while nobody else does."""
+        turns = self._locks.setdefault(name, _Turns())
+        turns.users += 1
+        try:
+            async with turns.lock:
+                yield
+        finally:
+            turns.users -= 1
+            if not turns.users:
+                del self._locks[name]
 
     async def _queued(self, plan: Plan, there: list[RunRow]) -> RunQueued | None:
         limit = plan.concurrency

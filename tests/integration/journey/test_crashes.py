@@ -295,7 +295,6 @@ DAMAGE = [
     b'{"v": 1}',
     b'{"v": 2, "facts": []}',
     b'{"v": 2, "facts": {}}',
-    b'{"v": 99, "facts": []}',
     b'{"v": 1, "fact": {"kind": "no_such_fact"}}',
     b'{"v": 2, "facts": [{"kind": "run_succeeded", "at": "noon"}]}',
     b'{"v": 2, "facts": [{"__reduce__": ["os.system", "true"], "kind": "milestone_began"}]}',

@@ -202,6 +202,26 @@ async def test_a_retry_reaches_only_the_items_that_failed(city: JourneyCity) -> 
     assert "1" not in again
 
 
+async def test_a_retry_begins_no_more_items_at_once_than_may_be(city: JourneyCity) -> None:
+    shop = Workshop(city, flow=over(", tolerate: 3") + step("b"))
+    shop.gives("a", things=[1, 2, 3, 4, 5])
+    for name in "1234":
+        shop.fails(name, Unfit("not of this"), times=1)
+
+    failed = await shop.run()
+    gates = [hangs(shop, name) for name in "1234"]
+    await city.operators.retry(failed.run_id)
+    half = await shop.settled(failed.run_id)
+    called = list(shop.called)
+    for go in gates:
+        go.set()
+    run = await shop.settled(failed.run_id)
+
+    assert (failed.status, half.status, run.status) == (FAILED, RunStatus.RUNNING, SUCCEEDED)
+    assert called[-2:] == ["1", "2"]
+    assert [one["made"] for one in at(run, "each").output] == ["1", "2", "3", "4", "5"]
+
+
 async def test_a_fan_survives_a_crash_without_repeating_what_was_done(city: JourneyCity) -> None:
     shop = Workshop(city, flow=over() + step("b"))
     shop.gives("a", things=[1, 2, 3, 4])
@@ -839,6 +859,29 @@ async def test_a_newer_run_takes_the_place_of_an_older(city: JourneyCity) -> Non
     replaced = await city.engine.get(old.run_id)
     assert (replaced.status, replaced.reason) == (RunStatus.CANCELLED, Reason.SUPERSEDED)
     assert (await city.engine.get(new.run_id)).status is SUCCEEDED
+
+
+async def test_a_run_that_takes_the_place_of_one_that_waits_begins_without_a_sweep(
+    city: JourneyCity,
+) -> None:
+    text = laned("replace").replace(step("a"), "  - {milestone_id: w, wait_for: go}\n")
+    shop = Workshop(city, flow=text)
+    woken: list[asyncio.Task[None]] = []
+
+    def at_once(queue: str, key: str, *, at: Any = None) -> None:
+        if at is None:
+            handled = city.dispatch._handlers[queue](key)
+            woken.append(asyncio.ensure_future(handled))
+
+    (old,) = await starts(city, "x")
+    await shop.settled(old.run_id)
+    city.dispatch.wake = at_once  # type: ignore[method-assign]  # as a dispatch that lets nobody wait
+    (new,) = await starts(city, "x")
+    await city.dispatch.quiet()
+    await asyncio.gather(*woken)
+
+    assert (await city.engine.get(old.run_id)).reason is Reason.SUPERSEDED
+    assert (await city.engine.get(new.run_id)).reason is Reason.SIGNAL
 
 
 async def test_a_rate_limit_spaces_the_beginnings_evenly_also_over_a_restart(
