@@ -75,5 +75,3 @@ class Gate:
             if not turn.done():
                 self._go_in(alone=alone)
                 turn.set_result(None)
-
-
