@@ -1,12 +1,13 @@
 """From a template to its plan: everything is looked up, bound and checked once, here."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
 from realms.journey.engine import plan as planned
 from realms.journey.engine.binding import START_SCHEMA
 from realms.journey.engine.contracts import Fits
+from realms.journey.engine.durations import LONGEST
 from realms.journey.engine.loading import Reading, read_template
 from realms.journey.engine.milestones import MilestoneCompiler
 from realms.journey.engine.ordering import Graph
@@ -17,6 +18,8 @@ from realms.journey.engine.survey import Survey
 from realms.journey.engine.template_faults import FaultyTemplate
 
 _LONGEST_RUN = timedelta(hours=24)
+_MOST_COUNTED = 10_000
+"""Iterations of a loop that waits, as far as they count."""
 
 
 def load_plan(source: str | bytes, signatures: Signatures, *, file: str) -> Plan:
@@ -61,8 +64,28 @@ def _plan(
         roots=tuple(s.id for s in ordinary if not s.closing and not nodes[s.id].needs),
         followers=followers,
         closing=tuple(step.id for step in ordinary if step.closing),
+        timeout=reading.template.timeout or _longest(nodes.values()),
         **top,
     )
+
+
+def _longest(nodes: Iterable[Node]) -> timedelta:
+    """How long a run may take whose template does not say: a day, beside the waits it states."""
+    return min(_LONGEST_RUN + sum((_waits(node) for node in nodes), timedelta()), LONGEST)
+
+
+def _waits(node: Node) -> timedelta:
+    times = node.loop.most if node.loop else 1
+    match node.work:
+        case planned.Timer(duration):
+            once = duration
+        case planned.WaitFor(timeout=limit) | planned.Ask(due=limit):
+            once = limit or timedelta()
+        case planned.SubJourney():
+            once = node.timeout or timedelta()
+        case _:
+            return timedelta()
+    return min(once * min(times, _MOST_COUNTED), LONGEST)
 
 
 def _top(survey: Survey) -> dict[str, Any]:
@@ -73,7 +96,6 @@ def _top(survey: Survey) -> dict[str, Any]:
     rate_key = survey.value(rate.key, "rate_limit.key", sight) if rate else None
     return {
         "output": survey.value(template.output, "output", survey.sight_of_the_end()),
-        "timeout": template.timeout or _LONGEST_RUN,
         "on_failure": template.on_failure,
         "concurrency": planned.Concurrency(lane.limit, lane_key, lane.when_full) if lane else None,
         "rate_limit": planned.RateLimit(rate.limit, rate.per, rate_key) if rate else None,

@@ -538,3 +538,15 @@ def test_every_word_is_described() -> None:
         assert part["additionalProperties"] is False
         assert part["description"]
         assert all(word.get("description") for word in part["properties"].values())
+
+
+def test_a_run_has_a_day_beside_the_waits_that_its_template_states() -> None:
+    plain = small_plan("rest, wait: 2h", "asked, ask: {form: {type: object}, due: 48h}")
+    stated = small_plan("rest, wait: 2h", top="timeout: 90m\n")
+    endless = small_plan(
+        "again, wait: 3000d, loop: {until: '${false}', max: 1000, on_exhausted: continue}"
+    )
+
+    assert plain.timeout == timedelta(hours=24 + 2 + 48)
+    assert stated.timeout == timedelta(minutes=90)
+    assert endless.timeout == timedelta(days=3650)
