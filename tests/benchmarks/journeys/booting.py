@@ -23,8 +23,7 @@ def measure_boot(plan: Plan, children: Children, say: Callable[[str], None]) -> 
         for waiting in (0, plan.waiting):
             say(f"filling a store with {waiting:,} waiting runs")
             folders[waiting] = stack.enter_context(children.scratch())
-            fill(children, folders[waiting], waiting, "waiting")
-            children.run(f"{PACKAGE}.booting", folders[waiting])  # makes the tables, warms files
+            fill(children, folders[waiting], waiting=waiting)
 
         def measure(waiting: int, number: int) -> Figures:
             figures = children.run(f"{PACKAGE}.booting", folders[waiting])

@@ -1,6 +1,6 @@
 """Fills a store with runs: real runs of the city are the models, their rows are copied in bulk.
 
-`python -m tests.benchmarks.journeys.seeding --folder F --runs N --status succeeded|waiting`
+`python -m tests.benchmarks.journeys.seeding --folder F --succeeded N --waiting N`
 """
 
 import argparse
@@ -22,15 +22,14 @@ _WAITING = ("benchmark_timer", "benchmark_signal")
 """Half of those that wait do so for a timer that is due in a month, half for a signal."""
 
 
-def seed(folder: Path, runs: int, status: RunStatus) -> None:
-    """Put `runs` runs that have succeeded, or wait, into the store of a data folder."""
-    store, models = asyncio.run(_models(folder, status))
+def seed(folder: Path, *, succeeded: int, waiting: int) -> None:
+    """Put so many runs that have succeeded, and that wait, into the store of a data folder."""
+    store, models = asyncio.run(_models(folder, succeeded=succeeded, waiting=waiting))
     connection = sqlite_driver().connect(store, isolation_level=None)
     connection.execute("PRAGMA synchronous=OFF")
     connection.execute("PRAGMA cache_size=-262144")
     ids = TimeSortableIds()
-    for number, model in enumerate(models):
-        share = runs // len(models) + (number < runs % len(models))
+    for model, share in models.items():
         fresh = (ids.new() for _ in range(share - 1))
         while some := list(islice(fresh, _AT_A_TIME)):
             _copy(connection, model, some)
@@ -38,16 +37,17 @@ def seed(folder: Path, runs: int, status: RunStatus) -> None:
     connection.close()
 
 
-async def _models(folder: Path, status: RunStatus) -> tuple[Path, list[str]]:
-    """Where the store is, and the ids of real runs in it that have the status."""
+async def _models(folder: Path, *, succeeded: int, waiting: int) -> tuple[Path, dict[str, int]]:
+    """Where the store is, and real runs in it: how many of each are wanted, by id."""
+    models: dict[str, int] = {}
     async with open_city(folder) as city:
         journeys = city.registry.get(Journeys)
-        store = city.registry.get(DataFolder).database
-        if status is RunStatus.WAITING:
-            models = [await _waiting_run(journeys, template) for template in _WAITING]
-        else:
-            models = [await one_run(journeys)]
-        return store, [run.run_id for run in models]
+        if succeeded:
+            models[(await one_run(journeys)).run_id] = succeeded
+        for number, template in enumerate(_WAITING):
+            if share := waiting // 2 + (number < waiting % 2):
+                models[(await _waiting_run(journeys, template)).run_id] = share
+        return city.registry.get(DataFolder).database, models
 
 
 async def _waiting_run(journeys: Journeys, template: str) -> JourneyRun:
@@ -87,12 +87,11 @@ def _tables(connection: Any) -> Iterator[tuple[str, list[str]]]:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--runs", type=int, required=True)
-    parser.add_argument("--status", type=RunStatus, required=True)
+    parser.add_argument("--succeeded", type=int, default=0)
+    parser.add_argument("--waiting", type=int, default=0)
     given = parser.parse_args()
-    if given.runs:
-        seed(given.folder, given.runs, given.status)
-    tell({"runs": given.runs})
+    seed(given.folder, succeeded=given.succeeded, waiting=given.waiting)
+    tell({"runs": given.succeeded + given.waiting})
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ def measure_stores(plan: Plan, children: Children, say: Callable[[str], None]) -
         for size in plan.store_sizes:
             say(f"filling a store with {size:,} runs")
             folders[size] = stack.enter_context(children.scratch())
-            fill(children, folders[size], size - size // _WAITING_SHARE, "succeeded")
-            fill(children, folders[size], size // _WAITING_SHARE, "waiting")
+            waiting = size // _WAITING_SHARE
+            fill(children, folders[size], succeeded=size - waiting, waiting=waiting)
 
         def measure(size: int, number: int) -> Figures:
             options = ("--in-flight", _IN_FLIGHT, "--seconds", plan.seconds, "--no-count")
@@ -44,6 +44,7 @@ def measure_stores(plan: Plan, children: Children, say: Callable[[str], None]) -
     return {"results": results, "ratios": {f"{name} {of}": value for name, value in ratios.items()}}
 
 
-def fill(children: Children, folder: Path, runs: int, status: str) -> None:
-    """Seed a data folder in a process of its own."""
-    children.run(f"{PACKAGE}.seeding", folder, "--runs", runs, "--status", status)
+def fill(children: Children, folder: Path, *, succeeded: int = 0, waiting: int = 0) -> None:
+    """Seed a data folder in a process of its own; it is made in any case."""
+    options = ("--succeeded", succeeded, "--waiting", waiting)
+    children.run(f"{PACKAGE}.seeding", folder, *options)
