@@ -339,6 +339,7 @@ class Driver(StepBook):
                     await self.lanes.look(hand)
                 else:
                     reach("rung")
+                    hand.rung = None  # that was it, perhaps; a ring may come before its time
                     await self._go(hand, core.woken(hand.plan, hand.run, self._clock.now()))
         except (UnknownRun, Unreadable, StaleWriter) as error:
             logger.warning("{} is not driven here: {}", run_id, error.detail)
@@ -380,7 +381,8 @@ class Driver(StepBook):
 
     def unwatch(self, run_id: str, waiter: "asyncio.Future[Hand]") -> None:
         """Nobody waits for that future any more."""
-        if waiters := self._waiters.get(run_id):
+        waiters = self._waiters.get(run_id, [])
+        if waiter in waiters:  # else others have come since its run was settled
             waiters.remove(waiter)
             if not waiters:
                 del self._waiters[run_id]
@@ -410,6 +412,8 @@ class Driver(StepBook):
     ) -> None:
         """Write the facts of a step, after those of all steps before it, and tell of them."""
         run, facts = hand.run, step.facts
+        if hand.lost:
+            raise StaleWriter(f"{run.run_id} was read anew in the meantime", hint="try again")
         row = None
         if not run.entries:
             row = hand.row
@@ -453,7 +457,7 @@ class Driver(StepBook):
                 await durable
             elif (again := self._group.renewed(entry)) is not None:
                 await again
-        except (StaleWriter, WritesRefused):
+        except PlatformError:
             self._lose(hand)
             raise
         hand.durable = max(hand.durable, entry.seq + 1)
@@ -490,12 +494,12 @@ class Driver(StepBook):
                 reach("decided", move.path)
                 await self._durable(hand, step, along=made.along, memos=made.memos)
                 reach("after", move.path)
-                hand.tasks.pop(move.path, None)
+                _done_with(hand, move.path)
                 following = self._followed(hand, step.moves) if step.moves else None
         except WritesRefused as error:
             await self._spoilt_by(error, hand, move)
         finally:
-            hand.tasks.pop(move.path, None)
+            _done_with(hand, move.path)
             self._rest(hand)
 
     async def _spoilt_by(self, error: WritesRefused, hand: Hand, move: core.Perform) -> None:
@@ -825,6 +829,12 @@ def _needs_a_wake(run: RunState, now: datetime) -> bool:
     """Whether a run that was just loaded asks for more than going on from where it stood."""
     deadline = run.deadline_passed_at
     return run.stage is Stage.QUEUED or (deadline is not None and deadline <= now)
+
+
+def _done_with(hand: Hand, path: str) -> None:
+    """This task makes no attempt at `path` any more; another may by now."""
+    if hand.tasks.get(path) is asyncio.current_task():
+        del hand.tasks[path]
 
 
 def _next_timer(run: RunState) -> Any:
