@@ -2,7 +2,7 @@
 
 import asyncio
 from contextvars import Context
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
 
@@ -55,20 +55,27 @@ class InProcessDispatch(Dispatch):
             return
         delay = 0.0 if at is None else (at - self._clock.now()).total_seconds()
         if delay > 0:
-            self._ring_later(delay, queue, key)
+            self._ring_later(delay, queue, key, at=at)
         elif (queue, key) in self._tasks:
             self._again.add((queue, key))
         else:
             task = asyncio.get_running_loop().create_task(self._run(queue, key), context=Context())
             self._tasks[queue, key] = task
 
-    def _ring_later(self, delay: float, queue: str, key: str) -> None:
+    def _ring_later(self, delay: float, queue: str, key: str, *, at: datetime | None) -> None:
         def ring() -> None:
             self._timers.discard(timer)
-            self.wake(queue, key)
+            self.wake(queue, key, at=at if self._early(at) else None)
 
         timer = asyncio.get_running_loop().call_later(delay, ring)
         self._timers.add(timer)
+
+    def _early(self, at: datetime | None) -> bool:
+        """Whether the loop rang a little early, as uvloop does, which counts in milliseconds.
+
+        A clock that was set back is another matter: then it rings, and who is rung looks again.
+        """
+        return at is not None and timedelta() < at - self._clock.now() < _A_LITTLE
 
     async def _run(self, queue: str, key: str) -> None:
         try:
@@ -80,3 +87,6 @@ class InProcessDispatch(Dispatch):
             if (queue, key) in self._again:
                 self._again.discard((queue, key))
                 self.wake(queue, key)
+
+
+_A_LITTLE = timedelta(milliseconds=50)

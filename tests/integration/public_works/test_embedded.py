@@ -32,7 +32,7 @@ from foundations.public_works.database import (
 )
 from foundations.public_works.object_store import ObjectNotFound
 from foundations.public_works.settings import Settings
-from utilities.clock import SystemClock
+from utilities.clock import Clock, SystemClock
 from utilities.ids import TimeSortableIds
 from utilities.observability.distributed_tracing import DistributedTracing
 
@@ -411,6 +411,57 @@ async def test_wake_waits_for_its_time_and_none_comes_after_closing(settings: Se
     dispatch.wake("runs", "late")
 
     assert seen == ["soon"]
+
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+class Behind(Clock):
+    """A clock beside which the loop's timers ring a little early, the first few times."""
+
+    def __init__(self, *, by: timedelta) -> None:
+        self.asked = 0
+        self._by = by
+
+    def set_back(self) -> None:
+        self._by = timedelta(hours=1)
+
+    def now(self) -> datetime:
+        self.asked += 1
+        return NOON if self.asked > 4 else NOON - self._by
+
+
+async def test_a_wake_does_not_come_before_its_time_though_the_loop_rings_early(
+    settings: Settings,
+) -> None:
+    rung = asyncio.Event()
+    clock = Behind(by=timedelta(milliseconds=1))
+
+    async def handler(_key: str) -> None:
+        rung.set()
+
+    async with InProcessDispatch(settings=settings, clock=clock) as dispatch:
+        dispatch.handle("runs", handler)
+        dispatch.wake("runs", "r1", at=NOON)
+        await rung.wait()
+
+    assert clock.asked > 4
+
+
+async def test_a_wake_comes_though_the_clock_was_set_back_meanwhile(settings: Settings) -> None:
+    rung = asyncio.Event()
+    clock = Behind(by=timedelta(milliseconds=1))
+
+    async def handler(_key: str) -> None:
+        rung.set()
+
+    async with InProcessDispatch(settings=settings, clock=clock) as dispatch:
+        dispatch.handle("runs", handler)
+        dispatch.wake("runs", "r1", at=NOON)
+        clock.set_back()
+        await rung.wait()
+
+    assert clock.asked < 4
 
 
 async def test_failing_handler_stops_no_other_and_closing_cancels_the_late(
