@@ -315,12 +315,14 @@ class DatabaseJournal(Journal):
 
         return await self._database.read(work)
 
-    async def finished(self, template: str, *, before: datetime, limit: int = 500) -> list[RunRow]:
+    async def finished(
+        self, template: str, *, before: datetime, after: str = "", limit: int = 500
+    ) -> list[RunRow]:
         where = (
-            f"WHERE template = ? AND status NOT IN {_OPEN} AND updated_at < ? "
-            "AND (status <> 'failed' OR settled = 1) ORDER BY updated_at LIMIT ?"
+            f"WHERE run_id > ? AND template = ? AND status NOT IN {_OPEN} AND updated_at < ? "
+            "AND (status <> 'failed' OR settled = 1) ORDER BY run_id LIMIT ?"
         )
-        return await self._rows(where, (template, _micros(before), limit))
+        return await self._rows(where, (after, template, _micros(before), limit))
 
     async def templates(self) -> list[str]:
         select = "SELECT DISTINCT name FROM journey_texts ORDER BY name"

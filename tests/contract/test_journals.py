@@ -624,7 +624,7 @@ async def test_a_lane_is_told_from_the_oldest_without_those_that_ended(
     assert sorted(await journal.queued_lanes()) == [("north", "a"), ("north", "b")]
 
 
-async def test_finished_runs_are_told_the_oldest_first_and_dead_letters_are_none(
+async def test_finished_runs_are_told_page_by_page_and_dead_letters_are_none(
     journal: Journal, me: int
 ) -> None:
     def ended(run_id: str, hours: int, **more: Any) -> Entry:
@@ -645,9 +645,9 @@ async def test_finished_runs_are_told_the_oldest_first_and_dead_letters_are_none
     )
 
     found = await journal.finished("data_mash_flow", before=BEGAN + 4 * HOUR)
-    assert [r.run_id for r in found] == ["run-7", "run-2", "run-4", "run-1"]
-    few = await journal.finished("data_mash_flow", before=BEGAN + 4 * HOUR, limit=2)
-    assert [r.run_id for r in few] == ["run-7", "run-2"]
+    assert [r.run_id for r in found] == ["run-1", "run-2", "run-4", "run-7"]
+    few = await journal.finished("data_mash_flow", before=BEGAN + 4 * HOUR, after="run-1", limit=2)
+    assert [r.run_id for r in few] == ["run-2", "run-4"]
 
 
 async def test_removed_runs_are_gone_and_their_alias_is_free(journal: Journal, me: int) -> None:

@@ -105,8 +105,10 @@ class OtherJournal(Journal):
     async def memo(self, tenant: str, key: str, *, since: datetime | None) -> bytes | None:
         return await self.inner.memo(tenant, key, since=since)
 
-    async def finished(self, template: str, *, before: datetime, limit: int = 500) -> list[RunRow]:
-        return await self.inner.finished(template, before=before, limit=limit)
+    async def finished(
+        self, template: str, *, before: datetime, after: str = "", limit: int = 500
+    ) -> list[RunRow]:
+        return await self.inner.finished(template, before=before, after=after, limit=limit)
 
     async def templates(self) -> list[str]:
         return await self.inner.templates()

@@ -248,8 +248,10 @@ class Journal(Protocol):
         """What was remembered under `key`, not before `since`."""
         ...
 
-    async def finished(self, template: str, *, before: datetime, limit: int = 500) -> list[RunRow]:
-        """Runs of a template that ended before a time, the oldest first.
+    async def finished(
+        self, template: str, *, before: datetime, after: str = "", limit: int = 500
+    ) -> list[RunRow]:
+        """Runs of a template that ended before a time, by id, from after the one with id `after`.
 
         A dead letter that nobody has settled is none of them.
         """

@@ -154,16 +154,19 @@ class MemoryJournal(Journal):
         memo = self._memos.get((tenant, key))
         return None if memo is None or (since and memo.at < since) else memo.output
 
-    async def finished(self, template: str, *, before: datetime, limit: int = 500) -> list[RunRow]:
+    async def finished(
+        self, template: str, *, before: datetime, after: str = "", limit: int = 500
+    ) -> list[RunRow]:
         found = [
             row
             for row in self._rows.values()
             if row.template == template
+            and row.run_id > after
             and row.status.ended
             and row.updated_at < before
             and (row.status is not RunStatus.FAILED or row.settled)
         ]
-        return sorted(found, key=lambda row: row.updated_at)[:limit]
+        return sorted(found, key=lambda row: row.run_id)[:limit]
 
     async def templates(self) -> list[str]:
         return sorted(self._names)

@@ -113,17 +113,14 @@ class Retention(Works):
 
     async def _archive(self, template: str, before: datetime) -> int:
         """Archive page by page; runs that have to stay are passed over."""
-        moved = passed = 0
+        moved, after = 0, ""
         while self._open:
-            limit = passed + _PAGE
-            rows = await self._journal.finished(template, before=before, limit=limit)
-            rows = rows[passed:]
+            rows = await self._journal.finished(template, before=before, after=after, limit=_PAGE)
             if not rows:
                 break
+            after = rows[-1].run_id
             going = [row for row in rows if await self._may_go(row)]
-            gone = await self._moved(template, going, before)
-            moved += gone
-            passed += len(rows) - gone
+            moved += await self._moved(template, going, before)
             await asyncio.sleep(_BREATH)
         return moved
 
