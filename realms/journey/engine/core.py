@@ -62,7 +62,7 @@ from realms.journey.engine.state import (
     fold,
     gathered,
 )
-from utilities.errors import ErrorKind, PlatformError
+from utilities.errors import ErrorKind, FieldError, PlatformError
 
 __all__ = ["apply", "decide", "fold", "step"]
 
@@ -613,16 +613,21 @@ def broken(checks: Iterable[Check], data: Mapping[str, Any]) -> list[str]:
 
 
 def failure_of(error: PlatformError) -> Failure:
-    """An expected error as the journal keeps it."""
+    """An expected error as the journal keeps it, whatever characters it holds."""
     return Failure(
         kind=error.kind,
         code=error.code,
-        title=error.title,
-        detail=error.detail,
-        hint=error.hint,
-        errors=error.errors,
+        title=_storable(error.title),
+        detail=_storable(error.detail),
+        hint=_storable(error.hint),
+        errors=tuple(FieldError(_storable(e.pointer), _storable(e.detail)) for e in error.errors),
         retry_after=error.retry_after,
     )
+
+
+def _storable(text: object) -> str:
+    """Names of files and the like may hold what is no Unicode, which no JSON can keep."""
+    return str(text).encode(errors="replace").decode()
 
 
 def _broken_at_the_door(node: Node, run: RunState) -> list[str]:

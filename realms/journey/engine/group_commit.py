@@ -47,6 +47,10 @@ class GroupCommit:
         self._holder = 0
         self._pending: list[_Pending] = []
         self._writing: list[_Pending] = []
+        self._broken: set[str] = set()
+        """Runs of which an entry was just refused; those who write them hear it in a moment."""
+        self._untold: list[tuple[Entry, PlatformError]] = []
+        """What was refused while nobody waited for it."""
         self._scheduled: asyncio.Handle | None = None
         self._trouble: PlatformError | None = None
         self._again = _AGAIN_SECONDS
@@ -79,6 +83,9 @@ class GroupCommit:
         if self._trouble is not None and entry.seq == 0:
             durable.set_exception(self._trouble)
             return durable
+        if entry.run_id in self._broken:
+            durable.set_exception(_after_a_refusal(entry))
+            return durable
         self._pending.append(_Pending(entry, durable))
         if self._scheduled is None and not self._writing:
             self._scheduled = asyncio.get_running_loop().call_soon(self._flush)
@@ -86,6 +93,12 @@ class GroupCommit:
 
     def renewed(self, entry: Entry) -> "asyncio.Future[None] | None":
         """Another future for an entry whose own was cancelled; None when nothing is to come."""
+        for untold in self._untold:
+            if untold[0] is entry:
+                self._untold.remove(untold)
+                refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+                refused.set_exception(untold[1])
+                return refused
         for pending in (*self._writing, *self._pending):
             if pending.entry is entry and not self._stopped:
                 pending.durable = asyncio.get_running_loop().create_future()
@@ -167,16 +180,29 @@ class GroupCommit:
                 continue
             if outcome is not None and pending.entry.seq:
                 refused[pending.entry.run_id] = outcome
-            _tell(pending, outcome)
-        for pending in self._pending:
+            self._tell(pending, outcome)
+        kept, waiting = [], [*kept, *self._pending]
+        for pending in waiting:
             if pending.entry.seq and pending.entry.run_id in refused:
-                _tell(pending, StaleWriter(f"{pending.entry.run_id}: what came before was refused"))
+                self._tell(pending, _after_a_refusal(pending.entry))
             else:
                 kept.append(pending)
         self._pending = kept
+        self._broken.update(refused)
+        asyncio.get_running_loop().call_soon(self._broken.clear)
         trouble = (o for o in outcomes if o is not None and not isinstance(o, _REFUSALS))
         if (error := next(trouble, None)) is not None:
             self._refused(error)
+
+    def _tell(self, pending: _Pending, outcome: PlatformError | None) -> None:
+        if pending.durable.cancelled() and outcome is not None:
+            self._untold.append((pending.entry, outcome))  # its writer asks in a moment
+        if pending.durable.done():
+            return
+        if outcome is None:
+            pending.durable.set_result(None)
+        else:
+            pending.durable.set_exception(outcome)
 
     def _refused(self, error: PlatformError) -> None:
         """Keep what must be written, tell those who want to begin, and try again later."""
@@ -186,9 +212,9 @@ class GroupCommit:
         reach("refused")
         kept = []
         for pending in (*self._writing, *self._pending):
-            if pending.entry.seq == 0 and not pending.durable.done():
-                pending.durable.set_exception(error)
-            elif pending.entry.seq:
+            if pending.entry.seq == 0:
+                self._tell(pending, error)
+            else:
                 kept.append(pending)
         self._writing, self._pending = [], kept
         self._try_again()
@@ -204,13 +230,8 @@ _REFUSALS = (StaleWriter, AliasTaken, WritesRefused)
 """What is said of one entry; any other error is the store's."""
 
 
-def _tell(pending: _Pending, outcome: PlatformError | None) -> None:
-    if pending.durable.done():
-        return
-    if outcome is None:
-        pending.durable.set_result(None)
-    else:
-        pending.durable.set_exception(outcome)
+def _after_a_refusal(entry: Entry) -> StaleWriter:
+    return StaleWriter(f"{entry.run_id}: what came before was refused")
 
 
 def _unexpected(error: BaseException) -> JournalUnusable:

@@ -81,6 +81,8 @@ class Lanes(Queued):
             until = hand.run.queued_until
             if until is not None and until > self._clock.now():
                 return
+            if hand.run.status is not RunStatus.QUEUED:
+                return  # it was let in, paused or stopped meanwhile
             there = await self._journal.lane(start.tenant, start.lane)
             before = [r for r in there if r.run_id != hand.run.run_id and not _queues(r)]
             limit = hand.plan.concurrency

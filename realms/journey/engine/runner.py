@@ -134,6 +134,11 @@ class Runner:
             return await self._made(hand, node, state, attempt, book)
         except WritesRefused:
             raise  # those of a step: the driver goes on from what is durable
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            failure = _gave_itself_up(node)  # nobody has cut it
         except Exception as error:  # noqa: BLE001 - the engine's edge around a call: any failure is the run's, not the engine's
             failure = self._failure(node, error)
         _warn(hand, attempt, failure)
@@ -336,6 +341,16 @@ def marked(fact: Fact, *, spilled: str, memo: bool = False) -> Fact:
             return replace(fact, spilled=spilled)
         case _:
             return fact
+
+
+def _gave_itself_up(node: Node) -> Failure:
+    return Failure(
+        kind=ErrorKind.INTERNAL,
+        code="cancelled_itself",
+        title="The service was cancelled, and not by the engine.",
+        detail=f"{_worker(node)} raised CancelledError",
+        hint="something that it waited for was cancelled: let it say so with an error of its own",
+    )
 
 
 def _worker(node: Node) -> str:
