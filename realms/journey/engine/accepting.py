@@ -46,6 +46,14 @@ class Order:
     """Texts of the journeys below, as they were pinned before; else as they are now."""
 
 
+@dataclass(slots=True)
+class _Met:
+    """A journey that another begins, and how deep below the outermost it was met."""
+
+    written: Written
+    depth: int = 0
+
+
 _DEEPEST = 8
 
 
@@ -121,13 +129,15 @@ class Accepting:
         return self._pinned.get(written.plan.text_hash) or await self._pin(written)
 
     async def _pin(self, written: Written) -> Mapping[str, str]:
-        pins: dict[str, str] = {}
-        await self._pin_below(written, pins, 0)
+        below: dict[str, _Met] = {}
+        await self._pin_below(written, below, 0)
+        pins = {name: found.written.plan.text_hash for name, found in below.items()}
         if not pins:  # what is below may change while this text stays
             self._pinned[written.plan.text_hash] = pins
         return pins
 
-    async def _pin_below(self, written: Written, pins: dict[str, str], depth: int) -> None:
+    async def _pin_below(self, written: Written, below: dict[str, _Met], depth: int) -> None:
+        """Look again below what is met deeper than before, so that a circle gets too deep."""
         plan = written.plan
         if depth > _DEEPEST:
             raise TooDeep(
@@ -138,10 +148,13 @@ class Accepting:
         await self._journal.pin_text(plan.text_hash, written.text, name=plan.name, version=version)
         for work in _below(plan):
             name = called(work)
-            if name not in pins:
-                child = await self._templates.current(work.template, work.version)
-                pins[name] = child.plan.text_hash
-                await self._pin_below(child, pins, depth + 1)
+            found = below.get(name)
+            if found is None:
+                found = _Met(await self._templates.current(work.template, work.version))
+                below[name] = found
+            if depth + 1 > found.depth:
+                found.depth = depth + 1
+                await self._pin_below(found.written, below, depth + 1)
 
 
 def called(work: SubJourney) -> str:

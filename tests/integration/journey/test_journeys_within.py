@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from realms.journey.api import Reason, RunStatus
+from realms.journey.engine.accepting import TooDeep
 from realms.journey.engine.codec import NewerEntry, decode
 from realms.journey.engine.facts import MilestoneSucceeded
 from realms.journey.engine.journal import Entry
@@ -70,6 +71,37 @@ async def test_every_text_below_is_pinned_when_the_outermost_begins(city: Journe
 
     outputs = [run.milestones[-1].output["below"].keys() for run in (before, after)]
     assert outputs == [{"stored"}, {"kept"}]
+
+
+@pytest.mark.parametrize("circle", [("a",), ("a", "b"), ("a", "b", "c")])
+async def test_a_journey_that_begins_itself_is_refused_and_begins_nothing(
+    city: JourneyCity, circle: tuple[str, ...]
+) -> None:
+    following = (*circle[1:], circle[0])
+    city.templates.texts |= {
+        name: around(name, below) for name, below in zip(circle, following, strict=True)
+    }
+
+    with pytest.raises(TooDeep, match="more than 8 journeys deep"):
+        await city.engine.start("a", {"file_id": "f1"})
+
+    assert city.driver.moving == 0
+
+
+async def test_the_longest_way_down_counts_not_the_first(city: JourneyCity) -> None:
+    city.templates.texts["j0"] = INNER.replace("inner", "j0")
+    for number in range(1, 9):
+        city.templates.texts[f"j{number}"] = around(f"j{number}", f"j{number - 1}")
+    short = "  - {milestone_id: first, journey: j1, with: {file_id: f1}}\n"
+    city.templates.texts["eight"] = around("eight", "j7", first=short)
+    city.templates.texts["nine"] = around("nine", "j8", first=short)
+
+    run = await city.engine.start("eight", {"file_id": "f1"})
+    await city.dispatch.settle()
+
+    assert (await city.engine.get(run.run_id)).status is RunStatus.SUCCEEDED
+    with pytest.raises(TooDeep):
+        await city.engine.start("nine", {"file_id": "f1"})
 
 
 async def test_a_journey_within_that_takes_too_long_is_cancelled(city: JourneyCity) -> None:
