@@ -121,12 +121,16 @@ class Keeper(Works, Expecting):
     async def _swept(self, _key: str) -> None:
         if not self._driver.open:
             return
+        swept = False
         try:
             await self.sweep()
+            swept = True
         except PlatformError as error:
             logger.error("due runs could not be looked for: {}", error.detail)
-            self._next = None
-            self.expect(self._clock.now() + self._beat)
+        finally:
+            if not swept:  # whatever it was, it is looked again
+                self._next = None
+                self.expect(self._clock.now() + self._beat)
 
     def _look_for_those_out_of_time(self) -> None:
         now = self._clock.now()

@@ -7,14 +7,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import orjson
+from loguru import logger
 
 from foundations.public_works.dispatch import Dispatch
-from realms.journey.api import Reason, RunStatus
-from realms.journey.engine.driver import Driver, Queued
-from realms.journey.engine.facts import RunAdmitted, RunQueued, RunStarted, RunStopping
+from realms.journey.api import Reason, RunStatus, UnknownRun
+from realms.journey.engine.driver import Driver, Queued, Unreadable
+from realms.journey.engine.facts import Fact, RunAdmitted, RunQueued, RunStarted, RunStopping
 from realms.journey.engine.failpoints import reach
 from realms.journey.engine.hands import Hand
-from realms.journey.engine.journal import Journal, RunRow
+from realms.journey.engine.journal import Journal, RunRow, StaleWriter
 from realms.journey.engine.plan import Plan, WhenFull
 from realms.journey.engine.template_values import Value
 from utilities.clock import Clock
@@ -88,7 +89,7 @@ class Lanes(Queued):
             limit = hand.plan.concurrency
             if limit is None or len(before) < limit.limit:
                 reach("lane_admits")
-                await self._driver.take(hand, [RunAdmitted(at=self._clock.now())])
+                await self._driver.take(hand, [self._admitted(hand, there)])
 
     def left(self, tenant: str, lane: str) -> None:
         """A run has left its lane: another may have its place."""
@@ -104,11 +105,14 @@ class Lanes(Queued):
         async with self._alone_at(name):  # whoever is being accepted is there by then
             there = await self._journal.lane(tenant, lane)
         for row in filter(_queues, there):
-            async with self._driver.holding(row.run_id) as hand:
-                if hand.run.status is RunStatus.QUEUED:
-                    await self.look(hand)
-                if hand.run.status is RunStatus.QUEUED:
-                    return  # whoever came first goes first
+            try:
+                async with self._driver.holding(row.run_id) as hand:
+                    if hand.run.status is RunStatus.QUEUED:
+                        await self.look(hand)
+                    if hand.run.status is RunStatus.QUEUED:
+                        return  # whoever came first goes first
+            except (UnknownRun, Unreadable, StaleWriter) as error:
+                logger.warning("{} is passed over in its lane: {}", row.run_id, error.detail)
 
     @asynccontextmanager
     async def _alone_at(self, name: str) -> AsyncIterator[None]:
@@ -142,6 +146,15 @@ class Lanes(Queued):
                         stop = RunStopping(at=now, reason=Reason.SUPERSEDED)
                         await self._driver.take(hand, [stop])
         return RunQueued(at=now, reason=Reason.CONCURRENCY)
+
+    def _admitted(self, hand: Hand, there: list[RunRow]) -> Fact:
+        """That a run begins; or when it will, where its rate was not looked at so far."""
+        plan, start, now = hand.plan, hand.run.start, self._clock.now()
+        if plan.rate_limit is not None and hand.run.why is Reason.CONCURRENCY:
+            slot = self._slot(plan, f"{start.tenant}/{start.lane}", there)
+            if slot > now:
+                return RunQueued(at=now, reason=Reason.RATE_LIMIT, wake_at=slot)
+        return RunAdmitted(at=now)
 
     def _slot(self, plan: Plan, name: str, there: list[RunRow]) -> datetime:
         """When the next run may begin: evenly spaced, after all that were given a time before."""

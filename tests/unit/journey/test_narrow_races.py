@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,9 @@ milestones:
 """
 
 
+RATE = LANE.replace("milestones:", "rate_limit: {limit: 1, per: 1m}\nmilestones:")
+
+
 class UnreadableName(PlatformError):
     """A file's name is no text."""
 
@@ -42,7 +47,7 @@ class UnreadableName(PlatformError):
 def city(answer: Answer) -> JourneyCity:
     reader = signature("Reader.read", {"key": TEXT}, {"out": TEXT})
     services = FakeServices(reader, answers={"read": answer})
-    return JourneyCity(services=services, texts={"one": ONE, "lane": LANE})
+    return JourneyCity(services=services, texts={"one": ONE, "lane": LANE, "rate": RATE})
 
 
 def row() -> RunRow:
@@ -171,3 +176,40 @@ async def test_two_who_look_at_a_lane_let_a_run_in_once_and_a_paused_one_not_at_
 
     assert begun is RunStatus.RUNNING
     assert (paused.status, len(opened.services.calls)) == (RunStatus.PAUSED, 2)
+
+
+async def test_run_that_queued_for_its_lane_keeps_to_the_rate_too() -> None:
+    begun: list[datetime] = []
+
+    def notes(_: Mapping[str, Any]) -> Any:
+        begun.append(opened.clock.now())
+        return {"out": "x"}
+
+    async with city(notes) as opened:
+        with bound(USER):
+            await asyncio.gather(*(opened.engine.start("rate", {"key": "a"}) for _ in range(3)))
+            await opened.dispatch.settle()
+
+    assert [later - first for first, later in pairwise(begun)] == [timedelta(minutes=1)] * 2
+
+
+async def test_queued_run_that_cannot_be_read_holds_up_nobody_behind_it() -> None:
+    hold = asyncio.Event()
+
+    async def waits(_: Mapping[str, Any]) -> Any:
+        await hold.wait()
+        return {"out": "x"}
+
+    async with city(waits) as opened:
+        with bound(USER):
+            await opened.engine.start("lane", {"key": "a"})
+            spoilt = await opened.engine.start("lane", {"key": "a"})
+            behind = await opened.engine.start("lane", {"key": "a"})
+            journal = opened.journal
+            assert isinstance(journal, MemoryJournal)
+            journal._entries[spoilt.run_id] = [b"torn"]  # a disk did that
+            hold.set()
+            await opened.dispatch.settle()
+            ended = await opened.engine.get(behind.run_id)
+
+    assert ended.status is RunStatus.SUCCEEDED
