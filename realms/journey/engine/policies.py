@@ -89,7 +89,7 @@ def schedule_of(
     if len(stated) != 1:
         both = '"cron" and "every" both say when' if stated else 'says not when: "cron" or "every"'
         faults.add("schedule", f"{both}; one of them does" if stated else both)
-    if schedule.cron and not faults.at("schedule.cron"):
+    if "cron" in stated and not faults.at("schedule.cron"):
         _check_cron(schedule.cron, faults)
     _check_zone(schedule.timezone, faults)
     _check_values(schedule.input, inputs, faults)
