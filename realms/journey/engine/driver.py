@@ -363,6 +363,10 @@ class Driver(StepBook):
         """Whether the run is in memory."""
         return run_id in self._hands
 
+    def tenant(self, run_id: str) -> str:
+        """Whose run it is, of those in memory."""
+        return self._hands[run_id].run.start.tenant
+
     def durable(self, run_id: str) -> Hand | None:
         """The run, if it is in memory and the journal has all of it."""
         hand = self._hands.get(run_id)
@@ -484,13 +488,16 @@ class Driver(StepBook):
     async def _attempts(self, hand: Hand, move: core.Perform) -> None:
         """Make attempts of one run one after the other, as long as each leads to the next."""
         following: core.Perform | None = move
+        known = True
         try:
             while following is not None:
                 move = following
                 made = await self._attempt(hand, move)
                 if hand.lost or not core.wanted(hand.run, move):
                     return
+                known = False
                 step = core.step(hand.plan, hand.run, self._clock.now(), first=made.facts)
+                known = True
                 reach("decided", move.path)
                 await self._durable(hand, step, along=made.along, memos=made.memos)
                 reach("after", move.path)
@@ -500,7 +507,18 @@ class Driver(StepBook):
             await self._spoilt_by(error, hand, move)
         finally:
             _done_with(hand, move.path)
+            if not known:
+                self._fell(hand)
             self._rest(hand)
+
+    def _fell(self, hand: Hand) -> None:
+        """The engine itself failed over a run: begin again from its journal.
+
+        The attempt counts as lost, so that a run over which it fails again and again comes to the
+        dead letters.
+        """
+        self._lose(hand)
+        self._dispatch.wake(QUEUE, hand.run.run_id)
 
     async def _spoilt_by(self, error: WritesRefused, hand: Hand, move: core.Perform) -> None:
         """Go on from what is durable: there the attempt is under way, and it has failed."""

@@ -92,7 +92,7 @@ class JourneyEngine(Journeys):
 
     async def wait(self, run_id: str, *, seconds: float) -> JourneyRun:
         """The run as soon as it is settled, or as it is after `seconds`."""
-        if not self._driver.has(run_id):
+        if not self._driver.has(run_id) or self._driver.tenant(run_id) != current().tenant:
             run_id = (await self._row(run_id)).run_id
         settled = self._driver.watch(run_id)
         try:

@@ -39,6 +39,8 @@ class Gate:
             except asyncio.CancelledError:
                 if turn.done() and not turn.cancelled():
                     self.leave()
+                else:
+                    self._let_in()  # who waited behind it waits for nobody now
                 raise
             return
         self._go_in(alone=alone)

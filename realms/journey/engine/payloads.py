@@ -10,9 +10,16 @@ from realms.journey.api import RunStatus
 from realms.journey.engine.codec import UnstorableResult
 from realms.journey.engine.failpoints import reach
 from realms.journey.engine.state import RunState, gathered
+from utilities.errors import ErrorKind, PlatformError
 
 LARGEST = 256 * 1024
 """Bytes of JSON that stay in the journal."""
+
+
+class TornPayload(PlatformError):
+    """A large value is not as it was stored."""
+
+    kind = ErrorKind.INTERNAL
 
 
 class Payloads:
@@ -48,9 +55,13 @@ class Payloads:
         """A value that was spilled.
 
         Raises:
-            ObjectNotFound: it is gone.
+            ObjectNotFound, TornPayload: it is gone, or not what was put there.
         """
-        return orjson.loads(await self._objects.get(key))
+        data = await self._objects.get(key)
+        try:
+            return orjson.loads(data)
+        except orjson.JSONDecodeError as error:
+            raise TornPayload(f"what is kept under {key} is no JSON") from error
 
     async def restore(self, run: RunState) -> None:
         """Put back what the journal only refers to."""

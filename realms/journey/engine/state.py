@@ -629,6 +629,7 @@ def _admitted(run: RunState, fact: RunAdmitted) -> None:
     run.stage = Stage.WORKING
     run.why = Reason.NONE
     run.queued_until = None
+    _count_anew(run, fact.at)  # what it waited in the queue is not its own time
     run.fresh = [START]
 
 

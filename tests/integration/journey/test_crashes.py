@@ -12,7 +12,7 @@ import pytest
 
 from foundations.public_works.settings import Settings
 from realms.journey.api import JourneyRun, Reason, RunStatus
-from realms.journey.engine import group_commit, keeper
+from realms.journey.engine import core, group_commit, keeper
 from realms.journey.engine.codec import decode, encode
 from realms.journey.engine.driver import NotOpen
 from realms.journey.engine.facts import (
@@ -639,3 +639,21 @@ async def test_start_whose_caller_gives_up_is_driven_all_the_same(inner: Journal
         await city.dispatch.settle()
 
         assert (await city.engine.get("x")).status is RunStatus.SUCCEEDED
+
+
+async def test_a_run_over_which_the_engine_itself_fails_comes_to_the_dead_letters(
+    city: JourneyCity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decide = core.step
+
+    def failing(plan: Any, run: Any, now: Any, *, first: Any = ()) -> Any:
+        if any(isinstance(fact, MilestoneSucceeded) for fact in first):
+            raise RuntimeError("a fault of the engine")
+        return decide(plan, run, now, first=first)
+
+    monkeypatch.setattr(core, "step", failing)
+    accepted = await city.engine.start("data_mash_flow", {"file_id": "f1"})
+    await city.dispatch.settle()
+    run = await city.engine.get(accepted.run_id)
+
+    assert (run.status, run.reason) == (RunStatus.FAILED, Reason.POISON)
