@@ -17,7 +17,7 @@ from realms.journey.api import (
 from realms.journey.engine.asking import Asking
 from realms.journey.engine.dead_letters import MOST_REPLAYED, DeadLetters, Wanted
 from realms.journey.engine.operators import JourneyOperators
-from realms.journey.runs import Alias, Cursor, Limit
+from realms.journey.runs import Alias, Cursor, Limit, refuse_kept
 
 Note = Annotated[str, Field(max_length=2000, description="why, for those who read it later")]
 Name = Annotated[str, Field(max_length=300)]
@@ -180,6 +180,7 @@ class JourneyOperationsService:
         Raises:
             UnknownRun, UnknownMilestone, InvalidInput, AliasTaken: it cannot be begun.
         """
+        refuse_kept(alias)
         return await self._operators.fork(
             run_id, milestone_id=milestone_id, changes=input, alias=alias
         )

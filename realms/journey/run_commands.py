@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 RUNS = "JourneyRunsService"
 OPERATIONS = "JourneyOperationsService"
+LARGEST_JSON = 1 << 20
 _LOOK_EVERY_SECONDS = 0.1
 _GOES_ON = frozenset({"pending", "queued", "running", "compensating"})
 
@@ -382,14 +383,17 @@ def _do(
 
 def _json(given: str, *, lists: bool = False) -> Any:
     """JSON from an option, or from the file that `@FILE` names."""
-    from pathlib import Path
-
     import orjson
 
+    from foundations.experience.input_files import opened
+
     try:
-        text = Path(given[1:]).read_text("utf-8") if given.startswith("@") else given
-        value = orjson.loads(text)
-    except (OSError, ValueError) as error:
+        if given.startswith("@"):
+            with opened(given[1:], limit=LARGEST_JSON) as file:
+                value = orjson.loads(file.path.read_bytes())
+        else:
+            value = orjson.loads(given)
+    except ValueError as error:
         raise typer.BadParameter(f"is no JSON: {error}") from error
     if not isinstance(value, dict) and not (lists and isinstance(value, list)):
         raise typer.BadParameter("is no JSON object")

@@ -30,6 +30,20 @@ Alias = Annotated[
 Cursor = Annotated[str, Field(max_length=64, description="`next_cursor` of the page before")]
 
 
+def refuse_kept(alias: str) -> None:
+    """Let nobody take an alias that the city gives itself.
+
+    Raises:
+        AliasTaken: it begins as those do.
+    """
+    for prefix, whose in _OTHERS.items():
+        if alias.startswith(prefix):
+            raise AliasTaken(
+                f'aliases that begin with "{prefix}" are those of {whose}',
+                hint="choose another alias",
+            )
+
+
 class _View(BaseModel):
     model_config = ConfigDict(frozen=True)
 
@@ -135,12 +149,7 @@ class JourneyRunsService:
         Raises:
             UnknownTemplate, FaultyTemplate, InvalidInput, AliasTaken: it cannot be accepted.
         """
-        for prefix, whose in _OTHERS.items():
-            if alias.startswith(prefix):
-                raise AliasTaken(
-                    f'aliases that begin with "{prefix}" are those of {whose}',
-                    hint="choose another alias",
-                )
+        refuse_kept(alias)
         key = current().idempotency_key
         return await self._engine.start(template, input, alias=alias or key, rerun=rerun)
 

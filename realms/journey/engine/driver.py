@@ -616,7 +616,8 @@ class Driver(StepBook):
     def _rest(self, hand: Hand) -> None:
         """Forget a run that does not move; see to it that its timer is heard."""
         run = hand.run
-        if run.ended is None and (len(run.active) > run.performing or run.stage is Stage.QUEUED):
+        waits = len(run.active) > run.performing or run.stage is Stage.QUEUED
+        if run.ended is None and (waits or hand.plan.timeout < SOON):
             self._ring_at_its_time(hand)
         if hand.tasks or hand.users or run.performing or hand.durable < run.entries:
             return
@@ -625,7 +626,7 @@ class Driver(StepBook):
 
     def _ring_at_its_time(self, hand: Hand) -> None:
         run = hand.run
-        wake = _next_timer(run) if run.performing else run.wake_at
+        wake = _next_timer(hand) if run.performing else run.wake_at
         if wake is None or wake == hand.rung:
             return
         hand.rung = wake
@@ -855,5 +856,13 @@ def _done_with(hand: Hand, path: str) -> None:
         del hand.tasks[path]
 
 
-def _next_timer(run: RunState) -> Any:
-    return min((n.wake_at for n in run.active.values() if n.wake_at is not None), default=None)
+def _next_timer(hand: Hand) -> datetime | None:
+    """When a run in memory is to be looked at: at a timer, or at a deadline that is short.
+
+    Deadlines that are long are the keeper's.
+    """
+    run = hand.run
+    times = [n.wake_at for n in run.active.values() if n.wake_at is not None]
+    if hand.plan.timeout < SOON and run.deadline_passed_at is not None:
+        times.append(run.deadline_passed_at)
+    return min(times, default=None)

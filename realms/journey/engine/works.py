@@ -56,6 +56,8 @@ class WorkLookup:
             return None
         apis = self._signatures.apis(service)
         if not api:
+            if f"{place}.api" in self._faults.marks and not self._faults.at(f"{place}.api"):
+                self._faults.add(f"{place}.api", "is empty")
             return None
         if api not in apis:
             problem = f'{service} has no API "{api}"'
