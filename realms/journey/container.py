@@ -1,16 +1,16 @@
 """Who lives in the journey realm."""
 
 from foundations.wiring import wire
+from realms.journey.control.asking import Asking
+from realms.journey.control.dead_letters import DeadLetters
+from realms.journey.control.engine import JourneyEngine
+from realms.journey.control.operators import JourneyOperators
 from realms.journey.data_mash import DataMashJourneyOrchestratorService
 from realms.journey.engine.accepting import Accepting
-from realms.journey.engine.asking import Asking
 from realms.journey.engine.children import SubJourneys
-from realms.journey.engine.dead_letters import DeadLetters
 from realms.journey.engine.driver import Driver
-from realms.journey.engine.engine import JourneyEngine
 from realms.journey.engine.keeper import Keeper
 from realms.journey.engine.lanes import Lanes
-from realms.journey.engine.operators import JourneyOperators
 from realms.journey.engine.payloads import Payloads
 from realms.journey.engine.records import ArchiveRecords, ScheduleRecords, TemplateRecords
 from realms.journey.engine.retention import Retention

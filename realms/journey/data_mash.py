@@ -6,7 +6,7 @@ from pydantic import Field
 
 from foundations.declarations import Effect, service, soa_api
 from realms.journey.api import DataMashJourneys, Journey, JourneyRun
-from realms.journey.engine.engine import JourneyEngine
+from realms.journey.control.engine import JourneyEngine
 from utilities.context import current
 
 TEMPLATE = "data_mash_flow"

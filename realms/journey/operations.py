@@ -14,9 +14,9 @@ from realms.journey.api import (
     Reason,
     ReplayReport,
 )
-from realms.journey.engine.asking import Asking
-from realms.journey.engine.dead_letters import MOST_REPLAYED, DeadLetters, Wanted
-from realms.journey.engine.operators import JourneyOperators
+from realms.journey.control.asking import Asking
+from realms.journey.control.dead_letters import MOST_REPLAYED, DeadLetters, Wanted
+from realms.journey.control.operators import JourneyOperators
 from realms.journey.runs import Alias, Cursor, Limit, refuse_kept
 
 Note = Annotated[str, Field(max_length=2000, description="why, for those who read it later")]

@@ -5,8 +5,8 @@ from typing import Any
 
 from foundations.agentic.delegating import Delegation
 from foundations.curator.registry import Registry
-from realms.journey.engine.plan import ParameterShape, Signature
 from realms.journey.engine.runner import Services, Steps
+from realms.journey.plans.plan import ParameterShape, Signature
 
 
 class RegistryServices(Services):

@@ -6,14 +6,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from foundations.declarations import Effect, service, soa_api
 from realms.journey.api import JourneyRun, RunPage, RunStatus
-from realms.journey.engine import views
-from realms.journey.engine.engine import JourneyEngine
+from realms.journey.control import views
+from realms.journey.control.engine import JourneyEngine
 from realms.journey.engine.journal import AliasTaken, Journal, RunFilter
-from realms.journey.engine.mermaid import mermaid
 from realms.journey.engine.records import StoredTemplate
 from realms.journey.engine.schedules import PREFIX
-from realms.journey.engine.template_faults import FaultyTemplate, TemplateFault
-from realms.journey.engine.yaml_reader import MAX_BYTES
+from realms.journey.language.mermaid import mermaid
+from realms.journey.language.template_faults import FaultyTemplate, TemplateFault
+from realms.journey.language.yaml_reader import MAX_BYTES
 from realms.journey.template_files import TemplateFile
 from realms.journey.templates import JourneyTemplates, version_of
 from utilities.context import current

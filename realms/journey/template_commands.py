@@ -126,7 +126,7 @@ def show_schema(
     """The JSON Schema of the journey language, for editors."""
     import json
 
-    from realms.journey.engine.language import language_schema
+    from realms.journey.language.template import language_schema
 
     terminal = Invocation.of(context).terminal
     if to is None:

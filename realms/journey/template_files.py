@@ -8,8 +8,8 @@ from pathlib import Path
 
 import foundations
 from foundations.curator.registry import Registry
-from realms.journey.engine.loading import read_template
-from realms.journey.engine.yaml_reader import MAX_BYTES
+from realms.journey.language.loading import read_template
+from realms.journey.language.yaml_reader import MAX_BYTES
 from utilities.errors import ErrorKind, PlatformError
 
 TESTS = ".tests.yaml"

@@ -6,13 +6,13 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from foundations.declarations import Effect, service, soa_api
-from realms.journey.engine.contract_changes import Impact
-from realms.journey.engine.language import language_schema
-from realms.journey.engine.loading import text_hash
-from realms.journey.engine.plan import Overlap
 from realms.journey.engine.records import StoredTemplate
 from realms.journey.engine.schedules import Planned, Schedules
-from realms.journey.engine.yaml_reader import MAX_BYTES
+from realms.journey.language.contract_changes import Impact
+from realms.journey.language.loading import text_hash
+from realms.journey.language.template import language_schema
+from realms.journey.language.yaml_reader import MAX_BYTES
+from realms.journey.plans.plan import Overlap
 from realms.journey.template_files import TemplateFile
 from realms.journey.templates import JourneyTemplates, version_of
 from utilities.context import current

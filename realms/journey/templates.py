@@ -5,15 +5,15 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from foundations.curator.verification import BootCheck, Fault, FaultKind
 from foundations.public_works.threads import in_thread
-from realms.journey.engine.compiling import load_plan
-from realms.journey.engine.contract_changes import Change, changes, shape_of
 from realms.journey.engine.driver import TemplateSource, Written
-from realms.journey.engine.loading import text_hash
-from realms.journey.engine.plan import Plan
 from realms.journey.engine.records import StoredTemplate, TemplateRecords
 from realms.journey.engine.runner import Services
 from realms.journey.engine.schedules import InForce, ScheduledTemplates
-from realms.journey.engine.template_faults import FaultyTemplate
+from realms.journey.language.compiling import load_plan
+from realms.journey.language.contract_changes import Change, changes, shape_of
+from realms.journey.language.loading import text_hash
+from realms.journey.language.template_faults import FaultyTemplate
+from realms.journey.plans.plan import Plan
 from realms.journey.template_files import TemplateFile, TemplateFiles, UnreadableTemplate
 from utilities.clock import Clock
 from utilities.context import LOCAL_USER, current, current_or_none

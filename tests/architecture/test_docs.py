@@ -21,9 +21,9 @@ from foundations.experience.application import Application
 from foundations.experience.command_line import application
 from foundations.public_works.settings import Settings
 from main import Platform
-from realms.journey.engine.compiling import load_plan
-from realms.journey.engine.plan import Signatures
-from realms.journey.engine.template_faults import FaultyTemplate
+from realms.journey.language.compiling import load_plan
+from realms.journey.language.template_faults import FaultyTemplate
+from realms.journey.plans.plan import Signatures
 from realms.journey.registry_services import RegistryServices
 from realms.journey.testing.cases import Source, suite_of
 from realms.journey.testing.mocks import MockedServices

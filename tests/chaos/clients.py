@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from realms.journey.api import Journeys, Reason, RunStatus
-from realms.journey.engine import questions, verbs
+from realms.journey.control import questions, verbs
+from realms.journey.control.questions import open_questions
+from realms.journey.control.verbs import By
 from realms.journey.engine.driver import Driver
 from realms.journey.engine.journal import Journal, RunFilter
-from realms.journey.engine.questions import open_questions
-from realms.journey.engine.verbs import By
 from tests.chaos.witness import WITNESS, Note
 from utilities.context import CallContext, UserContext, bound
 from utilities.errors import PlatformError

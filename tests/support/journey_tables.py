@@ -4,26 +4,10 @@ from collections.abc import Iterator, Mapping
 
 from main import Platform
 from realms.journey.api import RunStatus
-from realms.journey.engine.binding import (
-    Computed,
-    Constant,
-    FromInput,
-    FromResult,
-    Secret,
-    Source,
-)
+from realms.journey.control.verbs import REFUSED, RUN_STATUSES, Verb
 from realms.journey.engine.driver import TemplateSource
-from realms.journey.engine.language import (
-    Concurrency,
-    Defaults,
-    HandoffContract,
-    RateLimit,
-    Retention,
-    Schedule,
-    Template,
-)
-from realms.journey.engine.mermaid import mermaid
-from realms.journey.engine.milestone_language import (
+from realms.journey.language.mermaid import mermaid
+from realms.journey.language.milestone import (
     Ask,
     Compensate,
     Emit,
@@ -35,8 +19,24 @@ from realms.journey.engine.milestone_language import (
     Retry,
     WaitFor,
 )
-from realms.journey.engine.plan import Call, Node, Plan
-from realms.journey.engine.verbs import REFUSED, RUN_STATUSES, Verb
+from realms.journey.language.template import (
+    Concurrency,
+    Defaults,
+    HandoffContract,
+    RateLimit,
+    Retention,
+    Schedule,
+    Template,
+)
+from realms.journey.plans.binding import (
+    Computed,
+    Constant,
+    FromInput,
+    FromResult,
+    Secret,
+    Source,
+)
+from realms.journey.plans.plan import Call, Node, Plan
 from tests.support.city_tables import code, listed, table
 
 TEMPLATE = "data_mash_flow"

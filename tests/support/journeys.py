@@ -17,21 +17,21 @@ from foundations.public_works.dispatch import Dispatch, Handler
 from foundations.public_works.object_store import ObjectNotFound, ObjectStore
 from foundations.public_works.secrets import EnvironmentSecrets
 from foundations.public_works.settings import Settings
+from realms.journey.control.asking import Asking
+from realms.journey.control.dead_letters import DeadLetters
+from realms.journey.control.engine import JourneyEngine
+from realms.journey.control.operators import JourneyOperators
 from realms.journey.engine.accepting import Accepting
-from realms.journey.engine.asking import Asking
 from realms.journey.engine.children import SubJourneys
-from realms.journey.engine.compiling import load_plan
-from realms.journey.engine.dead_letters import DeadLetters
 from realms.journey.engine.driver import Driver, TemplateSource, Written
-from realms.journey.engine.engine import JourneyEngine
 from realms.journey.engine.journal import Journal
 from realms.journey.engine.keeper import Keeper
 from realms.journey.engine.lanes import Lanes
 from realms.journey.engine.memory_journal import MemoryJournal
-from realms.journey.engine.operators import JourneyOperators
 from realms.journey.engine.payloads import Payloads
-from realms.journey.engine.plan import ParameterShape, Plan, Signature
 from realms.journey.engine.runner import Runner, Services, Steps
+from realms.journey.language.compiling import load_plan
+from realms.journey.plans.plan import ParameterShape, Plan, Signature
 from utilities.clock import Clock
 from utilities.context import CallContext, UserContext, current
 from utilities.ids import Ids

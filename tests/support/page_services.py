@@ -8,7 +8,7 @@ from typing import Any
 from foundations.curator.registry import Registry
 from foundations.declarations import service_of
 from foundations.rooms import Room
-from realms.journey.engine.plan import Signature, Signatures
+from realms.journey.plans.plan import Signature, Signatures
 from realms.journey.registry_services import RegistryServices
 from tests.support.documents import code_blocks
 

@@ -7,16 +7,17 @@ from typing import Any
 
 from foundations.declarations import Effect
 from realms.journey.api import Failure, Reason, RunStatus
-from realms.journey.engine import core, verbs
+from realms.journey.control import verbs
+from realms.journey.control.questions import answer
+from realms.journey.control.reopening import roll_back
+from realms.journey.control.verbs import By
+from realms.journey.engine import core
 from realms.journey.engine.codec import decode, encode
-from realms.journey.engine.contracts import Fits
-from realms.journey.engine.expressions import compile_expression
 from realms.journey.engine.facts import AttemptFailed, Fact, RunQueued, RunStarted
-from realms.journey.engine.plan import Ask, Call, Node, Plan, Race, WaitFor, Work
-from realms.journey.engine.questions import answer
-from realms.journey.engine.reopening import roll_back
 from realms.journey.engine.state import RunState, apply, fold
-from realms.journey.engine.verbs import By
+from realms.journey.expressions.compiled import compile_expression
+from realms.journey.plans.contracts import Fits
+from realms.journey.plans.plan import Ask, Call, Node, Plan, Race, WaitFor, Work
 from utilities.errors import ErrorKind
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)

@@ -12,7 +12,7 @@ from realms.journey.engine.inputs import checked_values
 from realms.journey.engine.journal import Journal
 from realms.journey.engine.lanes import Lanes
 from realms.journey.engine.payloads import Payloads
-from realms.journey.engine.plan import Plan, SubJourney
+from realms.journey.plans.plan import Plan, SubJourney
 from utilities.clock import Clock
 from utilities.context import CallContext, UserContext, bound
 from utilities.errors import ErrorKind, PlatformError

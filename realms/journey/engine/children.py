@@ -22,9 +22,9 @@ from realms.journey.engine.failpoints import reach
 from realms.journey.engine.hands import Hand
 from realms.journey.engine.journal import Journal, StaleWriter
 from realms.journey.engine.payloads import Payloads
-from realms.journey.engine.plan import SubJourney
 from realms.journey.engine.runner import Beginner, Runner
 from realms.journey.engine.state import CorruptJournal, NodeState, RunState
+from realms.journey.plans.plan import SubJourney
 from utilities.clock import Clock
 from utilities.errors import ErrorKind
 

@@ -13,8 +13,6 @@ from typing import Any, NamedTuple
 from foundations.declarations import Effect
 from realms.journey.api import Failure, Reason, RunStatus
 from realms.journey.engine import scope
-from realms.journey.engine.contracts import Check, ContractBroken
-from realms.journey.engine.expressions import ExpressionFailed
 from realms.journey.engine.facts import (
     AttemptFailed,
     AttemptLost,
@@ -33,21 +31,7 @@ from realms.journey.engine.facts import (
     RunResumed,
     RunStopping,
 )
-from realms.journey.engine.plan import (
-    AgentWork,
-    Ask,
-    Call,
-    Emit,
-    Node,
-    OnExhausted,
-    Plan,
-    Race,
-    SubJourney,
-    Timer,
-    WaitFor,
-)
 from realms.journey.engine.quiet import when_quiet
-from realms.journey.engine.retries import NOTHING_DONE
 from realms.journey.engine.state import (
     EVERYTHING,
     FOLD,
@@ -62,6 +46,22 @@ from realms.journey.engine.state import (
     fold,
     gathered,
 )
+from realms.journey.expressions.compiled import ExpressionFailed
+from realms.journey.plans.contracts import Check, ContractBroken
+from realms.journey.plans.plan import (
+    AgentWork,
+    Ask,
+    Call,
+    Emit,
+    Node,
+    OnExhausted,
+    Plan,
+    Race,
+    SubJourney,
+    Timer,
+    WaitFor,
+)
+from realms.journey.plans.retries import NOTHING_DONE
 from utilities.errors import ErrorKind, FieldError, PlatformError
 
 __all__ = ["apply", "decide", "fold", "step"]

@@ -27,7 +27,7 @@ from foundations.public_works.dispatch import Dispatch
 from foundations.public_works.events import Events
 from foundations.public_works.settings import Settings
 from realms.journey.api import Reason, UnknownRun
-from realms.journey.engine import core, views
+from realms.journey.engine import core
 from realms.journey.engine.codec import CorruptFact, NewerEntry, decode, encode
 from realms.journey.engine.facts import (
     AttemptAlone,
@@ -53,9 +53,10 @@ from realms.journey.engine.journal import (
     WritesRefused,
 )
 from realms.journey.engine.payloads import Payloads
-from realms.journey.engine.plan import Plan
 from realms.journey.engine.runner import Made, Runner, StepBook, Steps
 from realms.journey.engine.state import CorruptJournal, RunState, Stage, apply, fold
+from realms.journey.engine.telling import event
+from realms.journey.plans.plan import Plan
 from utilities.clock import Clock
 from utilities.context import UserContext
 from utilities.errors import ErrorKind, PlatformError
@@ -602,7 +603,7 @@ class Driver(StepBook):
         reach("publish")
         if self._events.heard(topic):
             for fact in facts:
-                self._events.publish(topic, views.event(run, fact))
+                self._events.publish(topic, event(run, fact))
         if run.run_id in self._waiters and hand.settled and hand.durable == run.entries:
             for waiter in self._waiters.pop(run.run_id):
                 if not waiter.done():

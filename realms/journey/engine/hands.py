@@ -7,8 +7,8 @@ from typing import Any
 
 from realms.journey.api import Reason, RunStatus
 from realms.journey.engine.journal import RunRow
-from realms.journey.engine.plan import Plan
 from realms.journey.engine.state import RunState, Stage
+from realms.journey.plans.plan import Plan
 from utilities.context import UserContext
 
 

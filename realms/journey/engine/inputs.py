@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from realms.journey.engine.contracts import Fits
 from realms.journey.engine.core import broken
-from realms.journey.engine.plan import Node, Plan, Signature
+from realms.journey.plans.contracts import Fits
+from realms.journey.plans.plan import Node, Plan, Signature
 from utilities.errors import ErrorKind, FieldError, PlatformError
 from utilities.suggest import did_you_mean
 

@@ -16,8 +16,8 @@ from realms.journey.engine.facts import Fact, RunAdmitted, RunQueued, RunStarted
 from realms.journey.engine.failpoints import reach
 from realms.journey.engine.hands import Hand
 from realms.journey.engine.journal import Journal, RunRow, StaleWriter
-from realms.journey.engine.plan import Plan, WhenFull
-from realms.journey.engine.template_values import Value
+from realms.journey.expressions.values import Value
+from realms.journey.plans.plan import Plan, WhenFull
 from utilities.clock import Clock
 from utilities.errors import ErrorKind, PlatformError
 

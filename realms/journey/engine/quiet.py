@@ -4,7 +4,6 @@ from datetime import datetime
 
 from realms.journey.api import Failure, Reason, RunStatus
 from realms.journey.engine import scope
-from realms.journey.engine.expressions import ExpressionFailed
 from realms.journey.engine.facts import (
     Fact,
     RunClosing,
@@ -14,8 +13,9 @@ from realms.journey.engine.facts import (
     RunPaused,
     RunSucceeded,
 )
-from realms.journey.engine.plan import OnFailure, Plan
 from realms.journey.engine.state import NodeState, RunState, Stage
+from realms.journey.expressions.compiled import ExpressionFailed
+from realms.journey.plans.plan import OnFailure, Plan
 from utilities.errors import ErrorKind
 
 

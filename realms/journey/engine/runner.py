@@ -14,7 +14,6 @@ from foundations.public_works.database import Writes, collecting
 from foundations.public_works.secrets import Secrets
 from realms.journey.api import Failure, Reason
 from realms.journey.engine import core, scope
-from realms.journey.engine.binding import Secret
 from realms.journey.engine.facts import (
     AttemptFailed,
     Fact,
@@ -26,7 +25,9 @@ from realms.journey.engine.failpoints import reach
 from realms.journey.engine.hands import Hand
 from realms.journey.engine.journal import Journal, Memo, WritesRefused
 from realms.journey.engine.payloads import Payloads
-from realms.journey.engine.plan import (
+from realms.journey.engine.state import NodeState
+from realms.journey.plans.binding import Secret
+from realms.journey.plans.plan import (
     AgentWork,
     Call,
     Emit,
@@ -35,7 +36,6 @@ from realms.journey.engine.plan import (
     Signatures,
     SubJourney,
 )
-from realms.journey.engine.state import NodeState
 from utilities.clock import Clock
 from utilities.context import CallContext, bound
 from utilities.errors import ErrorKind, PlatformError

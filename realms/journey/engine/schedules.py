@@ -19,9 +19,9 @@ from foundations.public_works.settings import Settings
 from foundations.public_works.threads import in_thread
 from realms.journey.api import Journeys
 from realms.journey.engine.journal import AliasTaken, Journal
-from realms.journey.engine.plan import Overlap, Plan, Schedule
 from realms.journey.engine.records import Ringing, ScheduleRecords
 from realms.journey.engine.times import MOST, after, due, times_of
+from realms.journey.plans.plan import Overlap, Plan, Schedule
 from utilities.clock import Clock
 from utilities.context import LOCAL_USER, CallContext, UserContext, bound
 from utilities.errors import ErrorKind, PlatformError

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from realms.journey.api import Reason, RunStatus
-from realms.journey.engine.binding import Binding, Computed, Constant, FromInput, FromResult, Secret
-from realms.journey.engine.expressions import ExpressionFailed, Outcomes
-from realms.journey.engine.plan import AgentWork, Call, Emit, Node, Plan, SubJourney
 from realms.journey.engine.state import UNDO, NodeState, RunState, Stage
+from realms.journey.expressions.compiled import ExpressionFailed, Outcomes
+from realms.journey.plans.binding import Binding, Computed, Constant, FromInput, FromResult, Secret
+from realms.journey.plans.plan import AgentWork, Call, Emit, Node, Plan, SubJourney
 
 _NOTHING_KNOWN = Outcomes(succeeded=True, failed=False, skipped=frozenset())
 MOST_ITEMS = 10_000

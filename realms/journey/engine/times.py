@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
-from realms.journey.engine.plan import Schedule
+from realms.journey.plans.plan import Schedule
 
 MOST = 1_000
 """So many missed times are made up for at once; the latest count."""

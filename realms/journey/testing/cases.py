@@ -5,20 +5,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from realms.journey.api import Reason
-from realms.journey.engine.compiling import load_plan
-from realms.journey.engine.expressions import FaultyExpression, compile_expression
-from realms.journey.engine.loading import read_template
-from realms.journey.engine.plan import AgentWork, Ask, JsonSchema, Plan, WaitFor
-from realms.journey.engine.template_faults import Faults, TemplateFault
-from realms.journey.engine.template_reader import TemplateReader
-from realms.journey.engine.template_values import compile_value, template_parts
-from realms.journey.engine.yaml_reader import (
+from realms.journey.expressions.compiled import FaultyExpression, compile_expression
+from realms.journey.expressions.values import compile_value, template_parts
+from realms.journey.language.compiling import load_plan
+from realms.journey.language.loading import read_template
+from realms.journey.language.template_faults import Faults, TemplateFault
+from realms.journey.language.template_reader import TemplateReader
+from realms.journey.language.yaml_reader import (
     Entries,
     Mark,
     Node,
     UnreadableYaml,
     read_yaml,
 )
+from realms.journey.plans.plan import AgentWork, Ask, JsonSchema, Plan, WaitFor
 from realms.journey.testing.language import Answer, Answers, Case, Cases, Every
 from realms.journey.testing.mocks import Mock, MockedServices
 from utilities.errors import ErrorKind, FieldError, PlatformError

@@ -19,7 +19,6 @@ from realms.journey.engine import scope
 from realms.journey.engine.accepting import Accepting, Order
 from realms.journey.engine.children import SubJourneys
 from realms.journey.engine.codec import decode
-from realms.journey.engine.compiling import load_plan
 from realms.journey.engine.core import Perform
 from realms.journey.engine.driver import Driver, TemplateSource, Written
 from realms.journey.engine.facts import Fact, IterationEnded, MilestoneSucceeded
@@ -27,12 +26,13 @@ from realms.journey.engine.hands import Hand
 from realms.journey.engine.journal import Entry, RunRow
 from realms.journey.engine.keeper import Keeper
 from realms.journey.engine.lanes import Lanes
-from realms.journey.engine.loading import text_hash
 from realms.journey.engine.memory_journal import MemoryJournal
 from realms.journey.engine.payloads import Payloads
-from realms.journey.engine.plan import Plan
 from realms.journey.engine.runner import Made, Runner, StepBook
 from realms.journey.engine.state import RunState, Stage, fold
+from realms.journey.language.compiling import load_plan
+from realms.journey.language.loading import text_hash
+from realms.journey.plans.plan import Plan
 from realms.journey.testing.mocks import VirtualSecrets, VirtualServices, attempting
 from realms.journey.testing.virtual_time import VirtualClock, VirtualDispatch, VirtualTimeLoop
 from utilities.context import UserContext

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 from realms.journey.api import Reason, RunStatus
 from realms.journey.engine import scope
-from realms.journey.engine.expressions import ExpressionFailed
 from realms.journey.engine.facts import (
     AttemptFailed,
     Escalated,
@@ -13,7 +12,9 @@ from realms.journey.engine.facts import (
     MilestoneSucceeded,
     RetryScheduled,
 )
-from realms.journey.engine.plan import (
+from realms.journey.engine.state import UNDO, NodeState
+from realms.journey.expressions.compiled import ExpressionFailed
+from realms.journey.plans.plan import (
     Ask,
     Loop,
     Node,
@@ -23,8 +24,7 @@ from realms.journey.engine.plan import (
     Race,
     WaitFor,
 )
-from realms.journey.engine.retries import DEFAULT_RETRY
-from realms.journey.engine.state import UNDO, NodeState
+from realms.journey.plans.retries import DEFAULT_RETRY
 from realms.journey.testing.playing import PlayedRun
 
 Branch = tuple[str, str]

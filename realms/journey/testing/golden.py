@@ -42,8 +42,8 @@ from realms.journey.engine.facts import (
     SignalReceived,
     StepRecorded,
 )
-from realms.journey.engine.plan import Plan, SubJourney
 from realms.journey.engine.state import RunState, apply, fold
+from realms.journey.plans.plan import Plan, SubJourney
 from realms.journey.testing.cases import Suite
 from realms.journey.testing.playing import PlayedRun, play
 from utilities.errors import ErrorKind, PlatformError

@@ -7,8 +7,8 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from realms.journey.api import RunStatus
-from realms.journey.engine.milestone_language import Part, required
-from realms.journey.engine.words import (
+from realms.journey.language.milestone import Part, required
+from realms.journey.language.words import (
     Condition,
     Duration,
     FieldName,

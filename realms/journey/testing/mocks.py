@@ -15,9 +15,9 @@ from pydantic import ValidationError
 
 from foundations.curator.registry import Registry
 from foundations.public_works.secrets import Secrets
-from realms.journey.engine.expressions import Expression
 from realms.journey.engine.runner import Steps
-from realms.journey.engine.template_values import Value
+from realms.journey.expressions.compiled import Expression
+from realms.journey.expressions.values import Value
 from realms.journey.registry_services import RegistryServices
 from realms.journey.testing.language import Raised
 from utilities.context import current

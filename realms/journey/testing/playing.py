@@ -9,15 +9,15 @@ from typing import Any
 
 from foundations.curator.registry import Registry
 from realms.journey.api import Failure
-from realms.journey.engine import questions, reopening, verbs
+from realms.journey.control import questions, reopening, verbs
+from realms.journey.control.questions import OpenQuestion
+from realms.journey.control.verbs import By
 from realms.journey.engine.core import failure_of
 from realms.journey.engine.driver import Written
 from realms.journey.engine.facts import AnswerGiven, AnswerRefused, Fact, GenerationBegan
 from realms.journey.engine.hands import Hand
-from realms.journey.engine.plan import Plan
-from realms.journey.engine.questions import OpenQuestion
 from realms.journey.engine.state import RunState
-from realms.journey.engine.verbs import By
+from realms.journey.plans.plan import Plan
 from realms.journey.testing.city import Moment, VirtualCity
 from realms.journey.testing.language import Case, PersonsAnswer, SentSignal
 from realms.journey.testing.mocks import Given, Mock

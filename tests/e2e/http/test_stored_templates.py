@@ -106,7 +106,8 @@ def test_a_run_begins_by_itself_soon_after_its_schedule_was_put(client: httpx2.C
     )
     assert put(client, text, name="often").status_code == 201
 
-    deadline, begun = time.monotonic() + PATIENCE, []
+    deadline = time.monotonic() + PATIENCE
+    begun: list[dict[str, Any]] = []
     while not begun and time.monotonic() < deadline:
         time.sleep(0.1)
         listed = client.get("/api/journey/runs", params={"template": "often"}).json()

@@ -12,6 +12,7 @@ import pytest
 
 from foundations.public_works.settings import Settings
 from realms.journey.api import JourneyRun, Reason, RunStatus
+from realms.journey.control.reopening import NotOpenForResult
 from realms.journey.engine import core, group_commit, keeper
 from realms.journey.engine.codec import decode, encode
 from realms.journey.engine.driver import NotOpen
@@ -22,7 +23,6 @@ from realms.journey.engine.facts import (
 )
 from realms.journey.engine.journal import Journal, RunFilter, StaleWriter
 from realms.journey.engine.memory_journal import MemoryJournal
-from realms.journey.engine.reopening import NotOpenForResult
 from tests.integration.journey.test_running import APIS, hangs, make_guarded
 from tests.support.journals import (
     DiskFull,

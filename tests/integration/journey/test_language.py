@@ -9,13 +9,13 @@ import pytest
 
 from foundations.public_works.settings import Settings
 from realms.journey.api import JourneyRun, Reason, RunStatus
+from realms.journey.control.engine import JourneyEngine
+from realms.journey.control.questions import NotYours
+from realms.journey.control.verbs import NotAllowed
 from realms.journey.engine.accepting import TooManyRuns
 from realms.journey.engine.driver import QUEUE
-from realms.journey.engine.engine import JourneyEngine
 from realms.journey.engine.lanes import LaneFull
 from realms.journey.engine.payloads import LARGEST
-from realms.journey.engine.questions import NotYours
-from realms.journey.engine.verbs import NotAllowed
 from tests.support.journeys import BEGAN, USER, JourneyCity
 from tests.support.workshop import Busy, Unfit, Workshop, at, made, standing, step
 from utilities.context import CallContext, UserContext, bound

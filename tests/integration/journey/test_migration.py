@@ -13,7 +13,7 @@ from foundations.public_works.adapters.sqlite import SqliteDatabase
 from foundations.public_works.data_folder import DataFolder
 from foundations.public_works.settings import Settings
 from realms.journey.api import Reason, RunStatus
-from realms.journey.engine.compiling import load_plan
+from realms.journey.language.compiling import load_plan
 from realms.journey.records import DatabaseJournal
 from tests.support.journals import MIGRATIONS, open_database
 from tests.support.journeys import (

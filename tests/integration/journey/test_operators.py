@@ -11,12 +11,12 @@ from loguru import logger
 
 from foundations.declarations import Effect
 from realms.journey.api import JourneyRun, Reason, RunStatus, UnknownRun
-from realms.journey.engine.dead_letters import Wanted
+from realms.journey.control.dead_letters import Wanted
+from realms.journey.control.migrating import CannotMigrate
+from realms.journey.control.questions import InvalidAnswer, NotYours
+from realms.journey.control.reopening import UnknownMilestone
+from realms.journey.control.verbs import NotAllowed
 from realms.journey.engine.inputs import InvalidInput, InvalidResult
-from realms.journey.engine.migrating import CannotMigrate
-from realms.journey.engine.questions import InvalidAnswer, NotYours
-from realms.journey.engine.reopening import UnknownMilestone
-from realms.journey.engine.verbs import NotAllowed
 from tests.support.journals import open_journal
 from tests.support.journeys import BEGAN, OBJECT, TEXT, FakeServices, JourneyCity, signature
 from utilities.context import CallContext, UserContext, bound

@@ -12,9 +12,9 @@ import pytest
 from foundations.public_works.database import StorageFull
 from realms.journey.api import JourneyRun, Journeys, RunStatus
 from realms.journey.engine.journal import RunFilter
-from realms.journey.engine.plan import Overlap, Plan, Schedule
 from realms.journey.engine.records import ScheduleRecords
 from realms.journey.engine.schedules import InForce, ScheduledTemplates, Schedules
+from realms.journey.plans.plan import Overlap, Plan, Schedule
 from realms.journey.records import DatabaseJournal
 from tests.support.journals import open_database
 from tests.support.journeys import BEGAN, JourneyCity

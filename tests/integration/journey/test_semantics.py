@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from realms.journey.api import JourneyRun, Reason, RunStatus
+from realms.journey.control.questions import InvalidAnswer
+from realms.journey.control.verbs import NotAllowed
 from realms.journey.engine.codec import decode
-from realms.journey.engine.compiling import load_plan
 from realms.journey.engine.facts import MilestoneSucceeded
 from realms.journey.engine.journal import VersionTaken
 from realms.journey.engine.payloads import LARGEST
-from realms.journey.engine.questions import InvalidAnswer
-from realms.journey.engine.template_faults import FaultyTemplate
-from realms.journey.engine.verbs import NotAllowed
+from realms.journey.language.compiling import load_plan
+from realms.journey.language.template_faults import FaultyTemplate
 from tests.support.journeys import BEGAN, JourneyCity
 from tests.support.workshop import Busy, Unfit, Workshop, at, standing, step
 

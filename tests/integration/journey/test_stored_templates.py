@@ -8,9 +8,9 @@ import pytest
 
 from foundations.curator.registry import Registry
 from realms.journey.api import RunStatus
-from realms.journey.engine.engine import JourneyEngine
+from realms.journey.control.engine import JourneyEngine
 from realms.journey.engine.journal import VersionTaken
-from realms.journey.engine.template_faults import FaultyTemplate
+from realms.journey.language.template_faults import FaultyTemplate
 from realms.journey.runs import JourneyRunsService
 from realms.journey.template_versions import JourneyTemplatesService
 from realms.journey.templates import (

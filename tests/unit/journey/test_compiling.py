@@ -8,12 +8,13 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from realms.journey.engine.binding import Computed, Constant, FromResult, Secret
-from realms.journey.engine.compiling import load_plan
 from realms.journey.engine.inputs import checked_values
-from realms.journey.engine.language import language_schema
-from realms.journey.engine.mermaid import mermaid
-from realms.journey.engine.plan import (
+from realms.journey.language.compiling import load_plan
+from realms.journey.language.mermaid import mermaid
+from realms.journey.language.template import language_schema
+from realms.journey.language.template_faults import FaultyTemplate
+from realms.journey.plans.binding import Computed, Constant, FromResult, Secret
+from realms.journey.plans.plan import (
     Ask,
     Call,
     Emit,
@@ -28,8 +29,7 @@ from realms.journey.engine.plan import (
     WaitFor,
     WhenFull,
 )
-from realms.journey.engine.retries import DEFAULT_RETRY, NO_RETRY, Jitter
-from realms.journey.engine.template_faults import FaultyTemplate
+from realms.journey.plans.retries import DEFAULT_RETRY, NO_RETRY, Jitter
 from tests.support.faulty import INVOICE_SERVICES, SERVICES
 from tests.support.journeys import DATA_MASH, ROOT
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from realms.journey.engine.contract_changes import Change, Impact, changes, shape_of
-from realms.journey.engine.template_faults import FaultyTemplate
+from realms.journey.language.contract_changes import Change, Impact, changes, shape_of
+from realms.journey.language.template_faults import FaultyTemplate
 from tests.support.journeys import DATA_MASH, OBJECT, TEXT, FakeServices, signature
 
 TABLE = {"type": "object", "properties": {"rows": {"type": "integer"}}, "required": ["rows"]}

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from realms.journey.engine.codec import UnstorableResult, encode
-from realms.journey.engine.contracts import Check, Fits
 from realms.journey.engine.facts import MilestoneSucceeded, RunStarted
-from realms.journey.engine.schemas import BadSchema, checked_schema, clash
+from realms.journey.plans.contracts import Check, Fits
+from realms.journey.plans.schemas import BadSchema, checked_schema, clash
 from tests.support.journeys import BEGAN
 
 

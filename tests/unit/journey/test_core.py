@@ -8,7 +8,6 @@ import pytest
 
 from realms.journey.api import Failure, Reason, RunStatus
 from realms.journey.engine import core
-from realms.journey.engine.compiling import load_plan
 from realms.journey.engine.facts import (
     AttemptAlone,
     AttemptFailed,
@@ -30,8 +29,9 @@ from realms.journey.engine.facts import (
     SignalReceived,
     StepRecorded,
 )
-from realms.journey.engine.retries import DEFAULT_RETRY, FINAL_KINDS
 from realms.journey.engine.state import CorruptJournal, apply, fold
+from realms.journey.language.compiling import load_plan
+from realms.journey.plans.retries import DEFAULT_RETRY, FINAL_KINDS
 from tests.support.journeys import BEGAN, DATA_MASH, DATA_MASH_ANSWERS, FakeServices
 from tests.support.plays import Play, node, plan_of
 from utilities.errors import ErrorKind

@@ -17,9 +17,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from foundations.declarations import Effect
 from realms.journey.api import Failure, Reason, RunStatus
-from realms.journey.engine import core, reopening, verbs
+from realms.journey.control import reopening, verbs
+from realms.journey.control.verbs import By, NotAllowed
+from realms.journey.engine import core
 from realms.journey.engine.codec import decode, encode
-from realms.journey.engine.expressions import compile_expression
 from realms.journey.engine.facts import (
     AttemptAlone,
     AttemptFailed,
@@ -28,10 +29,10 @@ from realms.journey.engine.facts import (
     MilestoneBegan,
     RunStarted,
 )
-from realms.journey.engine.plan import ForEach, OnFailure, Plan, Timer, WaitFor
-from realms.journey.engine.retries import FINAL_KINDS, NOTHING_DONE
 from realms.journey.engine.state import UNDO, RunState, apply, fold
-from realms.journey.engine.verbs import By, NotAllowed
+from realms.journey.expressions.compiled import compile_expression
+from realms.journey.plans.plan import ForEach, OnFailure, Plan, Timer, WaitFor
+from realms.journey.plans.retries import FINAL_KINDS, NOTHING_DONE
 from tests.support.plays import BEGAN, call, condition, node, plan_of
 from utilities.errors import ErrorKind
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realms.journey.engine.durations import LONGEST, BadDuration, parse_duration, shown
+from realms.journey.plans.durations import LONGEST, BadDuration, parse_duration, shown
 
 
 @pytest.mark.parametrize(

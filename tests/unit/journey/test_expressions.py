@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from realms.journey.engine.expressions import (
+from realms.journey.expressions.compiled import (
     ExpressionFailed,
     FaultyExpression,
     Outcomes,

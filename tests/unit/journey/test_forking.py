@@ -5,16 +5,16 @@ from dataclasses import replace
 import pytest
 
 from realms.journey.api import RunStatus
-from realms.journey.engine.forking import forked_input, taken_over
-from realms.journey.engine.migrating import CannotMigrate, look, migrate
-from realms.journey.engine.questions import (
+from realms.journey.control.forking import forked_input, taken_over
+from realms.journey.control.migrating import CannotMigrate, look, migrate
+from realms.journey.control.questions import (
     answer,
 )
-from realms.journey.engine.reopening import (
+from realms.journey.control.reopening import (
     retry,
     roll_back,
 )
-from realms.journey.engine.verbs import (
+from realms.journey.control.verbs import (
     NotAllowed,
 )
 from tests.support.plays import (

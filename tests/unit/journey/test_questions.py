@@ -4,24 +4,24 @@ from typing import Any
 
 import pytest
 
-from realms.journey.engine.expressions import compile_expression
-from realms.journey.engine.facts import (
-    AnswerRefused,
-)
-from realms.journey.engine.plan import (
-    Loop,
-)
-from realms.journey.engine.questions import (
+from realms.journey.control.questions import (
     NotYours,
     UnknownQuestion,
     answer,
     open_questions,
 )
-from realms.journey.engine.reopening import (
+from realms.journey.control.reopening import (
     push_back,
 )
-from realms.journey.engine.verbs import (
+from realms.journey.control.verbs import (
     NotAllowed,
+)
+from realms.journey.engine.facts import (
+    AnswerRefused,
+)
+from realms.journey.expressions.compiled import compile_expression
+from realms.journey.plans.plan import (
+    Loop,
 )
 from tests.support.plays import DECIDE, PLAN, Play, ask, node, plan_of, waiting
 

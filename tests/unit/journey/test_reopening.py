@@ -7,8 +7,22 @@ import pytest
 
 from foundations.declarations import Effect
 from realms.journey.api import Failure, Reason, RunStatus
+from realms.journey.control.forking import taken_over
+from realms.journey.control.questions import (
+    NotYours,
+)
+from realms.journey.control.reopening import (
+    NotOpenForResult,
+    UnknownMilestone,
+    rerun,
+    retry,
+    roll_back,
+    supply,
+)
+from realms.journey.control.verbs import (
+    NotAllowed,
+)
 from realms.journey.engine import core
-from realms.journey.engine.expressions import compile_expression
 from realms.journey.engine.facts import (
     AttemptLost,
     Fact,
@@ -17,28 +31,14 @@ from realms.journey.engine.facts import (
     MilestoneWaiting,
     RetryScheduled,
 )
-from realms.journey.engine.forking import taken_over
 from realms.journey.engine.inputs import InvalidResult
-from realms.journey.engine.plan import (
+from realms.journey.expressions.compiled import compile_expression
+from realms.journey.plans.plan import (
     ForEach,
     Race,
     SubJourney,
     Timer,
     WaitFor,
-)
-from realms.journey.engine.questions import (
-    NotYours,
-)
-from realms.journey.engine.reopening import (
-    NotOpenForResult,
-    UnknownMilestone,
-    rerun,
-    retry,
-    roll_back,
-    supply,
-)
-from realms.journey.engine.verbs import (
-    NotAllowed,
 )
 from tests.support.plays import (
     PLAN,

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from realms.journey.api import Failure
-from realms.journey.engine.retries import DEFAULT_RETRY, FINAL_KINDS, NO_RETRY, Jitter, RetryPolicy
+from realms.journey.plans.retries import DEFAULT_RETRY, FINAL_KINDS, NO_RETRY, Jitter, RetryPolicy
 from utilities.errors import ErrorKind
 
 SECOND = timedelta(seconds=1)

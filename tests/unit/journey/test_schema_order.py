@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realms.journey.engine.contracts import Fits
-from realms.journey.engine.schema_order import covers, opened
+from realms.journey.language.schema_order import covers, opened
+from realms.journey.plans.contracts import Fits
 
 TEXT, WHOLE, NUMBER = {"type": "string"}, {"type": "integer"}, {"type": "number"}
 A = {"type": "object", "properties": {"a": TEXT}, "required": ["a"]}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from realms.journey.engine.language import language_schema
+from realms.journey.language.template import language_schema
 
 ROOT = Path(__file__).parents[3]
 SHIPPED = ROOT / "templates/journeys/journey.schema.json"

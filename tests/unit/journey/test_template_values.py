@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realms.journey.engine.expressions import ExpressionFailed, FaultyExpression, Outcomes
-from realms.journey.engine.template_values import Part, compile_value, template_parts
+from realms.journey.expressions.compiled import ExpressionFailed, FaultyExpression, Outcomes
+from realms.journey.expressions.values import Part, compile_value, template_parts
 
 SCOPE = {"input": {"type": "object", "properties": {"n": {"type": "integer"}}}, "read": None}
 DATA = {"input": {"n": 3}, "read": {"name": "é", "half": 2.0, "list": [1], "yes": True}}

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from realms.journey.engine.compiling import load_plan
-from realms.journey.engine.template_faults import FaultyTemplate
+from realms.journey.language.compiling import load_plan
+from realms.journey.language.template_faults import FaultyTemplate
 from tests.support.faulty import SERVICES
 from tests.support.journeys import DATA_MASH, ROOT
 

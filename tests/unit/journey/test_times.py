@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realms.journey.engine.plan import Schedule
 from realms.journey.engine.times import MOST, after, between, due, times_of
+from realms.journey.plans.plan import Schedule
 
 VIENNA = "Europe/Vienna"
 

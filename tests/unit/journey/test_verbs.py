@@ -7,25 +7,19 @@ from types import SimpleNamespace
 import pytest
 
 from realms.journey.api import Reason, RunStatus
-from realms.journey.engine import core, verbs
-from realms.journey.engine.facts import (
-    Fact,
-)
-from realms.journey.engine.forking import taken_over
-from realms.journey.engine.migrating import migrate
-from realms.journey.engine.plan import (
-    OnFailure,
-)
-from realms.journey.engine.questions import (
+from realms.journey.control import verbs
+from realms.journey.control.forking import taken_over
+from realms.journey.control.migrating import migrate
+from realms.journey.control.questions import (
     answer,
 )
-from realms.journey.engine.reopening import (
+from realms.journey.control.reopening import (
     rerun,
     retry,
     roll_back,
     supply,
 )
-from realms.journey.engine.verbs import (
+from realms.journey.control.verbs import (
     ALLOWED,
     REFUSED,
     RUN_STATUSES,
@@ -33,6 +27,13 @@ from realms.journey.engine.verbs import (
     UnknownSignal,
     Verb,
     check,
+)
+from realms.journey.engine import core
+from realms.journey.engine.facts import (
+    Fact,
+)
+from realms.journey.plans.plan import (
+    OnFailure,
 )
 from tests.support.plays import (
     DECIDE,

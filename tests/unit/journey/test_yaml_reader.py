@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from realms.journey.engine.yaml_reader import (
+from realms.journey.language.yaml_reader import (
     MAX_DEPTH,
     MAX_NODES,
     Entries,

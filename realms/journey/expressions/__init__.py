@@ -1,0 +1,1 @@
+"""Expressions of the journey language: compiled and checked once, then only computed."""

@@ -1,0 +1,1 @@
+"""Plans: what a template compiles to, and the engine goes by."""
