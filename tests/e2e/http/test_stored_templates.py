@@ -107,7 +107,7 @@ def test_a_run_begins_by_itself_soon_after_its_schedule_was_put(client: httpx2.C
     assert put(client, text, name="often").status_code == 201
 
     deadline = time.monotonic() + PATIENCE
-    begun: list[dict[str, Any]] = []
+    begun: list[str] = []
     while not begun and time.monotonic() < deadline:
         time.sleep(0.1)
         listed = client.get("/api/journey/runs", params={"template": "often"}).json()
