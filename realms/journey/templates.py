@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from foundations.curator.verification import BootCheck, Fault, FaultKind
 from foundations.public_works.threads import in_thread
-from realms.journey.engine.driver import TemplateSource, Written
+from realms.journey.engine.ports import TemplateSource, Written
 from realms.journey.engine.records import StoredTemplate, TemplateRecords
 from realms.journey.engine.runner import Services
 from realms.journey.engine.schedules import InForce, ScheduledTemplates

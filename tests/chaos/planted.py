@@ -7,7 +7,7 @@ from typing import Any
 
 from foundations.public_works.adapters.sqlite import SqliteDatabase
 from realms.journey import records
-from realms.journey.engine import core, quiet, state
+from realms.journey.engine import core, folding, quiet
 from realms.journey.engine.driver import Driver
 from realms.journey.engine.facts import MilestoneBegan, RunCompensating
 from realms.journey.engine.group_commit import GroupCommit
@@ -126,7 +126,7 @@ def _forgets_crashes(put: Put) -> None:
 
 def _loses_an_item(put: Put) -> None:
     """After a crash the results of a `for_each` lack one."""
-    gathered = state.gathered
+    gathered = folding.gathered
 
     def short(run: RunState, parent: NodeState) -> list[Any]:
         crashed = any(node.crashes for node in run.nodes.values() if node.node == parent.path)
@@ -134,7 +134,7 @@ def _loses_an_item(put: Put) -> None:
         return results[:-1] if crashed else results
 
     put(core, "gathered", short)
-    put(state, "gathered", short)
+    put(folding, "gathered", short)
 
 
 def _undoes_the_first_first(put: Put) -> None:

@@ -15,7 +15,8 @@ from realms.journey.engine.facts import (
     MilestoneReopened,
     MilestoneSucceeded,
 )
-from realms.journey.engine.state import RunState, Stage, apply
+from realms.journey.engine.folding import apply
+from realms.journey.engine.state import RunState, Stage
 from tests.chaos.store import Kept, Store, outcome
 from tests.chaos.witness import Note
 

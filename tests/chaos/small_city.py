@@ -15,8 +15,8 @@ from foundations.public_works.adapters.in_process_events import InProcessEvents
 from foundations.public_works.adapters.sqlite import SqliteDatabase
 from foundations.public_works.settings import Settings
 from foundations.rooms import Room
-from realms.journey.engine.driver import TemplateSource, Written
 from realms.journey.engine.keeper import QUEUE as KEEPER
+from realms.journey.engine.ports import TemplateSource, Written
 from realms.journey.language.compiling import load_plan
 from realms.journey.plans.plan import Plan
 from realms.journey.records import DatabaseJournal

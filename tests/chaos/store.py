@@ -11,7 +11,8 @@ from foundations.public_works.adapters.sqlite_driver import opened, sqlite_drive
 from realms.journey.api import RunStatus
 from realms.journey.engine.codec import CorruptFact, decode
 from realms.journey.engine.facts import Fact
-from realms.journey.engine.state import CorruptJournal, RunState, fold
+from realms.journey.engine.folding import fold
+from realms.journey.engine.state import CorruptJournal, RunState
 
 DATABASE = "city.sqlite3"
 

@@ -9,7 +9,8 @@ from realms.journey.api import RunStatus
 from realms.journey.engine import core
 from realms.journey.engine.core import Perform
 from realms.journey.engine.facts import MilestoneSucceeded, RunPaused, RunResumed, RunStarted
-from realms.journey.engine.state import RunState, apply
+from realms.journey.engine.folding import apply
+from realms.journey.engine.state import RunState
 from realms.journey.plans.plan import Plan
 from tests.chaos.crash_points import rounds
 from tests.chaos.meddling import Meddler

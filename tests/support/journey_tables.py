@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from main import Platform
 from realms.journey.api import RunStatus
 from realms.journey.control.verbs import REFUSED, RUN_STATUSES, Verb
-from realms.journey.engine.driver import TemplateSource
+from realms.journey.engine.ports import TemplateSource
 from realms.journey.language.mermaid import mermaid
 from realms.journey.language.milestone import (
     Ask,

@@ -23,12 +23,13 @@ from realms.journey.control.engine import JourneyEngine
 from realms.journey.control.operators import JourneyOperators
 from realms.journey.engine.accepting import Accepting
 from realms.journey.engine.children import SubJourneys
-from realms.journey.engine.driver import Driver, TemplateSource, Written
+from realms.journey.engine.driver import Driver
 from realms.journey.engine.journal import Journal
 from realms.journey.engine.keeper import Keeper
 from realms.journey.engine.lanes import Lanes
 from realms.journey.engine.memory_journal import MemoryJournal
 from realms.journey.engine.payloads import Payloads
+from realms.journey.engine.ports import TemplateSource, Written
 from realms.journey.engine.runner import Runner, Services, Steps
 from realms.journey.language.compiling import load_plan
 from realms.journey.plans.plan import ParameterShape, Plan, Signature

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from foundations.curator.registry import Registry
 from foundations.declarations import Effect, service, soa_api
 from foundations.rooms import Room
-from realms.journey.engine.driver import Written
+from realms.journey.engine.ports import Written
 from realms.journey.testing.cases import Source, Suite, suite_of
 from realms.journey.testing.mocks import MockedServices
 from realms.journey.testing.suite import JourneyResult, play_suite

@@ -14,7 +14,8 @@ from realms.journey.control.verbs import By
 from realms.journey.engine import core
 from realms.journey.engine.codec import decode, encode
 from realms.journey.engine.facts import AttemptFailed, Fact, RunQueued, RunStarted
-from realms.journey.engine.state import RunState, apply, fold
+from realms.journey.engine.folding import apply, fold
+from realms.journey.engine.state import RunState
 from realms.journey.expressions.compiled import compile_expression
 from realms.journey.plans.contracts import Fits
 from realms.journey.plans.plan import Ask, Call, Node, Plan, Race, WaitFor, Work

@@ -12,10 +12,11 @@ from realms.journey.control import reopening, views
 from realms.journey.control.verbs import By
 from realms.journey.engine.accepting import Accepting, Order, TooManyRuns
 from realms.journey.engine.codec import CorruptFact
-from realms.journey.engine.driver import Driver, NotOpen, TemplateSource, Written, folded
+from realms.journey.engine.driver import Driver, folded
 from realms.journey.engine.inputs import checked_values
 from realms.journey.engine.journal import AliasTaken, Journal, RunRow
 from realms.journey.engine.payloads import Payloads
+from realms.journey.engine.ports import NotOpen, TemplateSource, Written
 from realms.journey.engine.state import CorruptJournal
 from utilities.clock import Clock
 from utilities.context import current

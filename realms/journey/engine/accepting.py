@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from realms.journey.engine.driver import Driver, TemplateSource, Written
+from realms.journey.engine.driver import Driver
 from realms.journey.engine.facts import Fact, RunStarted
 from realms.journey.engine.failpoints import reach
 from realms.journey.engine.hands import Hand
@@ -12,6 +12,7 @@ from realms.journey.engine.inputs import checked_values
 from realms.journey.engine.journal import Journal
 from realms.journey.engine.lanes import Lanes
 from realms.journey.engine.payloads import Payloads
+from realms.journey.engine.ports import TemplateSource, Written
 from realms.journey.plans.plan import Plan, SubJourney
 from utilities.clock import Clock
 from utilities.context import CallContext, UserContext, bound

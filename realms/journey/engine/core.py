@@ -1,8 +1,8 @@
 """The pure heart: given a plan, a run and the time, what comes next.
 
 Nothing here waits, reads a clock, draws a number or touches the world; given the same it answers
-the same, on every machine. `apply` (state.py) folds facts, `decide` says what follows of a change,
-and `step` goes on until something must be done outside.
+the same, on every machine. `apply` (folding.py) folds facts, `decide` says what follows of one, and
+`step` goes on until something must be done outside.
 """
 
 from collections.abc import Iterable, Mapping
@@ -31,10 +31,10 @@ from realms.journey.engine.facts import (
     RunResumed,
     RunStopping,
 )
+from realms.journey.engine.folding import FOLD, apply, fold, gathered
 from realms.journey.engine.quiet import when_quiet
 from realms.journey.engine.state import (
     EVERYTHING,
-    FOLD,
     START,
     STOP,
     UNDO,
@@ -42,9 +42,6 @@ from realms.journey.engine.state import (
     NodeState,
     RunState,
     Stage,
-    apply,
-    fold,
-    gathered,
 )
 from realms.journey.expressions.compiled import ExpressionFailed
 from realms.journey.plans.contracts import Check, ContractBroken

@@ -16,9 +16,8 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from loguru import logger
 
@@ -40,6 +39,7 @@ from realms.journey.engine.facts import (
     StepRecorded,
 )
 from realms.journey.engine.failpoints import reach, reach_facts
+from realms.journey.engine.folding import apply, fold
 from realms.journey.engine.gate import Gate
 from realms.journey.engine.group_commit import GroupCommit
 from realms.journey.engine.hands import Hand, user_of
@@ -53,89 +53,27 @@ from realms.journey.engine.journal import (
     WritesRefused,
 )
 from realms.journey.engine.payloads import Payloads
+from realms.journey.engine.ports import (
+    Children,
+    Expecting,
+    NotOpen,
+    Queued,
+    TemplateSource,
+    Unreadable,
+)
 from realms.journey.engine.runner import Made, Runner, StepBook, Steps
-from realms.journey.engine.state import CorruptJournal, RunState, Stage, apply, fold
+from realms.journey.engine.state import CorruptJournal, RunState, Stage
 from realms.journey.engine.telling import event
 from realms.journey.plans.plan import Plan
 from utilities.clock import Clock
 from utilities.context import UserContext
-from utilities.errors import ErrorKind, PlatformError
+from utilities.errors import PlatformError
 
 T = TypeVar("T")
 
 QUEUE = "journeys"
 SOON = timedelta(minutes=1)
 """Timers further away than this are the sweeper's alone."""
-
-
-class NotOpen(PlatformError):
-    """The city is closing and takes no more work."""
-
-    kind = ErrorKind.UNAVAILABLE
-
-
-class Unreadable(PlatformError):
-    """The run's journal cannot be read, or its text does not fit the city any more."""
-
-    kind = ErrorKind.CONFLICT
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A template as it stands now: its text and what that compiles to."""
-
-    plan: Plan
-    text: str
-    apart: bool = False
-    """Its versions are one tenant's, kept apart from those of others."""
-
-
-class TemplateSource(Protocol):
-    """Where templates come from."""
-
-    async def current(self, name: str, version: str = "") -> Written:
-        """The template as it is now, or in a stated version."""
-        ...
-
-    async def compiled(self, text: str) -> Plan:
-        """The plan of a text that a run began with."""
-        ...
-
-
-class Children(Protocol):
-    """Journeys that milestones of other journeys wait for."""
-
-    async def see_to(self, hand: Hand, move: core.SeeToChild) -> Sequence[Fact]:
-        """Begin the child, or look how it stands: the facts that its end means for its parent."""
-        ...
-
-    async def unwanted(self, run: RunState) -> bool:
-        """Whether the run that began this one has ended, and so does not wait for it."""
-        ...
-
-    async def stop(self, child: str, reason: Reason) -> None:
-        """Cancel it, if it has not ended."""
-        ...
-
-
-class Queued(Protocol):
-    """Runs that may not begin yet."""
-
-    async def look(self, hand: Hand) -> None:
-        """Let a queued run begin, if it may by now."""
-        ...
-
-    def left(self, tenant: str, lane: str) -> None:
-        """A run has left its lane: another may have its place."""
-        ...
-
-
-class Expecting(Protocol):
-    """Who looks at runs that are in the journal only."""
-
-    def expect(self, at: datetime) -> None:
-        """A run is to be looked at then, and not before."""
-        ...
 
 
 class Driver(StepBook):

@@ -14,10 +14,11 @@ from foundations.boot import Works
 from foundations.public_works.dispatch import Dispatch
 from foundations.public_works.settings import Settings
 from realms.journey.engine.driver import QUEUE as RUNS
-from realms.journey.engine.driver import Driver, Expecting
+from realms.journey.engine.driver import Driver
 from realms.journey.engine.failpoints import arm, reach
 from realms.journey.engine.journal import Journal, RunRow
 from realms.journey.engine.lanes import Lanes
+from realms.journey.engine.ports import Expecting
 from utilities.clock import Clock
 from utilities.errors import PlatformError
 

@@ -11,11 +11,12 @@ from loguru import logger
 
 from foundations.public_works.dispatch import Dispatch
 from realms.journey.api import Reason, RunStatus, UnknownRun
-from realms.journey.engine.driver import Driver, Queued, Unreadable
+from realms.journey.engine.driver import Driver
 from realms.journey.engine.facts import Fact, RunAdmitted, RunQueued, RunStarted, RunStopping
 from realms.journey.engine.failpoints import reach
 from realms.journey.engine.hands import Hand
 from realms.journey.engine.journal import Journal, RunRow, StaleWriter
+from realms.journey.engine.ports import Queued, Unreadable
 from realms.journey.expressions.values import Value
 from realms.journey.plans.plan import Plan, WhenFull
 from utilities.clock import Clock

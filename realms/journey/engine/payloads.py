@@ -9,7 +9,8 @@ from foundations.public_works.object_store import ObjectStore
 from realms.journey.api import RunStatus
 from realms.journey.engine.codec import UnstorableResult
 from realms.journey.engine.failpoints import reach
-from realms.journey.engine.state import RunState, gathered
+from realms.journey.engine.folding import gathered
+from realms.journey.engine.state import RunState
 from utilities.errors import ErrorKind, PlatformError
 
 LARGEST = 256 * 1024

@@ -20,16 +20,18 @@ from realms.journey.engine.accepting import Accepting, Order
 from realms.journey.engine.children import SubJourneys
 from realms.journey.engine.codec import decode
 from realms.journey.engine.core import Perform
-from realms.journey.engine.driver import Driver, TemplateSource, Written
+from realms.journey.engine.driver import Driver
 from realms.journey.engine.facts import Fact, IterationEnded, MilestoneSucceeded
+from realms.journey.engine.folding import fold
 from realms.journey.engine.hands import Hand
 from realms.journey.engine.journal import Entry, RunRow
 from realms.journey.engine.keeper import Keeper
 from realms.journey.engine.lanes import Lanes
 from realms.journey.engine.memory_journal import MemoryJournal
 from realms.journey.engine.payloads import Payloads
+from realms.journey.engine.ports import TemplateSource, Written
 from realms.journey.engine.runner import Made, Runner, StepBook
-from realms.journey.engine.state import RunState, Stage, fold
+from realms.journey.engine.state import RunState, Stage
 from realms.journey.language.compiling import load_plan
 from realms.journey.language.loading import text_hash
 from realms.journey.plans.plan import Plan

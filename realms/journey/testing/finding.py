@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from foundations.curator.registry import Registry
 from foundations.public_works.settings import Settings
-from realms.journey.engine.driver import Written
+from realms.journey.engine.ports import Written
 from realms.journey.language.compiling import load_plan
 from realms.journey.plans.plan import Plan, SubJourney
 from realms.journey.template_files import TESTS, TemplateFile, TemplateFiles

@@ -12,7 +12,6 @@ from foundations.curator.registry import Registry
 from realms.journey.api import Reason, RunStatus
 from realms.journey.engine import core
 from realms.journey.engine.codec import decode
-from realms.journey.engine.driver import Written
 from realms.journey.engine.facts import (
     AnswerGiven,
     AnswerRefused,
@@ -42,7 +41,9 @@ from realms.journey.engine.facts import (
     SignalReceived,
     StepRecorded,
 )
-from realms.journey.engine.state import RunState, apply, fold
+from realms.journey.engine.folding import apply, fold
+from realms.journey.engine.ports import Written
+from realms.journey.engine.state import RunState
 from realms.journey.plans.plan import Plan, SubJourney
 from realms.journey.testing.cases import Suite
 from realms.journey.testing.playing import PlayedRun, play

@@ -13,9 +13,9 @@ from realms.journey.control import questions, reopening, verbs
 from realms.journey.control.questions import OpenQuestion
 from realms.journey.control.verbs import By
 from realms.journey.engine.core import failure_of
-from realms.journey.engine.driver import Written
 from realms.journey.engine.facts import AnswerGiven, AnswerRefused, Fact, GenerationBegan
 from realms.journey.engine.hands import Hand
+from realms.journey.engine.ports import Written
 from realms.journey.engine.state import RunState
 from realms.journey.plans.plan import Plan
 from realms.journey.testing.city import Moment, VirtualCity

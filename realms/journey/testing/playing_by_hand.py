@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from foundations.curator.registry import Registry
-from realms.journey.engine.driver import Written
+from realms.journey.engine.ports import Written
 from realms.journey.testing.cases import ReadyCase, Source
 from realms.journey.testing.expecting import differences
 from realms.journey.testing.finding import JourneyTests

@@ -52,7 +52,7 @@ class JourneyCase(pytest.Item):
         self._number = number
 
     def runtest(self) -> None:
-        from realms.journey.engine.driver import Written
+        from realms.journey.engine.ports import Written
         from realms.journey.testing.suite import played_case
 
         suite = self._found.suite

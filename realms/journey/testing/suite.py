@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pydantic import BaseModel, ConfigDict, Field
 
 from foundations.curator.registry import Registry
-from realms.journey.engine.driver import Written
+from realms.journey.engine.ports import Written
 from realms.journey.testing.cases import ReadyCase, Suite
 from realms.journey.testing.city import Moment
 from realms.journey.testing.coverage import Coverage

@@ -15,7 +15,6 @@ from realms.journey.api import JourneyRun, Reason, RunStatus
 from realms.journey.control.reopening import NotOpenForResult
 from realms.journey.engine import core, group_commit, keeper
 from realms.journey.engine.codec import decode, encode
-from realms.journey.engine.driver import NotOpen
 from realms.journey.engine.facts import (
     MilestoneBegan,
     MilestoneSucceeded,
@@ -23,6 +22,7 @@ from realms.journey.engine.facts import (
 )
 from realms.journey.engine.journal import Journal, RunFilter, StaleWriter
 from realms.journey.engine.memory_journal import MemoryJournal
+from realms.journey.engine.ports import NotOpen
 from tests.integration.journey.test_running import APIS, hangs, make_guarded
 from tests.support.journals import (
     DiskFull,

@@ -14,11 +14,11 @@ from foundations.public_works.database import StorageFull
 from foundations.public_works.settings import Settings
 from realms.journey.api import RunStatus, UnknownRun
 from realms.journey.engine.codec import decode
+from realms.journey.engine.folding import fold
 from realms.journey.engine.journal import RunFilter
 from realms.journey.engine.records import ArchiveRecords
 from realms.journey.engine.retention import QUEUE, Retention
 from realms.journey.engine.schedules import InForce, ScheduledTemplates
-from realms.journey.engine.state import fold
 from realms.journey.records import DatabaseJournal
 from tests.support.journals import open_database
 from tests.support.journeys import BEGAN, USER, JourneyCity, MemoryObjects

@@ -11,9 +11,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from foundations.declarations import Effect
 from realms.journey.api import JourneyRun, Reason, RunStatus, UnknownRun
 from realms.journey.control.reopening import NotOpenForResult, UnknownMilestone
-from realms.journey.engine.driver import QUEUE, NotOpen
+from realms.journey.engine.driver import QUEUE
 from realms.journey.engine.inputs import InvalidInput, InvalidResult
 from realms.journey.engine.journal import AliasTaken, VersionTaken
+from realms.journey.engine.ports import NotOpen
 from tests.support.journals import CountingJournal
 from tests.support.journeys import BEGAN, OBJECT, TEXT, JourneyCity, signature
 from utilities.context import CallContext, UserContext, bound

@@ -29,7 +29,8 @@ from realms.journey.engine.facts import (
     SignalReceived,
     StepRecorded,
 )
-from realms.journey.engine.state import CorruptJournal, apply, fold
+from realms.journey.engine.folding import apply, fold
+from realms.journey.engine.state import CorruptJournal
 from realms.journey.language.compiling import load_plan
 from realms.journey.plans.retries import DEFAULT_RETRY, FINAL_KINDS
 from tests.support.journeys import BEGAN, DATA_MASH, DATA_MASH_ANSWERS, FakeServices

@@ -29,7 +29,8 @@ from realms.journey.engine.facts import (
     MilestoneBegan,
     RunStarted,
 )
-from realms.journey.engine.state import UNDO, RunState, apply, fold
+from realms.journey.engine.folding import apply, fold
+from realms.journey.engine.state import UNDO, RunState
 from realms.journey.expressions.compiled import compile_expression
 from realms.journey.plans.plan import ForEach, OnFailure, Plan, Timer, WaitFor
 from realms.journey.plans.retries import FINAL_KINDS, NOTHING_DONE

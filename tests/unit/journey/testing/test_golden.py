@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from realms.journey.engine import core
-from realms.journey.engine.driver import Written
 from realms.journey.engine.facts import MilestoneSucceeded
+from realms.journey.engine.ports import Written
 from realms.journey.language.compiling import load_plan
 from realms.journey.plans.plan import Plan
 from realms.journey.testing.golden import (

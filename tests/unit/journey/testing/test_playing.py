@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 
 from realms.journey.api import RunStatus
-from realms.journey.engine import core, driver, state
-from realms.journey.engine.driver import Written
+from realms.journey.engine import core, driver, folding
 from realms.journey.engine.facts import Fact
+from realms.journey.engine.ports import Written
 from realms.journey.engine.state import RunState
 from realms.journey.testing import virtual_time
 from realms.journey.testing.playing import Played, play
@@ -311,7 +311,7 @@ def test_engine_that_calls_again_after_the_checkpoint_is_caught(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """As if a checkpoint were forgotten at the next boot, again and again."""
-    kept = state.fold
+    kept = folding.fold
 
     def forgetful(run_id: str, entries: Iterable[list[Fact]]) -> RunState:
         told = list(entries)
