@@ -81,7 +81,8 @@ def test_each_plain_commit_is_one_sync() -> None:
     syncs = syncs_per_run(Children("", None), PEERS["raw"], 1, seconds=0.3)
 
     assert syncs is not None
-    assert 4 <= syncs < 4.5  # four commits, and now and then a checkpoint
+    # four commits, and now and then a checkpoint; the last run may be cut when the time is over
+    assert 3.8 <= syncs < 4.5
 
 
 @pytest.mark.slow
