@@ -71,7 +71,7 @@ class Contract:
             UntypedApi: it is not async, a type is missing or unusable, or it answers with something
                 that is neither a pydantic model nor a dataclass.
         """
-        if not inspect.iscoroutinefunction(method):
+        if not inspect.iscoroutinefunction(inspect.unwrap(method)):
             raise UntypedApi("is not async", hint="declare it with async def")
         hints = _hints(method)
         answer = _answer_type(hints)

@@ -44,6 +44,8 @@ class GroupCommit:
 
     def __init__(self, *, journal: Journal) -> None:
         self._journal = journal
+        self._loop: asyncio.AbstractEventLoop
+        """Asked for once: each time costs the hot path a call of the system."""
         self._holder = 0
         self._pending: list[_Pending] = []
         self._writing: list[_Pending] = []
@@ -59,7 +61,8 @@ class GroupCommit:
         self.commits = 0
 
     def begin(self, holder: int) -> None:
-        """Write as `holder` from now on."""
+        """Write as `holder` from now on, on the loop that runs."""
+        self._loop = asyncio.get_running_loop()
         self._holder = holder
         self._trouble = None
 
@@ -79,7 +82,7 @@ class GroupCommit:
         It raises `StaleWriter`, `AliasTaken` or `WritesRefused` when the entry was refused, and for
         the entry that begins a run also what keeps the store from writing at the moment.
         """
-        durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        durable: asyncio.Future[None] = self._loop.create_future()
         if self._trouble is not None and entry.seq == 0:
             durable.set_exception(self._trouble)
             return durable
@@ -88,7 +91,7 @@ class GroupCommit:
             return durable
         self._pending.append(_Pending(entry, durable))
         if self._scheduled is None and not self._writing:
-            self._scheduled = asyncio.get_running_loop().call_soon(self._flush)
+            self._scheduled = self._loop.call_soon(self._flush)
         return durable
 
     def renewed(self, entry: Entry) -> "asyncio.Future[None] | None":
@@ -96,12 +99,12 @@ class GroupCommit:
         for untold in self._untold:
             if untold[0] is entry:
                 self._untold.remove(untold)
-                refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+                refused: asyncio.Future[None] = self._loop.create_future()
                 refused.set_exception(untold[1])
                 return refused
         for pending in (*self._writing, *self._pending):
             if pending.entry is entry and not self._stopped:
-                pending.durable = asyncio.get_running_loop().create_future()
+                pending.durable = self._loop.create_future()
                 return pending.durable
         return None
 
@@ -166,7 +169,7 @@ class GroupCommit:
             if not pending.durable.done():
                 pending.durable.set_result(None)
         if self._pending and self._scheduled is None:
-            self._scheduled = asyncio.get_running_loop().call_soon(self._flush)
+            self._scheduled = self._loop.call_soon(self._flush)
 
     def _told_apart(
         self, written: Sequence[_Pending], outcomes: Sequence[PlatformError | None]
@@ -189,7 +192,7 @@ class GroupCommit:
                 kept.append(pending)
         self._pending = kept
         self._broken.update(refused)
-        asyncio.get_running_loop().call_soon(self._broken.clear)
+        self._loop.call_soon(self._broken.clear)
         trouble = (o for o in outcomes if o is not None and not isinstance(o, _REFUSALS))
         if (error := next(trouble, None)) is not None:
             self._refused(error)
@@ -222,8 +225,7 @@ class GroupCommit:
     def _try_again(self) -> None:
         if self._scheduled is not None:
             self._scheduled.cancel()
-        loop = asyncio.get_running_loop()
-        self._scheduled = loop.call_later(self._again, self._flush)
+        self._scheduled = self._loop.call_later(self._again, self._flush)
 
 
 _REFUSALS = (StaleWriter, AliasTaken, WritesRefused)
