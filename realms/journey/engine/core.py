@@ -158,7 +158,8 @@ def _straight_on(plan: Plan, run: RunState, now: datetime, fact: Fact) -> Step |
     """
     if type(fact) is not MilestoneSucceeded or (path := plan.onward.get(fact.path)) is None:
         return None
-    looked_at = run.fresh or run.paused or run.ended or run.stopping or run.read_back
+    looked_at = run.fresh or run.paused or run.ended or run.stopping
+    looked_at = looked_at or (run.read_back and plan.nodes[path].on_entry)
     if looked_at or run.stage is not Stage.WORKING or not run.start.trace_id or path in run.nodes:
         return None
     began = MilestoneBegan(at=now, path=path, attempt=1)

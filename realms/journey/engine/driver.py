@@ -99,8 +99,8 @@ class Driver(StepBook):
         self._events = events
         self._clock = clock
         self._grace = settings.drain_seconds
-        self._group = GroupCommit(journal=journal)
-        self._gate = Gate(settings.journey_attempts)
+        self._gate = gate = Gate(settings.journey_attempts)
+        self._group = GroupCommit(journal=journal, under_way=lambda: gate.under_way)
         self._hands: dict[str, Hand] = {}
         self._loading: dict[str, asyncio.Task[Hand | None]] = {}
         self._waiters: dict[str, list[asyncio.Future[Hand]]] = {}

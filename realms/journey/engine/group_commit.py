@@ -5,8 +5,9 @@ which they were added; when the store takes nothing they are kept, and tried aga
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from time import perf_counter
 
 from loguru import logger
 
@@ -25,6 +26,11 @@ _AGAIN_AT_THE_END_SECONDS = 0.1
 _LOOK_SECONDS = 0.005
 _MOST = 2_000
 """So many entries go into one commit at the most."""
+_LINGERS = 4
+"""So many times as long as a commit took, the next waits for others to join it."""
+_LINGERS_AT_MOST = 0.002
+_WORTH_IT = 0.0002
+"""Seconds. What is quicker than that gains nothing by company."""
 
 
 class JournalUnusable(PlatformError):
@@ -40,10 +46,17 @@ class _Pending:
 
 
 class GroupCommit:
-    """The one who writes to the journal; one for each process."""
+    """The one who writes to the journal; one for each process.
 
-    def __init__(self, *, journal: Journal) -> None:
+    What is added in one tick of the loop is written together. While attempts are under way whose
+    entries will come soon, a commit that follows close on another waits a little for them: each has
+    its price, whatever is in it. `under_way` says how many there are.
+    """
+
+    def __init__(self, *, journal: Journal, under_way: Callable[[], int] = lambda: 0) -> None:
         self._journal = journal
+        self._under_way = under_way
+        self._not_before = 0.0
         self._loop: asyncio.AbstractEventLoop
         """Asked for once: each time costs the hot path a call of the system."""
         self._holder = 0
@@ -133,6 +146,10 @@ class GroupCommit:
 
     def _flush(self) -> None:
         self._scheduled = None
+        began = perf_counter()
+        if began < self._not_before and self._under_way():
+            self._scheduled = self._loop.call_later(self._not_before - began, self._flush)
+            return
         self._writing, self._pending = self._pending[:_MOST], self._pending[_MOST:]
         if not self._writing:
             self._trouble = None  # the next that comes finds out whether it is over
@@ -146,6 +163,9 @@ class GroupCommit:
             if done is None:  # whatever it raised, what is to be written stays in hand
                 self._refused(JournalUnusable("the journal failed", hint="see the log"))
         if done.done():
+            took = perf_counter() - began
+            linger = min(_LINGERS * took, _LINGERS_AT_MOST) if took >= _WORTH_IT else 0.0
+            self._not_before = began + took + linger
             self._finished(done)
         else:
             done.add_done_callback(self._finished)
