@@ -1,6 +1,6 @@
 """The registry: every class of the city by type and by name, and what fills its dependencies."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from fnmatch import fnmatchcase
 from typing import Any, TypeVar, cast
