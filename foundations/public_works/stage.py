@@ -18,7 +18,7 @@ ROOM = Room("foundations.public_works", "public_works")
 async def open_stage(book: Book) -> AsyncIterator[None]:
     """Open the infrastructure and bring its tables up to date."""
     async with AsyncExitStack() as stack:
-        book.enrol(container(), ROOM)
+        book.enrol(container(book.get(Settings)), ROOM)
         book.prepare()
         await book.open(stack)
         level = book.get(Settings).log_level
