@@ -289,7 +289,7 @@ QUESTIONS = (
     *("creme brulee", "NAIVE", "façade", "angstrom", "snake_case", "case", "kebab-case", "csv"),
     *("weather.csv", "3.14", "14", "1e10", "Привет", "елка", "ёлка", "日本語の文章", "日本語"),
     *("हिन्दी", "o'clock", "clock", "back\\slash", "été", "ete", "strasse", "Straße"),
-    *("istanbul", "fine", "🛷", "½", "2", "example.org", "a b example org", "org", "scripts"),
+    *("istanbul", "fine", "½", "2", "example.org", "a b example org", "org", "scripts"),
 )
 
 
@@ -299,6 +299,7 @@ async def test_every_index_finds_the_passages_that_fts5_finds(
     found: list[dict[str, set[int]]] = [{}, {}]
     for question in QUESTIONS:
         words = list(dict.fromkeys(re.findall(r"\w+", question.casefold())))
+        assert words, question
         for records, hits in zip(both, found, strict=True):
             passages = await records.by_words("north", words, most=50)
             hits[question] = {passage.number for passage in passages}
