@@ -56,7 +56,7 @@ class PostgresDatabase(Database):
     def __init__(self, *, settings: Settings) -> None:
         self._url = driver.parsed(settings.database_url.get_secret_value())
         shared = max(2, settings.database_connections - _OF_OWN)
-        writers = max(1, shared // 3)
+        writers = shared // 2
         self._reader_engine = self._engine("REPEATABLE READ", shared - writers, read_only=True)
         self._writer_engine = self._engine("SERIALIZABLE", writers)
         self._committing_engine = self._engine("READ COMMITTED", 1)
@@ -71,7 +71,11 @@ class PostgresDatabase(Database):
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
-        await in_thread(self._check)
+        try:
+            await in_thread(self._check)
+        except BaseException:
+            await in_thread(self._close)
+            raise
         dsn = self._url.set(drivername="postgresql").render_as_string(hide_password=False)
         self._statements = Statements(dsn=dsn)
         return self
