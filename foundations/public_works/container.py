@@ -5,28 +5,49 @@ from foundations.public_works.adapters.in_process_dispatch import InProcessDispa
 from foundations.public_works.adapters.in_process_events import InProcessEvents
 from foundations.public_works.adapters.local_objects import LocalObjectStore
 from foundations.public_works.adapters.span_file import SpanFile
-from foundations.public_works.adapters.sqlite import SqliteDatabase
 from foundations.public_works.adapters.wordllama_embedder import WordLlamaEmbedder
 from foundations.public_works.adapters.yara_scanner import YaraScanner
 from foundations.public_works.content_metadata import ContentMetadataAbstraction
 from foundations.public_works.data_folder import DataFolder
+from foundations.public_works.database import Database, DatabaseUnusable
 from foundations.public_works.public_works import PublicWorksFoundationService
 from foundations.public_works.records import ContentRecords
 from foundations.public_works.secrets import EnvironmentSecrets
-from foundations.wiring import wire
+from foundations.public_works.settings import Settings
+from foundations.wiring import Container, wire
 
-container = wire(
-    DataFolder,
-    EnvironmentSecrets,
-    SpanFile,
-    SqliteDatabase,
-    LocalObjectStore,
-    InProcessEvents,
-    InProcessDispatch,
-    YaraScanner,
-    ChildProcessParsers,
-    WordLlamaEmbedder,
-    ContentRecords,
-    ContentMetadataAbstraction,
-    PublicWorksFoundationService,
-)
+
+def container(settings: Settings) -> Container:
+    """The infrastructure that the settings choose."""
+    wired = wire(
+        DataFolder,
+        EnvironmentSecrets,
+        SpanFile,
+        _database(settings),
+        LocalObjectStore,
+        InProcessEvents,
+        InProcessDispatch,
+        YaraScanner,
+        ChildProcessParsers,
+        WordLlamaEmbedder,
+        ContentRecords,
+        ContentMetadataAbstraction,
+        PublicWorksFoundationService,
+    )
+    return wired()
+
+
+def _database(settings: Settings) -> type[Database]:
+    """SQLite in the data folder, or the server that is named."""
+    if not settings.database_url.get_secret_value():
+        from foundations.public_works.adapters.sqlite import SqliteDatabase
+
+        return SqliteDatabase
+    try:
+        from foundations.public_works.adapters.postgres import PostgresDatabase
+    except ImportError as error:
+        raise DatabaseUnusable(
+            f"PostgreSQL needs what is not installed: {error.name}",
+            hint="pip install 'civitas[postgresql]', or unset CIVITAS_DATABASE_URL",
+        ) from error
+    return PostgresDatabase

@@ -15,6 +15,7 @@ from utilities.suggest import did_you_mean
 SECRET_PREFIX = "CIVITAS_SECRET_"  # noqa: S105 - a name, no secret
 """Environment variables of this prefix are secrets, not settings."""
 
+_SHARED_LEASE_SECONDS = 15
 GIB = 1024**3
 MIB = 1024**2
 
@@ -45,6 +46,14 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("CLOUD_READY_MODE", "cloud_ready_mode"),
     )
     data_dir: Path = Field(default=Path(".civitas"), description="where the city keeps everything")
+    database_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="`postgresql://user:password@host:5432/database`; "
+        "empty keeps everything in SQLite in the data folder",
+    )
+    database_connections: int = Field(
+        default=12, ge=4, description="to a database server that this process opens at the most"
+    )
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535, description="0 takes a free port")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -78,11 +87,20 @@ class Settings(BaseSettings):
         description="how long finished runs are kept, where a template says nothing",
     )
     journey_lease_seconds: float = Field(
-        default=0, ge=0, description="for trials with two engines on one folder; 0 needs no lease"
+        default=0,
+        ge=0,
+        description="after which others take over the runs of a process that is silent; "
+        "0 is 15 with a database server, and needs no lease without",
     )
     model_api_key: SecretStr | None = Field(
         default=None, description="for model clients that realms bring; shown nowhere"
     )
+
+    @property
+    def lease_seconds(self) -> float:
+        """How long a holder of runs need not be heard of before others take them over."""
+        shared = _SHARED_LEASE_SECONDS if self.database_url.get_secret_value() else 0
+        return self.journey_lease_seconds or shared
 
     @field_validator("data_dir", mode="before")
     @classmethod

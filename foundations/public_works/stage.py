@@ -7,6 +7,7 @@ from foundations.boot import Book
 from foundations.public_works.container import container
 from foundations.public_works.data_folder import DataFolder
 from foundations.public_works.database import Database
+from foundations.public_works.records import ContentRecords
 from foundations.public_works.settings import Settings
 from foundations.rooms import Room
 from utilities.observability.logs import add_log_file
@@ -18,11 +19,12 @@ ROOM = Room("foundations.public_works", "public_works")
 async def open_stage(book: Book) -> AsyncIterator[None]:
     """Open the infrastructure and bring its tables up to date."""
     async with AsyncExitStack() as stack:
-        book.enrol(container(), ROOM)
+        book.enrol(container(book.get(Settings)), ROOM)
         book.prepare()
         await book.open(stack)
         level = book.get(Settings).log_level
         stack.enter_context(add_log_file(book.get(DataFolder).logs / "civitas.jsonl", level=level))
         if ROOM.migrations is not None:
             await book.get(Database).migrate(ROOM.name, ROOM.migrations)
+        await book.get(ContentRecords).choose_search()
         yield

@@ -6,17 +6,33 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
+import pytest
+from pydantic import SecretStr
+
 import realms.journey
 from foundations.public_works.adapters.sqlite import SqliteDatabase
 from foundations.public_works.data_folder import DataFolder
+from foundations.public_works.database import Database
 from foundations.public_works.settings import Settings
 from realms.journey.engine.journal import Entry, Journal, RunFilter, RunRow, Stored
 from realms.journey.engine.memory_journal import MemoryJournal
 from realms.journey.records import DatabaseJournal
+from tests.support.postgres import own_database
 from utilities.errors import ErrorKind, PlatformError
 from utilities.ids import TimeSortableIds
 
 MIGRATIONS = Path(realms.journey.__file__).parent / "migrations"
+
+
+@asynccontextmanager
+async def open_server_database(url: str) -> AsyncIterator[Database]:
+    """The database at `url` with the journal's tables."""
+    from foundations.public_works.adapters.postgres import PostgresDatabase
+
+    settings = Settings(database_url=SecretStr(url), database_connections=4)
+    async with PostgresDatabase(settings=settings) as database:
+        await database.migrate("journey", MIGRATIONS)
+        yield database
 
 
 @asynccontextmanager
@@ -32,13 +48,30 @@ async def open_database(folder: Path) -> AsyncIterator[SqliteDatabase]:
 
 
 @asynccontextmanager
-async def open_journal(kind: str, folder: Path) -> AsyncIterator[Journal]:
-    """The journal called `kind`."""
-    if kind == "memory":
+async def any_database(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[Database]:
+    """For a fixture with the parameter "sqlite" or "postgres": with the journal's tables."""
+    if request.param == "sqlite":
+        async with open_database(folder) as database:
+            yield database
+        return
+    with own_database(request, "journey", _prepare) as url:
+        async with open_server_database(url) as server:
+            yield server
+
+
+@asynccontextmanager
+async def any_journal(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[Journal]:
+    """For a fixture with the parameter "memory", "sqlite" or "postgres"."""
+    if request.param == "memory":
         yield MemoryJournal()
         return
-    async with open_database(folder) as database:
+    async with any_database(request, folder) as database:
         yield DatabaseJournal(database=database)
+
+
+async def _prepare(url: str) -> None:
+    async with open_server_database(url):
+        pass
 
 
 class DiskFull(PlatformError):
@@ -52,6 +85,9 @@ class OtherJournal(Journal):
 
     def __init__(self, inner: Journal) -> None:
         self.inner = inner
+
+    async def now(self, here: datetime) -> datetime:
+        return await self.inner.now(here)
 
     async def take_hold(self, *, at: datetime, until: datetime | None) -> int:
         return await self.inner.take_hold(at=at, until=until)
