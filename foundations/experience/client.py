@@ -15,6 +15,7 @@ from foundations.curator.registry import Registry
 from foundations.experience.lifespan import Serves
 from foundations.experience.need import Need
 from foundations.experience.road import CityRequest, InsideRequest, RoadSocket
+from foundations.public_works.cloud_ready import chosen
 from foundations.public_works.data_folder import DataFolder, DataFolderInUse, holder_of
 from foundations.public_works.settings import Settings
 from foundations.public_works.threads import in_thread
@@ -162,7 +163,7 @@ async def connect(
     Raises:
         DataFolderInUse: another process holds the folder and serves nothing for `patience` seconds.
     """
-    if need is Need.READING and not settings.data_dir.exists():
+    if need is Need.READING and not settings.data_dir.exists() and not chosen(settings).far:
         need = Need.NOTHING  # nothing is kept there, and looking must not begin a city
     holder = await settled_holder(
         settings.data_dir, patience=0 if need is Need.NOTHING else patience
@@ -172,8 +173,7 @@ async def connect(
             yield client
     elif need is Need.NOTHING:
         with tempfile.TemporaryDirectory(prefix="civitas-") as empty:
-            elsewhere = settings.model_copy(update={"data_dir": Path(empty)})
-            async with factory(elsewhere, working=False) as city:
+            async with factory(settings.embedded(Path(empty)), working=False) as city:
                 yield InProcessClient(city.registry)
     elif holder is None:
         async with factory(settings, working=need is Need.WORKING) as city:

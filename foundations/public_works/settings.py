@@ -1,14 +1,23 @@
 """What can be set from outside, by environment variable or `.env`, with every fault at once."""
 
 import os
+import re
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from dotenv import dotenv_values
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from foundations.public_works.weak_secrets import MAKE_A_TOKEN, weakness_of
 from utilities.errors import ErrorKind, FieldError, PlatformError
 from utilities.suggest import did_you_mean
 
@@ -20,11 +29,35 @@ MIB = 1024**2
 
 
 class CloudReadyMode(StrEnum):
-    """Which column of the infrastructure is used; this version has the embedded one."""
+    """Which column of the infrastructure is used; see `cloud_ready.py`."""
 
     DISABLED = "disabled"
     ENABLED = "enabled"
     HYBRID = "hybrid"
+
+
+def _on_or_off(value: object) -> object:
+    """A flag as people write it; an empty one is not set."""
+    words = {"enabled": True, "true": True, "disabled": False, "false": False, "": None}
+    return words.get(str(value).lower(), value) if isinstance(value, str) else value
+
+
+Switch = Annotated[bool | None, BeforeValidator(_on_or_off)]
+
+
+def _flag(part: str, what: str) -> Any:
+    name = f"CLOUD_READY_{part}"
+    return Field(
+        default=None,
+        validation_alias=AliasChoices(name, name.lower()),
+        description=f"`enabled` or `disabled`, in `hybrid`: {what}",
+    )
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    upper = name.upper()
+    return upper if upper.startswith("CLOUD_READY_") else f"CIVITAS_{upper}"
 
 
 class FaultySettings(PlatformError):
@@ -43,13 +76,45 @@ class Settings(BaseSettings):
     cloud_ready_mode: CloudReadyMode = Field(
         default=CloudReadyMode.DISABLED,
         validation_alias=AliasChoices("CLOUD_READY_MODE", "cloud_ready_mode"),
+        description="`disabled` stands on this machine alone, `enabled` on servers everywhere, "
+        "`hybrid` on those that a flag or a URL names; `true` and `false` are accepted",
+    )
+    cloud_ready_store: Switch = _flag("STORE", "records and journal on PostgreSQL")
+    cloud_ready_journeys: Switch = _flag("JOURNEYS", "journeys on Celery workers")
+    cloud_ready_files: Switch = _flag("FILES", "files in an S3-compatible store")
+    cloud_ready_events: Switch = _flag("EVENTS", "events by PostgreSQL, or by Redis")
+    database_url: SecretStr | None = Field(
+        default=None, description="postgresql://USER:PASSWORD@HOST:5432/DATABASE"
+    )
+    broker_url: SecretStr | None = Field(
+        default=None, description="amqp://USER:PASSWORD@HOST:5672/VHOST, or redis://..."
+    )
+    redis_url: SecretStr | None = Field(
+        default=None, description="redis://:PASSWORD@HOST:6379/0, for events, limits and sessions"
+    )
+    files_url: str = Field(default="", description="s3://BUCKET, or s3://BUCKET/PREFIX")
+    files_endpoint: str = Field(
+        default="", description="where the store answers, such as https://HOST:9000; empty is AWS"
+    )
+    files_region: str = "us-east-1"
+    files_access_key: SecretStr | None = Field(
+        default=None, description="empty takes what AWS gives the machine"
+    )
+    files_secret_key: SecretStr | None = Field(default=None, description="shown nowhere")
+    access_token: SecretStr | None = Field(
+        default=None,
+        description="what each request must bear, at least 32 characters; opens other hosts",
     )
     data_dir: Path = Field(default=Path(".civitas"), description="where the city keeps everything")
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535, description="0 takes a free port")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    trace_export: Literal["none", "file"] = Field(
-        default="none", description="file writes each span as a JSON line to logs/spans.jsonl"
+    trace_export: Literal["none", "file", "otlp"] = Field(
+        default="none",
+        description="file writes each span as a JSON line to logs/spans.jsonl, otlp sends them",
+    )
+    trace_endpoint: str = Field(
+        default="http://127.0.0.1:4318", description="where a collector takes OTLP over HTTP"
     )
     max_upload_bytes: int = Field(default=100 * MIB, gt=0)
     max_body_bytes: int = Field(default=MIB, gt=0, description="of a JSON request")
@@ -96,14 +161,33 @@ class Settings(BaseSettings):
     def _accept_true_and_false(cls, value: object) -> object:
         return {"true": "enabled", "false": "disabled"}.get(str(value).lower(), value)
 
-    @field_validator("cloud_ready_mode")
+    @field_validator(
+        "database_url", "broker_url", "redis_url", "files_access_key", "files_secret_key",
+        "access_token", mode="before",
+    )  # fmt: skip
     @classmethod
-    def _only_what_is_built(cls, value: CloudReadyMode) -> CloudReadyMode:
-        if value is not CloudReadyMode.DISABLED:
-            raise ValueError(
-                f"{value.value} is not built in this version; unset it or set it to disabled"
-            )
+    def _empty_is_unset(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("access_token")
+    @classmethod
+    def _hard_to_guess(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and (weakness := weakness_of(value.get_secret_value())):
+            raise ValueError(f"{weakness}; make one: {MAKE_A_TOKEN}")
         return value
+
+    @field_validator("trace_endpoint")
+    @classmethod
+    def _http_address(cls, value: str) -> str:
+        if not re.fullmatch(r"https?://[^/@\s]+(/[^@\s]*)?", value):
+            raise ValueError("is no address such as http://127.0.0.1:4318, without a password")
+        return value
+
+    def embedded(self, data_dir: Path) -> Self:
+        """The same, standing on a folder alone: for a city that is to touch nothing else."""
+        flags = {f"cloud_ready_{part}": None for part in ("store", "journeys", "files", "events")}
+        mode = {"cloud_ready_mode": CloudReadyMode.DISABLED}
+        return self.model_copy(update={"data_dir": data_dir, **flags, **mode})
 
     @classmethod
     def load(cls, **overrides: Any) -> Self:
@@ -134,7 +218,7 @@ class Settings(BaseSettings):
     @classmethod
     def _unknown_names(cls) -> list[FieldError]:
         """Names of ours, in the environment or `.env`, that set nothing."""
-        known = {f"CIVITAS_{name.upper()}" for name in cls.model_fields} | {"CLOUD_READY_MODE"}
+        known = {variable(name) for name in cls.model_fields}
         given = {**dotenv_values(".env"), **os.environ}
         return [
             FieldError(name, f"is no setting of this version. {did_you_mean(name, known)}".strip())
@@ -146,5 +230,4 @@ class Settings(BaseSettings):
 def _readable(fault: Any) -> FieldError:
     """A pydantic fault in the words of the environment; the value itself is never repeated."""
     name = str(fault["loc"][0]) if fault["loc"] else "settings"
-    shown = name.upper() if name.upper().startswith("CLOUD_READY") else f"CIVITAS_{name.upper()}"
-    return FieldError(shown, fault["msg"].removeprefix("Value error, "))
+    return FieldError(variable(name), fault["msg"].removeprefix("Value error, "))

@@ -48,7 +48,8 @@ def verify(context: typer.Context) -> None:
         return await client.call(SERVICE, "get_city_state", {})
 
     with tempfile.TemporaryDirectory(prefix="civitas-verify-") as folder:
-        found = invocation.with_city(state, data_dir=Path(folder), need=Need.READING)
+        empty = invocation.settings().embedded(Path(folder))
+        found = invocation.with_city(state, settings=empty, need=Need.READING)
     invocation.terminal.say(
         f"no faults: {found['services']} services, {found['apis']} APIs, {found['agents']} agents, "
         f"realms {', '.join(found['realms'])}"
