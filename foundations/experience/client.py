@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import httpx2
+from pydantic import SecretStr
 
 from foundations.curator.catalogue import Catalogue
 from foundations.curator.registry import Registry
@@ -111,10 +112,15 @@ class HttpClient(CityClient):
 
     @classmethod
     @asynccontextmanager
-    async def connected(cls, url: str) -> AsyncIterator["HttpClient"]:
+    async def connected(
+        cls, url: str, *, token: SecretStr | None = None
+    ) -> AsyncIterator["HttpClient"]:
         """A client of the server at `url`. Calls may take as long as they take."""
         patience = httpx2.Timeout(None, connect=5.0)
-        async with httpx2.AsyncClient(base_url=url, timeout=patience, trust_env=False) as http:
+        headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
+        async with httpx2.AsyncClient(
+            base_url=url, timeout=patience, headers=headers, trust_env=False
+        ) as http:
             yield cls(http)
 
     async def call(
@@ -169,7 +175,7 @@ async def connect(
         settings.data_dir, patience=0 if need is Need.NOTHING else patience
     )
     if holder is not None and holder.url:
-        async with HttpClient.connected(holder.url) as client:
+        async with HttpClient.connected(holder.url, token=settings.access_token) as client:
             yield client
     elif need is Need.NOTHING:
         with tempfile.TemporaryDirectory(prefix="civitas-") as empty:

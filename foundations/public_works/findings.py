@@ -44,7 +44,7 @@ def fault(about: str, detail: str, remedy: str) -> Finding:
     return Finding(about, Level.FAULT, detail, remedy)
 
 
-class CloudNotReady(PlatformError):
+class InfrastructureUnfit(PlatformError):
     """What the city is told to stand on is missing or unfit."""
 
     kind = ErrorKind.CONFIGURATION

@@ -60,6 +60,14 @@ def variable(name: str) -> str:
     return upper if upper.startswith("CLOUD_READY_") else f"CIVITAS_{upper}"
 
 
+def secrets_in_env_file(path: Path) -> list[str]:
+    """The names in an `.env` file whose values are secrets and are set."""
+    fields = Settings.model_fields.items()
+    secret = {variable(name) for name, field in fields if "SecretStr" in str(field.annotation)}
+    given = {name for name, value in dotenv_values(path).items() if value}
+    return sorted(name for name in given if name in secret or name.startswith(SECRET_PREFIX))
+
+
 class FaultySettings(PlatformError):
     """The settings cannot be used."""
 

@@ -21,7 +21,7 @@ async def open_stage(book: Book) -> AsyncIterator[None]:
     """Open the infrastructure and bring its tables up to date.
 
     Raises:
-        CloudNotReady: what the settings choose is missing or unfit; it lists every fault.
+        InfrastructureUnfit: what the settings choose is missing or unfit; it lists every fault.
     """
     settings = book.get(Settings)
     choice = chosen(settings)

@@ -5,6 +5,7 @@ A probe raises nothing: whatever a server says or does not say is a finding with
 
 import os
 import re
+import socket
 import time
 from collections.abc import Callable, Iterator
 from importlib import import_module
@@ -61,6 +62,22 @@ async def probe_bucket(about: str, settings: Settings) -> list[Finding]:
         detail = "the store for files gives back other bytes than it was given"
         return [fault(about, detail, "use a store that keeps what it is given")]
     return [ok(about, "an object was written, read, listed and deleted")]
+
+
+def probe_collector(endpoint: str) -> list[Finding]:
+    """Whether spans can be sent: a collector that is away costs spans, and keeps nothing up."""
+    about, address = "tracing", urlsplit(endpoint)
+    try:
+        import_module("opentelemetry.exporter.otlp.proto.http")
+    except ImportError:
+        return [fault(about, "the library that sends spans is not installed", _INSTALL)]
+    port = address.port or (443 if address.scheme == "https" else 80)
+    try:
+        with socket.create_connection((address.hostname or "", port), timeout=PATIENCE):
+            return [ok(about, f"{endpoint} takes connections")]
+    except OSError as error:
+        told = f"{endpoint} does not answer: {_shown(error, endpoint)}"
+        return [warning(about, told, "start a collector, or correct CIVITAS_TRACE_ENDPOINT")]
 
 
 def _told(about: str, url: str, ask: Callable[[str, str], Iterator[Finding]]) -> list[Finding]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from foundations.public_works.cloud_ready import NOT_BUILT, Choice, Component, Taken, chosen
-from foundations.public_works.findings import CloudNotReady, Level
+from foundations.public_works.findings import InfrastructureUnfit, Level
 from foundations.public_works.settings import Settings
 from utilities.errors import ErrorKind
 
@@ -327,21 +327,21 @@ def test_reason_is_the_setting_that_decided() -> None:
 
 @pytest.mark.parametrize("part", sorted(NOT_BUILT))
 def test_what_is_not_built_is_refused_by_name(part: Taken) -> None:
-    settings: dict[str, Any] = {
+    that_choose: dict[Taken, dict[str, Any]] = {
         Taken.POSTGRESQL: {"database_url": PG},
         Taken.CELERY: {"database_url": PG_HERE, "broker_url": RABBIT_HERE},
         Taken.POSTGRESQL_EVENTS: {"database_url": PG, **flags(events=True)},
         Taken.REDIS_EVENTS: {"redis_url": REDIS},
-    }[part]
+    }
 
-    told = [f for f in faults(choice_of(settings, NOT_BUILT)) if NOT_BUILT[part] in f]
+    told = [f for f in faults(choice_of(that_choose[part], NOT_BUILT)) if NOT_BUILT[part] in f]
 
     assert len(told) == 1
     assert told[0].endswith("not built in this version")
 
 
 def test_refusal_lists_each_fault_with_its_remedy() -> None:
-    refused = CloudNotReady("enabled", choice_of({"mode": "enabled"}, NOT_BUILT).findings)
+    refused = InfrastructureUnfit("enabled", choice_of({"mode": "enabled"}, NOT_BUILT).findings)
 
     assert refused.kind is ErrorKind.CONFIGURATION
     assert len(refused.faults) == refused.detail.count("remedy: ") == 6
