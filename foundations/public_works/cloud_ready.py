@@ -227,7 +227,7 @@ def _database(choice: Choice, settings: Settings) -> Iterator[Finding]:
             yield fault(Component.STORE, "CIVITAS_DATABASE_URL names no database", _DATABASE_URL)
     elif (
         choice.mode is CloudReadyMode.HYBRID
-        and settings.database_url is not None
+        and settings.database_url
         and not _is_postgresql(address)
     ):
         yield fault(
@@ -241,7 +241,7 @@ def _server(
     component: Component, name: str, url: SecretStr | None, *, schemes: set[str], remedy: str
 ) -> Iterator[Finding]:
     """What is wrong with the URL of a server."""
-    if url is None:
+    if not url:
         yield fault(component, f"{name} is not set", remedy)
         return
     address = _address(url)
@@ -349,7 +349,7 @@ def _parsed(url: str) -> Address | None:
 
 
 def _address(url: SecretStr | None) -> Address | None:
-    return _parsed(url.get_secret_value()) if url is not None else None
+    return _parsed(url.get_secret_value()) if url else None
 
 
 def _at(

@@ -91,8 +91,8 @@ class Settings(BaseSettings):
     cloud_ready_journeys: Switch = _flag("JOURNEYS", "journeys on Celery workers")
     cloud_ready_files: Switch = _flag("FILES", "files in an S3-compatible store")
     cloud_ready_events: Switch = _flag("EVENTS", "events by PostgreSQL, or by Redis")
-    database_url: SecretStr | None = Field(
-        default=None, description="postgresql://USER:PASSWORD@HOST:5432/DATABASE"
+    database_url: SecretStr = Field(
+        default=SecretStr(""), description="postgresql://USER:PASSWORD@HOST:5432/DATABASE"
     )
     broker_url: SecretStr | None = Field(
         default=None, description="amqp://USER:PASSWORD@HOST:5672/VHOST, or redis://..."
@@ -170,7 +170,7 @@ class Settings(BaseSettings):
         return {"true": "enabled", "false": "disabled"}.get(str(value).lower(), value)
 
     @field_validator(
-        "database_url", "broker_url", "redis_url", "files_access_key", "files_secret_key",
+        "broker_url", "redis_url", "files_access_key", "files_secret_key",
         "access_token", mode="before",
     )  # fmt: skip
     @classmethod

@@ -7,7 +7,8 @@ import os
 import re
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -27,7 +28,6 @@ OLDEST_RABBITMQ = (3, 10)
 OLDEST_REDIS = 7
 LARGEST_CLOCK_DIFFERENCE = 5.0
 _INSTALL = "pip install 'civitas[cloud]'"
-_MAIN_POSTGRESQL = "name the primary in CIVITAS_DATABASE_URL; decisions are made there only"
 
 
 async def probe_postgresql(about: str, url: str) -> list[Finding]:
@@ -97,36 +97,47 @@ class _Mute(Exception):
         self.cause = cause
 
 
+@dataclass(frozen=True, slots=True)
+class PostgresqlFacts:
+    """What a PostgreSQL says of itself; `ahead` is its clock less this machine's, in seconds."""
+
+    version: int
+    replica: bool
+    read_only: bool
+    encoding: str
+    fsync: bool
+    may_create: bool
+    ahead: float
+
+
 def _ask_postgresql(about: str, url: str) -> Iterator[Finding]:
     import psycopg
 
     plain = re.sub(r"^(\w+)\+\w+:", r"\1:", url)
     try:
-        with psycopg.connect(plain, connect_timeout=PATIENCE, autocommit=True) as connection:
-            version = connection.info.server_version // 10_000
+        with psycopg.connect(
+            plain, connect_timeout=PATIENCE, autocommit=True, client_encoding="UTF8"
+        ) as connection:
             before = time.time()
             row = connection.execute(_POSTGRESQL).fetchone()
             between = (before + time.time()) / 2
+            version = connection.info.server_version // 10_000
     except psycopg.Error as error:
         raise _Mute(error) from error
     assert row is not None
-    clock, replica, read_only, encoding, fsync, writable = row
-    yield ok(about, f"PostgreSQL {version} answers")
-    if version < OLDEST_POSTGRESQL:
-        detail = f"PostgreSQL {version} is older than {OLDEST_POSTGRESQL}"
-        yield fault(about, detail, f"upgrade it to {OLDEST_POSTGRESQL} or later")
-    if replica or read_only == "on":
-        yield fault(about, "this PostgreSQL takes no writes", _MAIN_POSTGRESQL)
-    elif not writable:
-        remedy = "GRANT CREATE, USAGE ON SCHEMA public TO the user in CIVITAS_DATABASE_URL"
-        yield fault(about, "the user may make no tables there", remedy)
-    if encoding != "UTF8":
-        remedy = "create the database with ENCODING 'UTF8'"
-        yield fault(about, f"the database keeps text as {encoding}", remedy)
-    if fsync != "on":
-        remedy = "set fsync = on, and restart PostgreSQL"
-        yield fault(about, "fsync is off: a power cut loses what was accepted", remedy)
-    yield from clock_difference(about, float(clock) - between)
+    clock, replica, read_only, encoding, fsync, may_create = row
+    yield from postgresql_findings(
+        about,
+        PostgresqlFacts(
+            version=version,
+            replica=replica,
+            read_only=read_only == "on",
+            encoding=encoding,
+            fsync=fsync == "on",
+            may_create=may_create,
+            ahead=float(clock) - between,
+        ),
+    )
 
 
 _POSTGRESQL = """
@@ -135,6 +146,27 @@ SELECT extract(epoch FROM clock_timestamp()), pg_is_in_recovery(),
        current_setting('fsync'),
        coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)
 """
+
+
+def postgresql_findings(about: str, facts: PostgresqlFacts) -> Iterator[Finding]:
+    """What a PostgreSQL's facts mean for a city."""
+    yield ok(about, f"PostgreSQL {facts.version} answers")
+    if facts.version < OLDEST_POSTGRESQL:
+        detail = f"PostgreSQL {facts.version} is older than {OLDEST_POSTGRESQL}"
+        yield fault(about, detail, f"upgrade it to {OLDEST_POSTGRESQL} or later")
+    if facts.replica or facts.read_only:
+        remedy = "name the primary in CIVITAS_DATABASE_URL; decisions are made there only"
+        yield fault(about, "this PostgreSQL takes no writes", remedy)
+    elif not facts.may_create:
+        remedy = "GRANT CREATE, USAGE ON SCHEMA public TO the user in CIVITAS_DATABASE_URL"
+        yield fault(about, "the user may make no tables there", remedy)
+    if facts.encoding != "UTF8":
+        remedy = "create the database with ENCODING 'UTF8'"
+        yield fault(about, f"the database keeps text as {facts.encoding}", remedy)
+    if not facts.fsync:
+        remedy = "set fsync = on, and restart PostgreSQL"
+        yield fault(about, "fsync is off: a power cut loses what was accepted", remedy)
+    yield from clock_difference(about, facts.ahead)
 
 
 def clock_difference(about: str, seconds: float) -> Iterator[Finding]:
@@ -158,6 +190,11 @@ def _ask_redis(about: str, url: str) -> Iterator[Finding]:
             told: Any = client.info()
     except (redis.RedisError, OSError, ValueError) as error:
         raise _Mute(error) from error
+    yield from redis_findings(about, told)
+
+
+def redis_findings(about: str, told: Mapping[str, Any]) -> Iterator[Finding]:
+    """What the answer to INFO means for a city."""
     version = str(told.get("redis_version", "0"))
     yield ok(about, f"Redis {version} answers")
     if int(version.partition(".")[0]) < OLDEST_REDIS:
@@ -178,13 +215,19 @@ def _ask_redis(about: str, url: str) -> Iterator[Finding]:
 
 
 def _ask_rabbitmq(about: str, url: str) -> Iterator[Finding]:
-    amqp: Any = import_module("amqp")  # neither is typed
-    kombu: Any = import_module("kombu")
+    import amqp
+    import kombu
+
     try:
         with kombu.Connection(url, connect_timeout=PATIENCE) as connection:
             told = connection.connection.server_properties
     except (kombu.exceptions.KombuError, amqp.AMQPError, OSError, ValueError) as error:
         raise _Mute(error) from error
+    yield from rabbitmq_findings(about, told)
+
+
+def rabbitmq_findings(about: str, told: Mapping[str, Any]) -> Iterator[Finding]:
+    """What a RabbitMQ's properties mean for a city."""
     version = str(told.get("version", "0"))
     yield ok(about, f"{told.get('product', 'RabbitMQ')} {version} answers")
     known = tuple(int(part) for part in re.findall(r"\d+", version)[:2])

@@ -95,7 +95,7 @@ def test_flag_of_a_component_is_on_off_or_unset(
 
 
 SECRETS = (
-    "MODEL_API_KEY", "ACCESS_TOKEN", "FILES_ACCESS_KEY", "FILES_SECRET_KEY", "DATABASE_URL",
+    "MODEL_API_KEY", "DATABASE_URL", "ACCESS_TOKEN", "FILES_ACCESS_KEY", "FILES_SECRET_KEY",
     "BROKER_URL", "REDIS_URL",
 )  # fmt: skip
 UNGUESSABLE = "q7Zk2-Vw9sXe4Rt6Yu8Io0Pl3Mn5Bv1Cx"
@@ -112,7 +112,7 @@ def test_secret_is_masked(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert getattr(settings, name.lower()).get_secret_value() == UNGUESSABLE
 
 
-@pytest.mark.parametrize("name", SECRETS[1:])
+@pytest.mark.parametrize("name", SECRETS[2:])
 def test_empty_secret_is_unset(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(f"CIVITAS_{name}", "")
 
