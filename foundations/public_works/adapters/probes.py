@@ -50,7 +50,7 @@ async def probe_bucket(about: str, settings: Settings) -> list[Finding]:
     """Whether the city can write, read, list and delete in the store for files."""
     key, written = f".civitas-probe/{os.getpid()}", os.urandom(1024)
     try:
-        store = s3_store(settings, patience=PATIENCE)
+        store = s3_store(settings, patience=PATIENCE, retries=1)
         await obstore.put_async(store, key, written)
         read = bytes(await (await obstore.get_async(store, key)).bytes_async())
         await obstore.list(store, chunk_size=1).collect_async()
@@ -218,9 +218,10 @@ def _ask_rabbitmq(about: str, url: str) -> Iterator[Finding]:
     import amqp
     import kombu
 
-    try:
-        with kombu.Connection(url, connect_timeout=PATIENCE) as connection:
-            told = connection.connection.server_properties
+    try:  # by its transport: a connection of kombu's tries again after 2 s
+        line = kombu.Connection(url, connect_timeout=PATIENCE).transport.establish_connection()
+        told = line.server_properties
+        line.close()
     except (kombu.exceptions.KombuError, amqp.AMQPError, OSError, ValueError) as error:
         raise _Mute(error) from error
     yield from rabbitmq_findings(about, told)
@@ -236,9 +237,14 @@ def rabbitmq_findings(about: str, told: Mapping[str, Any]) -> Iterator[Finding]:
         yield fault(about, f"RabbitMQ {version} is older than {oldest}", f"upgrade it to {oldest}")
 
 
+_SHORTEST_HIDDEN = 4
+"""Shorter ones hide nothing, and would be found in ordinary words."""
+
+
 def _shown(error: Exception, url: str) -> str:
     """The first line of an error, without the password that may stand in it."""
     line = next(iter(str(error).splitlines()), "") or type(error).__name__
-    for secret in {urlsplit(url).password, unquote(urlsplit(url).password or "")} - {None, ""}:
-        line = line.replace(str(secret), "***")
+    password = urlsplit(url).password or ""
+    for secret in (password, unquote(password)):
+        line = line.replace(secret, "***") if len(secret) >= _SHORTEST_HIDDEN else line
     return line[:200]

@@ -90,10 +90,10 @@ class S3ObjectStore(ObstoreObjects):
         return explained(error)
 
 
-def s3_store(settings: Settings, *, patience: float = 30) -> S3Store:
+def s3_store(settings: Settings, *, patience: float = 30, retries: int = 5) -> S3Store:
     """The library's store of these settings; it connects with the first request.
 
-    `patience` is for how many seconds a request is tried again.
+    `patience` is for how many seconds a request may take, and is tried again.
     """
     address = urlsplit(settings.files_url)
     options: dict[str, Any] = {}
@@ -111,7 +111,7 @@ def s3_store(settings: Settings, *, patience: float = 30) -> S3Store:
             "connect_timeout": timedelta(seconds=min(5, patience)),
             "timeout": timedelta(seconds=patience),
         },
-        retry_config={"max_retries": 5, "retry_timeout": timedelta(seconds=patience)},
+        retry_config={"max_retries": retries, "retry_timeout": timedelta(seconds=patience)},
         **options,
     )
 
