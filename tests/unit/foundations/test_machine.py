@@ -4,6 +4,7 @@ import resource
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from foundations.public_works import machine
 from foundations.public_works.findings import Level
@@ -74,7 +75,9 @@ def test_network_file_system_is_a_fault(tmp_path: Path, monkeypatch: pytest.Monk
     ],
 )
 def test_address_that_is_served(host: str, token: str, level: Level) -> None:
-    found = machine.host_finding(Settings(host=host, access_token=token))
+    found = machine.host_finding(
+        Settings(host=host, access_token=SecretStr(token) if token else None)
+    )
 
     assert found.level is level
     assert not token or token not in str(found)
