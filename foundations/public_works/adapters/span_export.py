@@ -9,6 +9,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExport
 
 from foundations.public_works.data_folder import DataFolder
 from foundations.public_works.settings import Settings
+from foundations.public_works.threads import in_thread
 from utilities.errors import ErrorKind, PlatformError
 from utilities.observability.distributed_tracing import DistributedTracing
 
@@ -53,7 +54,7 @@ class SpanExport:
         error: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        self._tracing.close()
+        await in_thread(self._tracing.close)  # it waits for a collector that is slow
         if self._file is not None:
             self._file.close()
 
