@@ -38,7 +38,9 @@ DOCUMENTS = diagrams.documents()
 README = (ROOT / "README.md").read_text("utf-8")
 LANGUAGE_PAGE = ROOT / "docs" / "journeys.md"
 REALM_PAGE = ROOT / "docs" / "writing-a-realm.md"
-OTHER_PROGRAMS = {"pip", "pytest", "curl", "ruff", "mypy", "lint-imports", "kill", "sleep"}
+OTHER_PROGRAMS = {
+    "pip", "pytest", "curl", "ruff", "mypy", "lint-imports", "kill", "sleep", "export",
+}  # fmt: skip
 MADE_BY_THE_READER = ("realms/tally", "tests/realms/tally", "my-journey.yaml")
 NOT_SERVED = ("/api/fils", "/api/tally/", "/api/{realm}/")
 """A mistake that a page shows, the realm a reader writes, and the pattern of derived routes."""

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from secrets import token_hex
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -48,7 +49,7 @@ async def probe_redis(about: str, url: str) -> list[Finding]:
 
 async def probe_bucket(about: str, settings: Settings) -> list[Finding]:
     """Whether the city can write, read, list and delete in the store for files."""
-    key, written = f".civitas-probe/{os.getpid()}", os.urandom(1024)
+    key, written = f"probe/{token_hex(8)}", os.urandom(1024)
     try:
         store = s3_store(settings, patience=PATIENCE, retries=1)
         await obstore.put_async(store, key, written)

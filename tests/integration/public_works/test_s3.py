@@ -1,7 +1,8 @@
 """The S3 adapter where the service is not as it should be: each fault has its word and remedy."""
 
+import hashlib
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -27,13 +28,21 @@ pytestmark = pytest.mark.anyio
 
 
 @contextmanager
-def answering(status: int, body: str) -> Iterator[str]:
-    """A server that gives one answer to everything; its address."""
+def answering(
+    status: int, body: str, heard: Callable[[str, bytes], None] = lambda _digest, _content: None
+) -> Iterator[str]:
+    """A server that gives one answer to everything; its address.
+
+    `heard` is told the digest that a request announces, and its content.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            heard(self.headers.get("x-amz-content-sha256", ""), content)
             self.send_response(status)
+            if not body:
+                self.send_header("ETag", '"1"')
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body.encode())
@@ -118,6 +127,14 @@ async def test_store_that_is_away_is_unreachable_for_each_call(
         async with objects.local_copy("a"):
             pass
     assert list(folder.staging.iterdir()) == []
+
+
+async def test_what_is_sent_is_signed_with_its_digest(folder: DataFolder) -> None:
+    heard: list[tuple[str, bytes]] = []
+    with answering(200, "", lambda digest, content: heard.append((digest, content))) as endpoint:
+        await store_at(endpoint, folder).put("a", b"some content")
+
+    assert heard == [(hashlib.sha256(b"some content").hexdigest(), b"some content")]
 
 
 async def test_bucket_that_is_not_there_is_no_missing_object(folder: DataFolder) -> None:
