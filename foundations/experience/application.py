@@ -57,6 +57,7 @@ class Application:
         self.asgi.state.settings = settings
         self.asgi.state.registry = registry
         self.asgi.state.road = road
+        self.asgi.state.glance = routes.Glance()
         self._serve(routes.router)
 
     def include(self, room: Room) -> None:

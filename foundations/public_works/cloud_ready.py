@@ -110,7 +110,7 @@ def chosen(settings: Settings, *, not_built: Mapping[Taken, str] = NOT_BUILT) ->
     store = _store(wish, settings)
     journeys = _journeys(wish, settings)
     files = _files(wish, settings)
-    events = _events(wish, settings, store=store, journeys=journeys)
+    events = _events(wish, settings, store)
     choice = Choice(settings.cloud_ready_mode, store, journeys, files, events, ())
     findings = [
         *wish.contradictions(),
@@ -180,11 +180,12 @@ def _files(wish: _Wishes, settings: Settings) -> Taking:
     return replace(taking, at=f"{taking.at} at {endpoint.shown}") if endpoint else taking
 
 
-def _events(wish: _Wishes, settings: Settings, *, store: Taking, journeys: Taking) -> Taking:
+def _events(wish: _Wishes, settings: Settings, store: Taking) -> Taking:
+    """Events follow the store: over PostgreSQL several processes may be one city."""
     redis = settings.redis_url is not None
     named = "CIVITAS_REDIS_URL is set" if redis else ""
-    if not named and journeys.cloud_ready:
-        named = "journeys are on workers"
+    if not named and store.cloud_ready:
+        named = "the store is PostgreSQL"
     cloud, because = wish.cloud(Component.EVENTS, named_by=named)
     if not cloud:
         return Taking(Component.EVENTS, Taken.LOCAL_EVENTS, because)
@@ -323,7 +324,7 @@ def _impossible_together(choice: Choice, settings: Settings) -> Iterator[Finding
             "workers on other hosts would not find the files of this one",
             f"{_FILES_URL}, or keep broker and database on this host",
         )
-    if not choice.events.cloud_ready:
+    if choice.store.cloud_ready and not choice.events.cloud_ready:
         yield fault(
             Component.EVENTS,
             "nobody would hear the events of workers in other processes",
@@ -334,11 +335,10 @@ def _impossible_together(choice: Choice, settings: Settings) -> Iterator[Finding
 def _unbuilt(choice: Choice, not_built: Mapping[Taken, str]) -> Iterator[Finding]:
     for taking in choice.components:
         if taking.taken in not_built:
-            yield fault(
-                taking.component,
-                f"{not_built[taking.taken]}: not built in this version",
-                f"set CLOUD_READY_MODE=hybrid and {_flag_name(taking.component)}=disabled",
-            )
+            left = f"set CLOUD_READY_MODE=hybrid and {_flag_name(taking.component)}=disabled"
+            remedy = "unset CIVITAS_REDIS_URL" if taking.taken is Taken.REDIS_EVENTS else left
+            told = f"{not_built[taking.taken]}: not built in this version"
+            yield fault(taking.component, told, remedy)
 
 
 def _parsed(url: str) -> Address | None:

@@ -77,8 +77,11 @@ def flags(**parts: bool) -> dict[str, bool]:
         # hybrid: nothing said is the left column
         ({}, L),
         # hybrid: a URL says so
-        ({"database_url": PG}, "postgresql in_process local_folder local_events"),
-        ({"database_url": "postgresql+psycopg://x/city"}, f"postgresql {L.partition(' ')[2]}"),
+        ({"database_url": PG}, "postgresql in_process local_folder postgresql_events"),
+        (
+            {"database_url": "postgresql+psycopg://x/city"},
+            "postgresql in_process local_folder postgresql_events",
+        ),
         (MINIO, "sqlite in_process object_store local_events"),
         (S3, "sqlite in_process object_store local_events"),
         ({"redis_url": REDIS}, "sqlite in_process local_folder redis_events"),
@@ -95,6 +98,10 @@ def flags(**parts: bool) -> dict[str, bool]:
         ({**flags(files=False), **MINIO}, L),
         ({**flags(journeys=False), "broker_url": RABBIT}, L),
         ({**flags(events=False), "redis_url": REDIS}, L),
+        (
+            {**flags(events=False), "database_url": PG},
+            "postgresql in_process local_folder local_events",
+        ),
         (
             {**flags(events=True), "database_url": PG},
             "postgresql in_process local_folder postgresql_events",
@@ -180,10 +187,7 @@ def test_sound_settings_choose(settings: dict[str, Any], wanted: str) -> None:
             ["journeys: CIVITAS_BROKER_URL is not set"],
         ),
         # what cannot work together
-        ({"broker_url": RABBIT_HERE}, [
-            "events: there is neither a Redis nor a PostgreSQL to carry events",
-            "journeys: Celery workers cannot share SQLite",
-        ]),
+        ({"broker_url": RABBIT_HERE}, ["journeys: Celery workers cannot share SQLite"]),
         (
             {"database_url": PG_HERE, "broker_url": RABBIT},
             ["files: workers on other hosts would not find the files of this one"],
