@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from foundations.public_works.addresses import is_loopback
-from foundations.public_works.data_folder import holder_of
+from foundations.public_works.data_folder import OBJECTS, holder_of
 from foundations.public_works.findings import Finding, fault, ok, warning
 from foundations.public_works.mounts import network_file_system
 from foundations.public_works.settings import GIB, Settings, secrets_in_env_file
@@ -91,7 +91,7 @@ def env_file_findings(path: Path = Path(".env")) -> Iterator[Finding]:
 
 def left_behind_findings(settings: Settings) -> Iterator[Finding]:
     """Files of the local folder that a city on an object store does not find."""
-    objects = settings.data_dir.expanduser().absolute() / "objects"
+    objects = settings.data_dir.expanduser().absolute() / OBJECTS
     if any(path.is_file() for path in objects.rglob("*")):
         yield warning(
             "files",

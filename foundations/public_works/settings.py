@@ -193,9 +193,12 @@ class Settings(BaseSettings):
 
     def embedded(self, data_dir: Path) -> Self:
         """The same, standing on a folder alone: for a city that is to touch nothing else."""
-        flags = {f"cloud_ready_{part}": None for part in ("store", "journeys", "files", "events")}
-        mode = {"cloud_ready_mode": CloudReadyMode.DISABLED}
-        return self.model_copy(update={"data_dir": data_dir, **flags, **mode})
+        alone: dict[str, object] = {
+            name: field.default
+            for name, field in type(self).model_fields.items()
+            if name.startswith("cloud_ready_") or name.endswith("_url") or name == "trace_export"
+        }
+        return self.model_copy(update={**alone, "data_dir": data_dir})
 
     @classmethod
     def load(cls, **overrides: Any) -> Self:

@@ -6,6 +6,7 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import quote
 
+from foundations.public_works.data_folder import DATABASE_FILE, OBJECTS
 from foundations.public_works.database import (
     ConstraintBroken,
     DatabaseBusy,
@@ -66,7 +67,7 @@ def refuse_emptied(path: Path, *, beside: Path) -> None:
 
 def sqlite_findings(folder: Path) -> Iterator[Finding]:
     """Whether SQLite is a current one, and the database of a data folder one that can be used."""
-    driver, path = sqlite_driver(), folder / "city.sqlite3"
+    driver, path = sqlite_driver(), folder / DATABASE_FILE
     if driver.sqlite_version_info < SAFE_BESIDE_WRITERS:
         told = f"SQLite {driver.sqlite_version} is older than 3.51.3: only one process may write"
         yield warning("store", told, "pip install pysqlite3")
@@ -75,7 +76,7 @@ def sqlite_findings(folder: Path) -> Iterator[Finding]:
     if not path.exists():
         return
     try:
-        refuse_emptied(path, beside=folder / "objects")
+        refuse_emptied(path, beside=folder / OBJECTS)
         _read_first_page(driver, path)
     except DatabaseUnusable as error:
         yield fault("store", error.detail, error.hint)

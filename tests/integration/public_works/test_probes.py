@@ -199,7 +199,7 @@ async def test_rabbitmq_is_told_with_its_version(rabbitmq: Broker) -> None:
     (found,) = await probes.probe_broker("journeys", rabbitmq.url())
 
     assert found.level is Level.OK
-    assert found.detail.startswith("RabbitMQ 3.")
+    assert found.detail.startswith("RabbitMQ ")
 
 
 async def test_rabbitmq_with_a_wrong_password_or_place_is_told_without_it(

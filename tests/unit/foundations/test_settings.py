@@ -4,6 +4,7 @@ import secrets
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from foundations.public_works.settings import CloudReadyMode, FaultySettings, Settings
 from foundations.public_works.weak_secrets import weakness_of
@@ -171,3 +172,17 @@ def test_empty_data_folder_and_unreadable_env_file_are_refused(
     (tmp_path / ".env").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(FaultySettings, match="not UTF-8"):
         Settings.load()
+
+
+def test_city_that_is_to_touch_nothing_stands_on_a_folder_alone(tmp_path: Path) -> None:
+    settings = Settings(
+        port=9000,
+        cloud_ready_mode=CloudReadyMode.ENABLED,
+        cloud_ready_files=True,
+        database_url=SecretStr("postgresql://x/city"),
+        broker_url=SecretStr("amqp://x"),
+        files_url="s3://city",
+        trace_export="otlp",
+    )
+
+    assert settings.embedded(tmp_path) == Settings(port=9000, data_dir=tmp_path)
