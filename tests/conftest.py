@@ -8,12 +8,32 @@ from pathlib import Path
 import pytest
 
 from tests.support import postgres
+from tests.support.brokers import Broker, broker_fixture
 
 
 @pytest.fixture
 def anyio_backend() -> str:
     """Async tests run on asyncio."""
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A RabbitMQ that all test processes share."""
+    yield from broker_fixture("rabbitmq", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A Redis that all test processes share."""
+    yield from broker_fixture("redis", tmp_path_factory)
+
+
+@pytest.fixture(scope="session", params=["rabbitmq", "redis_server"])
+def broker(request: pytest.FixtureRequest) -> Broker:
+    """Each broker in turn."""
+    found: Broker = request.getfixturevalue(request.param)
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from foundations.boot import Book
+from foundations.public_works.cloud_ready import chosen
 from foundations.public_works.container import container
 from foundations.public_works.data_folder import DataFolder
 from foundations.public_works.database import Database
+from foundations.public_works.examining import refuse_unfit
 from foundations.public_works.records import ContentRecords
 from foundations.public_works.settings import Settings
 from foundations.rooms import Room
@@ -17,13 +19,20 @@ ROOM = Room("foundations.public_works", "public_works")
 
 @asynccontextmanager
 async def open_stage(book: Book) -> AsyncIterator[None]:
-    """Open the infrastructure and bring its tables up to date."""
+    """Open the infrastructure and bring its tables up to date.
+
+    Raises:
+        InfrastructureUnfit: what the settings choose is missing or unfit; it lists every fault.
+    """
+    settings = book.get(Settings)
+    choice = chosen(settings)
+    await refuse_unfit(choice, settings)
     async with AsyncExitStack() as stack:
-        book.enrol(container(book.get(Settings)), ROOM)
+        book.enrol(container(choice), ROOM)
         book.prepare()
         await book.open(stack)
-        level = book.get(Settings).log_level
-        stack.enter_context(add_log_file(book.get(DataFolder).logs / "civitas.jsonl", level=level))
+        logs = book.get(DataFolder).logs / "civitas.jsonl"
+        stack.enter_context(add_log_file(logs, level=settings.log_level))
         if ROOM.migrations is not None:
             await book.get(Database).migrate(ROOM.name, ROOM.migrations)
         await book.get(ContentRecords).choose_search()

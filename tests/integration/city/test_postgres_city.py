@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from foundations.public_works.data_folder import DataFolder
 from foundations.public_works.public_works import PublicWorksFoundationService
-from foundations.public_works.settings import Settings
+from foundations.public_works.settings import CloudReadyMode, Settings
 from main import Platform
 from realms.journey.api import Journeys, RunStatus
 from realms.solution.api import DataMashSolutions
@@ -34,7 +34,14 @@ async def mashed(city: Platform) -> tuple[str, Any]:
 
 
 def settings(folder: Path, url: str) -> Settings:
-    return Settings(data_dir=folder, database_url=SecretStr(url))
+    if not url:
+        return Settings(data_dir=folder)
+    return Settings(
+        data_dir=folder,
+        cloud_ready_mode=CloudReadyMode.HYBRID,
+        cloud_ready_events=False,
+        database_url=SecretStr(url),
+    )
 
 
 async def test_data_mash_is_the_same_and_is_there_after_a_restart(

@@ -15,7 +15,6 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from foundations.public_works.adapters import postgres, postgres_driver
 from foundations.public_works.adapters.postgres import PostgresDatabase
-from foundations.public_works.container import container
 from foundations.public_works.database import (
     ConstraintBroken,
     DatabaseBusy,
@@ -444,11 +443,3 @@ class Fault(Exception):
 )
 def test_faults_are_told_in_the_ports_own_words(code: str, kind: type) -> None:
     assert type(postgres_driver.explained(Fault(code))) is kind
-
-
-def test_setting_chooses_the_database() -> None:
-    chosen = container(Settings(database_url=SecretStr("postgresql://u:p@127.0.0.1/city")))
-    embedded = container(Settings())
-
-    assert "postgres_database" in chosen.providers
-    assert "sqlite_database" in embedded.providers
