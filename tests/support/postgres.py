@@ -141,7 +141,7 @@ def started_server(binaries: Path, *, durable: bool = False) -> PostgresServer:
 
     One that is not durable is kept in memory: tests pull no plug, and need not wait for a disk.
     """
-    memory = Path("/dev/shm")  # noqa: S108 - the folder made there is this user's alone
+    memory = Path("/dev/shm")
     where = None if durable or not os.access(memory, os.W_OK) else memory
     folder = Path(tempfile.mkdtemp(prefix="postgres-of-tests-", dir=where))
     server = PostgresServer(folder, binaries, _free_port(), secrets.token_hex(16))
