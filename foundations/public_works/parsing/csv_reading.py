@@ -30,6 +30,7 @@ MAX_COLUMNS = 4_096
 _DELIMITERS = ",;\t|"
 _SAMPLE_ROWS = 200
 _CHUNK_ROWS = 50_000
+_STATED = re.compile(r"\ufeff?sep=(.)\r?\n", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LIKE_DATA = re.compile(r"\s*(?:[+-]?[\d.,]+(?:[eE][+-]?\d+)?|\d{4}-\d\d-\d\d.*)\s*")
 
@@ -54,9 +55,15 @@ def read_csv(
 
 
 def delimiter_of(path: Path, encoding: str) -> str:
-    """The delimiter that cuts the first rows into the most equal number of cells, two or more."""
+    """The delimiter a file states in its first line, as Excel does by `sep=;`, or looks to have.
+
+    That is the one which cuts the first rows into the most equal number of cells, two or more.
+    """
     with path.open(encoding=encoding, newline="", errors="replace") as file:
-        lines = file.read(64 * 1024).replace("\x00", "").splitlines(keepends=True)[:_SAMPLE_ROWS]
+        sample = file.read(64 * 1024).replace("\x00", "")
+    if stated := _STATED.match(sample):
+        return stated[1]
+    lines = sample.splitlines(keepends=True)[:_SAMPLE_ROWS]
     best, best_score = ",", 0.0
     for delimiter in _DELIMITERS:
         score = _evenness(lines, delimiter)
@@ -104,6 +111,7 @@ def _read(
 ) -> tuple[pl.DataFrame, bool]:
     local = Notes()
     with path.open(encoding=encoding, newline="", errors="strict") as file:
+        _pass_over_stated(file)
         rows = _rows(file, delimiter, strict=strict)
         sample = list(islice(rows, _SAMPLE_ROWS))
         if not sample:
@@ -112,6 +120,17 @@ def _read(
         frame, truncated = _framed(chain(body, rows), header, options.max_rows, local)
     notes.take(local)
     return frame, truncated
+
+
+def _pass_over_stated(file: TextIO) -> None:
+    """Begin below a first line that only states the delimiter."""
+    begin = file.tell()
+    try:
+        first = file.readline(16)
+    except UnicodeDecodeError:
+        first = ""  # told with its line when the rows are read
+    if not _STATED.fullmatch(first):
+        file.seek(begin)
 
 
 def _headed(

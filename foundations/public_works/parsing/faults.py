@@ -2,8 +2,14 @@
 
 from typing import Any
 
-from foundations.public_works.archives import DamagedArchive, DecompressionLimit, UnsafeMarkup
+from foundations.public_works.archives import (
+    DamagedArchive,
+    DecompressionLimit,
+    Truncated,
+    UnsafeMarkup,
+)
 from foundations.public_works.media_types import EmptyFile, Encrypted, UnsupportedFile
+from foundations.public_works.messages import MessageLimit
 from utilities.errors import ErrorKind, PlatformError
 
 
@@ -80,6 +86,8 @@ _KNOWN: dict[str, type[PlatformError]] = {
         ParseMemoryExceeded,
         DecompressionLimit,
         DamagedArchive,
+        Truncated,
+        MessageLimit,
         UnsafeMarkup,
         UnsupportedFile,
         EmptyFile,

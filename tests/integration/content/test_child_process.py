@@ -17,11 +17,11 @@ from foundations.public_works.adapters.child_process import (
     ChildProcessParsers,
     run_in_child,
 )
+from foundations.public_works.archives import Truncated
 from foundations.public_works.parsing.faults import (
     ParseMemoryExceeded,
     ParserCrashed,
     ParseTimeout,
-    UnreadableFile,
 )
 from foundations.public_works.settings import Settings
 
@@ -175,7 +175,7 @@ async def test_faults_come_out_of_the_child_as_they_were(tmp_path: Path) -> None
     broken = tmp_path / "broken.json"
     broken.write_text('{"a": ')
 
-    with pytest.raises(UnreadableFile, match="line 1, column 7") as caught:
+    with pytest.raises(Truncated, match="line 1, column 7") as caught:
         await parsers().parse(broken, tmp_path, name="broken.json")
     assert caught.value.hint
 
