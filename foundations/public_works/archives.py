@@ -18,7 +18,8 @@ MIB = 1024 * 1024
 ZIP_MAGIC = b"PK\x03\x04"
 _END = b"PK\x05\x06"
 _END_64 = b"PK\x06\x06"
-_HEAD = 64 * 1024
+HEAD = 64 * 1024
+"""Bytes that tell what a file is."""
 _PIECE = 4 * MIB
 OVERLAP = 4096
 """Bytes that a later piece of an entry begins with again."""
@@ -56,6 +57,12 @@ class UnsafeMarkup(PlatformError):
 
 class Truncated(PlatformError):
     """The file ends before it is complete."""
+
+    kind = ErrorKind.INVALID
+
+
+class Encrypted(PlatformError):
+    """The file is protected by a password."""
 
     kind = ErrorKind.INVALID
 
@@ -105,13 +112,14 @@ def walk(path: Path, limits: ArchiveLimits = DEFAULT_LIMITS) -> Iterator[Piece]:
     Raises:
         DecompressionLimit: declared sizes, or the bytes that really came out, pass a limit.
         MessageLimit: a message is too big, or made of too many parts.
-        DamagedArchive: entries overlap, are encrypted, or do not inflate.
+        DamagedArchive: entries overlap, or do not inflate.
+        Encrypted: an entry needs a password.
         Truncated: the end of it is missing.
         UnsafeMarkup: XML inside declares a DTD or entities, or loads something from outside.
     """
     budget = _Budget(limits)
     with path.open("rb") as file:
-        head = file.read(_HEAD)
+        head = file.read(HEAD)
         file.seek(0)
         if messages.is_message(head):
             data = file.read(messages.MAX_BYTES + 1)
@@ -178,7 +186,7 @@ def _start(archive: zipfile.ZipFile, info: zipfile.ZipInfo | None, most: int) ->
 
 def holds_files(head: bytes) -> bool:
     """Whether a file that begins so is one that `walk` walks."""
-    return head.startswith(ZIP_MAGIC) or messages.is_message(head[:_HEAD])
+    return head.startswith(ZIP_MAGIC) or messages.is_message(head[:HEAD])
 
 
 def _walk_message(
@@ -199,7 +207,7 @@ def _inside(
     file: IO[bytes], limits: ArchiveLimits, budget: _Budget, *, depth: int, within: int
 ) -> Iterator[Piece]:
     """What is inside of a file that came out of another; nothing when it holds no files."""
-    head = file.read(_HEAD)
+    head = file.read(HEAD)
     file.seek(0)
     if head.startswith(ZIP_MAGIC):
         yield from _walk(file, limits, budget, depth=depth + 1, within=within)
@@ -330,6 +338,8 @@ class _explained:  # noqa: N801 - a context manager that reads as a word
             case zipfile.BadZipFile() | zlib.error() | EOFError() | struct.error():
                 raise DamagedArchive(f"{self._what} cannot be unpacked: {error}") from error
             case RuntimeError() if "encrypted" in str(error):
-                raise DamagedArchive(f"{self._what} is encrypted") from error
+                raise Encrypted(
+                    f"{self._what} is protected by a password", hint="save it without one"
+                ) from error
             case NotImplementedError() | UnicodeDecodeError() | KeyError() | ValueError():
                 raise DamagedArchive(f"{self._what} cannot be unpacked: {error}") from error

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from foundations.public_works import archives, messages
-from foundations.public_works.archives import Truncated
+from foundations.public_works.archives import Encrypted, Truncated
 from utilities.errors import ErrorKind, PlatformError
 
 _LEGACY = (
@@ -44,12 +44,6 @@ class UnsupportedFile(PlatformError):
 
 class EmptyFile(PlatformError):
     """The file is empty."""
-
-    kind = ErrorKind.INVALID
-
-
-class Encrypted(PlatformError):
-    """The file is protected by a password."""
 
     kind = ErrorKind.INVALID
 

@@ -50,7 +50,12 @@ def read_csv(
     try:
         return _read(path, encoding, delimiter, options, notes, strict=True)
     except _LooseQuotes as loose:
-        notes.add("quotes", f"a quote is not closed or not doubled ({loose})", line=loose.line)
+        notes.add(
+            "quotes",
+            f"a quote is not closed or not doubled ({loose})",
+            line=loose.line,
+            code="loose_quotes",
+        )
         return _read(path, encoding, delimiter, options, notes, strict=False)
 
 
@@ -79,7 +84,12 @@ def unique_names(names: Iterable[str], notes: Notes, *, line: int = 1) -> list[s
     for number, raw in enumerate(names, start=1):
         name = _CONTROL.sub("", " ".join(raw.split()))[:200] or f"column_{number}"
         if not raw.strip():
-            notes.add("headers without a name", f"column {number} is called {name}", line=line)
+            notes.add(
+                "headers without a name",
+                f"column {number} is called {name}",
+                line=line,
+                code="nameless_header",
+            )
         unique, copy = name, 2
         while unique in taken:
             unique, copy = f"{name}_{copy}", copy + 1
@@ -88,6 +98,7 @@ def unique_names(names: Iterable[str], notes: Notes, *, line: int = 1) -> list[s
                 "headers that repeat",
                 f"column {number} repeats the name {name!r}; it is called {unique}",
                 line=line,
+                code="repeated_header",
             )
         taken.add(unique)
         made.append(unique)
@@ -141,7 +152,12 @@ def _headed(
     has_header = names_columns(first) if options.header is None else options.header
     if not has_header:
         if options.header is None:
-            notes.add("header", "the first row holds data; columns are called column_N", line=line)
+            notes.add(
+                "header",
+                "the first row holds data; columns are called column_N",
+                line=line,
+                code="no_header",
+            )
         return [f"column_{n}" for n in range(1, len(first) + 1)], sample
     body = sample[1:]
     usual = Counter(len(row) for _, row in body).most_common(1)
@@ -162,7 +178,7 @@ def _framed(
         if fitted is None:
             continue
         if count == most:
-            notes.add("rows", f"only the first {most:,} rows were read", line=line)
+            notes.add("rows", f"only the first {most:,} rows were read", line=line, code="row_cap")
             truncated = True
             break
         block.append(fitted)
@@ -183,6 +199,7 @@ def _fitted(row: Row, width: int, line: int, notes: Notes) -> Row | None:
             "rows with too few cells, the rest read as missing",
             f"the row has {len(row)} cells of {width}; the rest is read as missing",
             line=line,
+            code="short_row",
         )
         return row + [""] * (width - len(row))
     if not any(row[width:]):
@@ -191,6 +208,7 @@ def _fitted(row: Row, width: int, line: int, notes: Notes) -> Row | None:
         "rows with too many cells, left out",
         f"the row has {len(row)} cells where {width} are expected; it is left out",
         line=line,
+        code="long_row",
     )
     return None
 

@@ -5,10 +5,11 @@ from typing import Any
 from foundations.public_works.archives import (
     DamagedArchive,
     DecompressionLimit,
+    Encrypted,
     Truncated,
     UnsafeMarkup,
 )
-from foundations.public_works.media_types import EmptyFile, Encrypted, UnsupportedFile
+from foundations.public_works.media_types import EmptyFile, UnsupportedFile
 from foundations.public_works.messages import MessageLimit
 from utilities.errors import ErrorKind, PlatformError
 

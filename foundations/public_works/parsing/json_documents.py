@@ -99,7 +99,9 @@ def _lines(text: str, notes: Notes) -> list[Any]:
             found.append(_loaded(line, number))
         except UnreadableFile as error:
             broken = broken or error
-            notes.add("lines that are no JSON, left out", error.detail, line=number)
+            notes.add(
+                "lines that are no JSON, left out", error.detail, line=number, code="broken_line"
+            )
     if broken is not None and not found:
         raise broken
     return found
@@ -186,7 +188,9 @@ def _is_scalar(value: Any) -> bool:
 def _table(name: str, records: list[dict[str, Any]], options: ParseOptions, notes: Notes) -> Table:
     truncated = len(records) > options.max_rows
     if truncated:
-        notes.add("rows", f"only the first {options.max_rows:,} rows of {name} were read")
+        notes.add(
+            "rows", f"only the first {options.max_rows:,} rows of {name} were read", code="row_cap"
+        )
     rows = [dict(_spread(record)) for record in records[: options.max_rows]]
     columns = list(dict.fromkeys(column for row in rows for column in row))
     if len(columns) > MAX_COLUMNS:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from foundations.public_works import media_types
-from foundations.public_works.media_types import Encrypted, MediaType
+from foundations.public_works.archives import Encrypted
+from foundations.public_works.media_types import MediaType
 from foundations.public_works.parsing import properties, web_pages
 from foundations.public_works.parsing.faults import FieldLimit, UnreadableFile
 from foundations.public_works.parsing.markdown import sections_and_grids

@@ -100,6 +100,7 @@ def _typed(series: pl.Series, notes: Notes, *, comma_is_decimal: bool) -> pl.Ser
         notes.add(
             "words read as missing",
             f"{int(words.sum())} cells of {series.name!r} say {shown}; they are read as missing",
+            code="missing_words",
         )
     return made.alias(series.name)
 
@@ -186,6 +187,7 @@ def _note_spoilers(series: pl.Series, values: pl.Series, notes: Notes) -> None:
             "columns that a few cells keep from being numbers",
             f"{series.name!r} is read as text because {others} of {len(values)} cells are no "
             f"numbers, such as {odd[:40]!r} in row {row}",
+            code="few_cells_no_numbers",
         )
 
 

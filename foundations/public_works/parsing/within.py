@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from foundations.public_works import archives, messages
-from foundations.public_works.media_types import Encrypted
+from foundations.public_works.archives import Encrypted
 from foundations.public_works.messages import Part, header
 from foundations.public_works.parsing.faults import NoData
 from foundations.public_works.parsing.models import DocumentProperties, FileWithin, Scalar

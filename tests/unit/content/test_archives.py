@@ -12,6 +12,7 @@ from foundations.public_works.archives import (
     ArchiveLimits,
     DamagedArchive,
     DecompressionLimit,
+    Encrypted,
     Truncated,
     UnsafeMarkup,
     inspect,
@@ -138,14 +139,16 @@ def test_flipped_byte_is_damage(file: Path) -> None:
         inspect(file)
 
 
-@pytest.mark.parametrize(("flags", "method"), [(1, 0), (0, 99)])
-def test_encrypted_or_unknown_entries_are_damage(file: Path, flags: int, method: int) -> None:
+@pytest.mark.parametrize(("flags", "method", "fault"), [(1, 0, Encrypted), (0, 99, DamagedArchive)])
+def test_encrypted_or_unknown_entries_are_told_apart(
+    file: Path, flags: int, method: int, fault: type[Exception]
+) -> None:
     whole = bytearray(hostile.zipped({"a": b"words"}, stored=True))
     for mark, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         struct.pack_into("<HH", whole, whole.index(mark) + at, flags, method)
     file.write_bytes(whole)
 
-    with pytest.raises(DamagedArchive):
+    with pytest.raises(fault):
         inspect(file)
 
 

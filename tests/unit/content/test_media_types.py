@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from foundations.public_works.archives import Truncated
+from foundations.public_works.archives import Encrypted, Truncated
 from foundations.public_works.media_types import (
     EmptyFile,
-    Encrypted,
     UnsupportedFile,
     detect,
     encoding_of,

@@ -9,6 +9,7 @@ from foundations.public_works.adapters.yara_scanner import YaraScanner
 from foundations.public_works.archives import DecompressionLimit, UnsafeMarkup
 from foundations.public_works.scanner import Malware, ScanReport
 from tests.support import hostile_files as hostile
+from tests.support.data_files import readable_files
 
 pytestmark = pytest.mark.anyio
 
@@ -23,7 +24,7 @@ async def scanned(path: Path, data: bytes) -> ScanReport:
     return await SCANNER.scan(path)
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in DATA.iterdir()))
+@pytest.mark.parametrize("name", readable_files())
 async def test_real_files_are_clean(name: str) -> None:
     report = await SCANNER.scan(DATA / name)
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from foundations.public_works.media_types import Encrypted, MediaType, detect
+from foundations.public_works.archives import Encrypted
+from foundations.public_works.media_types import MediaType, detect
 from foundations.public_works.parsing import markdown, passages, phrases, texts
 from foundations.public_works.parsing.faults import FieldLimit, UnreadableFile
 from foundations.public_works.parsing.models import DEFAULT, Passage
