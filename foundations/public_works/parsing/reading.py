@@ -81,7 +81,25 @@ def _read(
         notes.add("name", detail, code="name_mismatch")
     if options.encoding:
         media = media.model_copy(update={"encoding": options.encoding})
-    return media, _source(path, scratch, media, Path(name).stem or "table", options, notes)
+    source = _source(path, scratch, media, Path(name).stem or "table", options, notes)
+    _require_content(source)
+    return media, source
+
+
+def _require_content(source: Source) -> None:
+    """Pass what holds something.
+
+    Raises:
+        NoData: there are only empty tables. NoText: there are only pictures or empty pages.
+    """
+    if source.tables or any(section.text.strip() for section in source.sections):
+        return
+    if source.kind == "table":
+        raise NoData("the file holds no table with a row in it")
+    raise NoText(
+        "the document holds no text, only pictures or empty pages",
+        hint="run text recognition (OCR) over it first",
+    )
 
 
 def _source(
@@ -144,8 +162,6 @@ def _container(
 
 def _summed_up(source: Source, output: Path, notes: Notes) -> ParseResult:
     """Write tables as Parquet and passages as lines, and tell what is known of both."""
-    if source.kind == "table" and not source.tables and not source.sections:
-        raise NoData("the file holds no table with a row in it")
     tables = _named_apart(source.tables)
     if len(tables) > MAX_TABLES:
         notes.add(
@@ -158,11 +174,6 @@ def _summed_up(source: Source, output: Path, notes: Notes) -> ParseResult:
         for number, table in enumerate(tables[:MAX_TABLES], start=1)
     ]
     told = words.numbered(_cut(source))
-    if source.kind == "text" and not told and not profiles:
-        raise NoText(
-            "the document holds no text, only pictures or empty pages",
-            hint="run text recognition (OCR) over it first",
-        )
     passages = words.numbered([*_places(told), *_in_words(profiles, tables)])
     if len(passages) == words.MAX_PASSAGES:
         notes.add(
