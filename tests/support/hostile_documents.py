@@ -205,8 +205,8 @@ def crafted_cmap(path: str) -> bytes:
                 "/DescendantFonts [6 0 R] >>"
             ),
             (
-                "<< /Type /Font /Subtype /CIDFontType2 /BaseFont /X /CIDSystemInfo << /Registry (A) "
-                "/Ordering (B) /Supplement 0 >> >>"
+                "<< /Type /Font /Subtype /CIDFontType2 /BaseFont /X "
+                "/CIDSystemInfo << /Registry (A) /Ordering (B) /Supplement 0 >> >>"
             ),
         ]
     )

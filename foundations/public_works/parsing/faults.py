@@ -74,6 +74,12 @@ class ParserCrashed(PlatformError):
     kind = ErrorKind.INVALID
 
 
+class ParserUnavailable(PlatformError):
+    """No process that reads files can be started."""
+
+    kind = ErrorKind.UNAVAILABLE
+
+
 _KNOWN: dict[str, type[PlatformError]] = {
     fault.__name__: fault
     for fault in (
