@@ -91,12 +91,12 @@ class ForkServer:
                 os.dup2(descriptor, standard)
             os.closerange(3, max(talk, noise, last) + 1)
             code = self._work()
-        except BaseException:  # noqa: BLE001 - the edge of a process: told by its exit code
-            traceback.print_exc()
         finally:
             with suppress(OSError, ValueError):
+                if error := sys.exception():
+                    traceback.print_exception(error)
                 sys.stderr.flush()
-            os._exit(code)
+            os._exit(code)  # whatever was raised is told by the exit code
 
     def _die_with_parent(self) -> None:
         """Have the kernel kill this child when the process it was forked from is killed."""
