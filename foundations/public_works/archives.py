@@ -302,7 +302,10 @@ def _opened(file: IO[bytes], limits: ArchiveLimits) -> zipfile.ZipFile:
     if entries > limits.entries or size > limits.entries * 1024:
         raise _too_much(f"more than {limits.entries:,} entries")
     with _explained("the directory"):
-        return zipfile.ZipFile(file)
+        archive = zipfile.ZipFile(file)
+    if any(info.header_offset < 0 for info in archive.infolist()):
+        raise DamagedArchive("the directory names a place before the beginning of the archive")
+    return archive
 
 
 def _directory(file: IO[bytes]) -> tuple[int, int]:
