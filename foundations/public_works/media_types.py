@@ -343,7 +343,7 @@ def _kind_of_text(sample: str, named: str) -> str:
 
 def _kind_of_json(sample: str, named: str) -> str:
     """One JSON document, or one per line."""
-    lines = [line for line in sample.splitlines()[:20] if line.strip()]
+    lines = [line for line in sample.split("\n")[:20] if line.strip()]
     whole = [line.strip() for line in lines if line.strip()[:1] == "{" and line.strip()[-1:] == "}"]
     if len(lines) > 1 and len(whole) >= len(lines) - 1 and sample.lstrip().startswith("{"):
         return NDJSON
