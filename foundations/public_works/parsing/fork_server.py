@@ -60,9 +60,11 @@ class ForkServer:
             while self._open:
                 for key, _ in self._events.select():
                     key.data(key.fileobj)
-            for pid in self._children:
+            for pid, status in self._children.items():
                 _kill_group(pid)
+                status.close()
             signal.set_wakeup_fd(-1)
+            self._events.close()
 
     def _accept(self, control: socket.socket) -> None:
         message, descriptors, _, _ = socket.recv_fds(control, 1, DESCRIPTORS)

@@ -118,6 +118,7 @@ def test_child_ends_with_its_code_and_tells_of_what_was_raised(
 ) -> None:
     codes = []
     made = ForkServer(control[1], work)
+    made._events.close()
 
     def ended(given: int) -> None:
         codes.append(given)
