@@ -15,6 +15,7 @@ from typing import TextIO
 
 import polars as pl
 
+from foundations.public_works.parsing.even_rows import read_even
 from foundations.public_works.parsing.faults import (
     ColumnLimit,
     FieldLimit,
@@ -128,7 +129,19 @@ def _read(
         if not sample:
             raise NoData("the file holds no rows")
         header, body = _headed(sample, options, local)
-        frame, truncated = _framed(chain(body, rows), header, options.max_rows, local)
+        even = read_even(
+            path,
+            encoding=encoding,
+            delimiter=delimiter,
+            width=len(header),
+            most=options.max_rows,
+            longest=MAX_FIELD,
+        )
+        if even is not None:
+            even.columns = header
+            frame, truncated = even.slice(len(sample) - len(body)), False
+        else:
+            frame, truncated = _framed(chain(body, rows), header, options.max_rows, local)
     notes.take(local)
     return frame, truncated
 

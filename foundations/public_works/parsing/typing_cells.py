@@ -32,6 +32,8 @@ _TIME = r"^\d{1,2}:\d{2}(:\d{2})?$"
 _DAY_MONTH = r"^(\d{1,2})([./-])(\d{1,2})[./-](\d{4})$"
 _WORDS = {"true": True, "false": False, "yes": True, "no": False}
 
+_FEW = 1_000
+
 Attempt = Callable[[pl.Series], pl.Series | None]
 
 
@@ -178,6 +180,8 @@ def _day_month_order(values: pl.Series) -> str:
 
 def _note_spoilers(series: pl.Series, values: pl.Series, notes: Notes) -> None:
     """Say so when a few cells keep a column of numbers from being one."""
+    if values.head(_FEW).str.contains(_NUMBER).mean() < 0.5:  # type: ignore[operator]
+        return
     numeric = values.str.contains(_NUMBER)
     others = int((~numeric).sum())
     if 0 < others <= max(1, len(values) // 20) and len(values) >= 10:
@@ -196,4 +200,6 @@ def _matches_either(values: pl.Series) -> bool:
 
 
 def _all(values: pl.Series, pattern: str) -> bool:
-    return bool(values.str.contains(pattern).all())
+    """Whether all values match; most patterns are ruled out by the first few."""
+    first = values.head(_FEW).str.contains(pattern).all()
+    return bool(first and values.str.contains(pattern).all())

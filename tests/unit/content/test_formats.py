@@ -10,7 +10,15 @@ import pytest
 from foundations.public_works import messages
 from foundations.public_works.archives import Encrypted
 from foundations.public_works.messages import MessageLimit, header, is_message
-from foundations.public_works.parsing import parquet_files, slides, web_pages, within
+from foundations.public_works.parsing import (
+    csv_reading,
+    even_rows,
+    parquet_files,
+    slides,
+    web_pages,
+    within,
+)
+from foundations.public_works.parsing.even_rows import read_even
 from foundations.public_works.parsing.faults import (
     CellLimit,
     ColumnLimit,
@@ -26,6 +34,7 @@ from foundations.public_works.parsing.tables import of_cells
 from foundations.public_works.parsing.typing_cells import decimal_mark
 from tests.support import hostile_documents as documents
 from tests.support import hostile_files as hostile
+from tests.support.data_files import DATA, data_files
 from utilities.errors import PlatformError
 
 
@@ -91,6 +100,68 @@ def test_stated_delimiter_wins_over_what_the_lines_look_like(reader: Reader) -> 
 def test_first_line_that_is_no_text_in_the_stated_encoding_is_refused(reader: Reader) -> None:
     with pytest.raises(UnreadableFile, match="ascii"):
         reader("a.csv", "é,b\n1,2\n", ParseOptions(encoding="ascii"))
+
+
+# --- even rows -----------------------------------------------------------------------------------
+
+
+def even(folder: Path, text: str | bytes, *, width: int = 2, most: int = 100) -> Any:
+    path = folder / "upload"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    frame = read_even(path, encoding="utf-8", delimiter=",", width=width, most=most, longest=1_000)
+    return None if frame is None else frame.rows()
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("a,b\n1,2\n", [("a", "b"), ("1", "2")]),
+        ("a,b\r\n1,2", [("a", "b"), ("1", "2")]),
+        ('a,b\n"x,y","p""q"\n', [("a", "b"), ("x,y", 'p"q')]),
+        ('a,b\n"l1\nl2", \n', [("a", "b"), ("l1\nl2", None)]),
+        ("\ufeffa,b\n,\n", [("a", "b"), (None, None)]),
+    ],
+)
+def test_even_rows_are_read_at_once(tmp_path: Path, text: str, rows: list[Any]) -> None:
+    assert even(tmp_path, text) == rows
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a,b\n1\n",
+        "a,b\n1,2,3\n",
+        "a,b\n1,2\n\n3,4\n",
+        'a,b\n"1,2\n',
+        'a,b\n"x"y,2\n',
+        "a,b\r1,2\r",
+        "a,b\n1,x\ry\n",
+        "a,b\n1,\0\n",
+        b"a,b\n1,\xff\n",
+        f"a,b\n1,{'x' * 2_000}\n",
+        "a,b\n" * 101,
+    ],
+)
+def test_rows_that_are_not_even_are_left_to_be_read_one_by_one(
+    tmp_path: Path, text: str | bytes
+) -> None:
+    assert even(tmp_path, text) is None
+
+
+def test_line_end_across_two_blocks_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(even_rows, "_BLOCK", 4)
+
+    assert even(tmp_path, "a,b\r\n1,2\r\n33,4\r\n") == [("a", "b"), ("1", "2"), ("33", "4")]
+
+
+@pytest.mark.parametrize("name", [n for n in data_files() if n.endswith((".csv", ".tsv"))])
+def test_both_ways_of_reading_rows_agree(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = read(DATA / name, tmp_path, name=name, options=DEFAULT)
+    monkeypatch.setattr(csv_reading, "read_even", lambda *_, **__: None)
+
+    assert read(DATA / name, tmp_path, name=name, options=DEFAULT) == quick
 
 
 # --- cells of documents --------------------------------------------------------------------------
