@@ -57,7 +57,8 @@ def write(path: Path, megabytes: int) -> None:
     draw = Random(1)
     rows = [
         f",2025-0{n % 9 + 1}-1{n % 9},station {n % 50},{draw.gauss(0, 1):.3f},"
-        f"{draw.random() * 10_000:.3f},{draw.randint(0, 999)},some words here {n % 1000}\n"
+        f"{draw.random() * 10_000:.3f},{draw.randint(0, 999)},{n % 997} words that say "
+        f"something of the reading at station {n % 50}\n"
         for n in range(50_000)
     ]
     number = 0
