@@ -40,7 +40,8 @@ def read_even(
     within = _inside_cells(frame, delimiter) if quoted else 0
     if frame.height > most or frame.height * (width - 1) + within != delimiters:
         return None
-    if max(series.str.len_bytes().max() or 0 for series in frame) > longest:  # type: ignore[operator]
+    sizes = frame.select(pl.all().str.len_bytes().max()).row(0)
+    if max(size or 0 for size in sizes) > longest:
         return None
     blank = pl.all().str.strip_chars().str.len_bytes() == 0
     filled = frame.with_columns(pl.when(~blank).then(pl.all()))

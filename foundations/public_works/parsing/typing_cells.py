@@ -180,7 +180,8 @@ def _day_month_order(values: pl.Series) -> str:
 
 def _note_spoilers(series: pl.Series, values: pl.Series, notes: Notes) -> None:
     """Say so when a few cells keep a column of numbers from being one."""
-    if values.head(_FEW).str.contains(_NUMBER).mean() < 0.5:  # type: ignore[operator]
+    few = values.head(_FEW)
+    if few.str.contains(_NUMBER).sum() < len(few) / 2:
         return
     numeric = values.str.contains(_NUMBER)
     others = int((~numeric).sum())
