@@ -287,7 +287,7 @@ def _text(path: Path, head: bytes, suffix: str) -> tuple[str, str]:
     plain = head.replace(b"\x00", b"").removeprefix(codecs.BOM_UTF8)
     plain = plain.removeprefix(codecs.BOM_UTF16_LE).removeprefix(codecs.BOM_UTF16_BE).lstrip()
     if _HTML.match(plain) or (plain.startswith(b"<") and _SUFFIXES.get(suffix) == HTML):
-        _refuse_active(path, _ACTIVE, "HTML, SVG or XML with active content")
+        _refuse_active(path, _ACTIVE, "HTML with active content")
         return HTML, encoding
     _refuse_markup(plain, suffix)
     sample = head.decode(encoding, errors="replace")
@@ -319,7 +319,7 @@ def _refuse_active(path: Path, pattern: re.Pattern[bytes], what: str) -> None:
             data = tail + chunk.replace(b"\x00", b"")
             if found := pattern.search(data):
                 shown = re.sub(r"[^ -~]", "", found[0][:20].decode("latin-1"))
-                raise _unsupported(f"{what} ({shown})", "save it without, or as PDF")
+                raise _unsupported(f"{what}: {shown}", "save it without that, or as PDF")
             tail = data[-1024:]
 
 

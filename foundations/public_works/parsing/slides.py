@@ -85,7 +85,7 @@ def _slide(package: zipfile.ZipFile, part: str, number: int) -> tuple[list[Secti
     if spoken:
         lines += ["Notes:", *spoken]
     place = f"slide {number} > {title}"[:200] if title else f"slide {number}"
-    body = "\n".join(lines)
+    body = "\n\n".join(lines)  # each a paragraph: slides set no full stops
     told = f"{title}\n\n{body}".strip()
     return [Section(place, told)] if told else [], [(place, grid) for _, grid in grids]
 
