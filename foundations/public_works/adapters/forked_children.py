@@ -71,6 +71,7 @@ class ForkedChildren:
     def __init__(self, module: str) -> None:
         self._module = module
         self._server: _Server | None = None
+        self._closed = False
 
     async def run(self, request: dict[str, Any], limits: ChildLimits) -> Any:
         """Have a child do `request` under `limits`, and return its result.
@@ -88,12 +89,12 @@ class ForkedChildren:
                 try:
                     ended = await self._forked(told)
                 except _ServerGone:
-                    self.close()
+                    self._drop()
                     ended = await self._forked(told)
         except TimeoutError:
             raise _too_slow(f"{limits.wall_seconds:g} s") from None
         except _ServerGone as error:
-            self.close()
+            self._drop()
             raise ParserUnavailable(
                 "the process that reads files cannot be started", hint="see the server's output"
             ) from error
@@ -105,13 +106,19 @@ class ForkedChildren:
         return self._server.pid if self._server else 0
 
     def close(self) -> None:
-        """End the prepared process, and with it every child of it."""
+        """End the prepared process, and with it every child of it; none is started any more."""
+        self._closed = True
+        self._drop()
+
+    def _drop(self) -> None:
         server, self._server = self._server, None
         if server is not None:
             server.close()
 
     async def _forked(self, told: bytes) -> tuple[int, bytes, bytes]:
         """Exit code, answer and noise of one child."""
+        if self._closed:
+            raise _ServerGone
         if self._server is None:
             self._server = _Server(self._module)
         talk, noise, status = self._server.fork()

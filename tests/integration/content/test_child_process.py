@@ -180,8 +180,10 @@ async def test_closing_leaves_no_process(children: ForkedChildren, tmp_path: Pat
     prepared = mine.process_id
 
     mine.close()
-    running.cancel()
 
+    with pytest.raises(ParserUnavailable):
+        await running
+    assert mine.process_id == 0
     async with asyncio.timeout(5):
         while _held(lock):  # noqa: ASYNC110 - another process holds it
             await asyncio.sleep(0.01)
