@@ -24,11 +24,13 @@ class Parsers(Protocol):
         `Passage` a line.
 
         Raises:
-            UnsupportedFile, EmptyFile, Encrypted: see `media_types.detect`.
+            UnsupportedFile, EmptyFile, Encrypted, Truncated: see `media_types.detect`.
             UnreadableFile, NoText, NoData, TooDeep: the content.
             FieldLimit, ColumnLimit, CellLimit: the size of a table.
             DecompressionLimit, DamagedArchive, UnsafeMarkup: the archive a document is.
+            MessageLimit: the size of a message.
             ParseTimeout, ParseMemoryExceeded, ParserCrashed: the process that read it was ended.
+            ParserUnavailable: no such process can be started.
         """
         ...
 

@@ -1,16 +1,46 @@
 """The child process: takes one request on standard input, answers once, and ends."""
 
+import gc
 import json
 import os
 import resource
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from foundations.public_works.parsing import faults
 from utilities.errors import PlatformError
 
+_PARSING = "foundations.public_works.parsing"
+_LOADED = (
+    "charset_normalizer",
+    "fastexcel",
+    "kreuzberg",
+    "numpy",
+    "polars",
+    *(
+        f"{_PARSING}.{name}"
+        for name in (
+            "insights",
+            "json_documents",
+            "markdown",
+            "parquet_files",
+            "phrases",
+            "profiles",
+            "reading",
+            "slides",
+            "table_insights",
+            "table_words",
+            "tables",
+            "text_insights",
+            "texts",
+            "within",
+            "workbooks",
+        )
+    ),
+)
 MEMORY_EXIT = 86
 """The exit code of a child that ran out of memory."""
 
@@ -32,6 +62,17 @@ def main() -> int:
     with os.fdopen(answer, "wb") as out:
         out.write(json.dumps(reply, allow_nan=False).encode())
     return 0
+
+
+def prepare() -> None:
+    """Load what reading a file may need, once, in the process that children are forked from.
+
+    Loading only: a library that has worked has threads, which do not survive a fork.
+    """
+    for name in _LOADED:
+        import_module(name)
+    gc.collect()
+    gc.freeze()  # a collection in a child would copy every page it marks
 
 
 def perform(request: dict[str, Any]) -> dict[str, Any]:

@@ -78,7 +78,10 @@ class ColumnProfile(BaseModel):
 
 
 class TableProfile(BaseModel):
-    """One table: its columns' facts, some rows as a sample, and the artifact with all of it."""
+    """One table: its columns' facts, some rows as a sample, and the artifact with all of it.
+
+    `place` says where it stands in a document (`slide 3`, its headings, the file within).
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -90,17 +93,20 @@ class TableProfile(BaseModel):
     sample: tuple[tuple[Scalar, ...], ...] = ()
     artifact: str = Field(description="file name of the table as Parquet among the artifacts")
     truncated: bool = False
+    place: str = ""
 
 
 class ParseWarning(BaseModel):
     """Something in the file that was read differently than it stands there.
 
-    `line` is the line of the file (for a worksheet its row), 0 where a line says nothing.
+    `code` is for programs. `line` is the line of the file (for a worksheet its row), 0 where a line
+    says nothing.
     """
 
     model_config = ConfigDict(frozen=True)
 
     detail: str
+    code: str = ""
     line: int = 0
     count: int = 1
 
@@ -125,8 +131,45 @@ class SummarySentence(BaseModel):
     passage: int
 
 
+class DocumentProperties(BaseModel):
+    """What a document says of itself; empty where it says nothing.
+
+    Times are ISO 8601 as the document gives them; the language is a BCP 47 tag such as `en` or
+    `de-AT`.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    title: str = ""
+    subject: str = ""
+    authors: tuple[str, ...] = ()
+    language: str = ""
+    created_at: str = ""
+    modified_at: str = ""
+
+
+class FileWithin(BaseModel):
+    """A file inside of the file: an entry of an archive, an attachment of a message.
+
+    `problem` is the code of what kept it from being read, `detail` says it in words.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    media_type: str = ""
+    size: int = 0
+    tables: int = 0
+    sections: int = 0
+    problem: str = ""
+    detail: str = ""
+
+
 class ParseResult(BaseModel):
-    """What is known of a file after parsing it."""
+    """What is known of a file after parsing it.
+
+    `kind` is what it mainly is; a text may hold tables too, and an archive of tables texts.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -134,6 +177,8 @@ class ParseResult(BaseModel):
     name: str
     media_type: str
     encoding: str = ""
+    properties: DocumentProperties = DocumentProperties()
+    files: tuple[FileWithin, ...] = ()
     tables: tuple[TableProfile, ...] = ()
     passage_count: int = 0
     word_count: int = 0

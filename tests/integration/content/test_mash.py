@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from foundations.public_works.archives import Truncated
 from foundations.public_works.content_metadata import (
     ContentUnknown,
     NoIndexPlugged,
@@ -12,7 +13,6 @@ from foundations.public_works.content_metadata import (
     WrongFile,
 )
 from foundations.public_works.object_store import ObjectNotFound
-from foundations.public_works.parsing.faults import UnreadableFile
 from foundations.public_works.semantics import UnusableFileId, folder_of
 from smart_city.content_steward.api import FileUnknown
 from tests.support.content_world import EMBEDDER, World
@@ -55,7 +55,7 @@ async def test_parsing_leaves_no_workspace_behind(world: World) -> None:
     await world.steward.take("f1", "readings.csv", READINGS)
     await world.analysis.parse_file("f1")
     await world.steward.take("f2", "broken.json", b'{"a": ')
-    with pytest.raises(UnreadableFile):
+    with pytest.raises(Truncated):
         await world.analysis.parse_file("f2")
 
     assert list(world.folder.staging.iterdir()) == []

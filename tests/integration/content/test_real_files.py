@@ -20,6 +20,7 @@ from foundations.public_works.settings import Settings
 pytestmark = pytest.mark.anyio
 
 DATA = Path(__file__).parents[2] / "data"
+READ_FROM_THE_START = ["weather.csv", "annual-report.docx", "bundle.zip", "forwarded.eml"]
 
 
 class Mashed:
@@ -199,7 +200,7 @@ async def test_report_states_its_figures(tmp_path: Path) -> None:
     assert stated["first"] == 1951
 
 
-@pytest.mark.parametrize("name", sorted(p.name for p in DATA.iterdir() if p.suffix != ".pdf"))
+@pytest.mark.parametrize("name", READ_FROM_THE_START)
 async def test_what_is_journalled_is_small(tmp_path: Path, name: str) -> None:
     parsers = ChildProcessParsers(settings=Settings())
 
