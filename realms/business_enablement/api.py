@@ -4,9 +4,9 @@ from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from foundations.public_works.parsing.insights.model import InsightsResult
 from foundations.public_works.parsing.models import (
     DEFAULT,
-    InsightsResult,
     ParseOptions,
     ParseResult,
 )

@@ -22,9 +22,9 @@ from foundations.public_works.parsing.faults import (
     ParseTimeout,
     from_message,
 )
+from foundations.public_works.parsing.insights.model import InsightsResult
 from foundations.public_works.parsing.models import (
     DEFAULT,
-    InsightsResult,
     ParseOptions,
     ParseResult,
 )

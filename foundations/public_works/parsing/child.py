@@ -77,7 +77,7 @@ def _parse(request: dict[str, Any]) -> Any:
 
 
 def _find_insights(request: dict[str, Any]) -> Any:
-    from foundations.public_works.parsing.insights import find
+    from foundations.public_works.parsing.insights.finding import find
     from foundations.public_works.parsing.models import ParseResult
 
     parsed = ParseResult.model_validate(request["parsed"])

@@ -5,13 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from foundations.public_works.parsing.models import (
-    Evidence,
-    Insight,
-    InsightKind,
-    ParseResult,
-    Passage,
-)
+from foundations.public_works.parsing.insights.model import Evidence, Insight, InsightKind
+from foundations.public_works.parsing.models import ParseResult, Passage
 from foundations.public_works.parsing.passages import sentences
 from foundations.public_works.parsing.phrases import CONSIDERED
 from foundations.public_works.parsing.reading import PASSAGES, read_passages
@@ -34,7 +29,6 @@ def of_text(parsed: ParseResult, artifacts: Mapping[str, Path]) -> list[Insight]
     """Everything worth saying about a text, unranked."""
     passages = read_passages(artifacts[PASSAGES])
     return [
-        _overview(parsed, passages),
         *_summary(parsed),
         *_key_phrases(parsed),
         *_figures(passages),
@@ -43,7 +37,9 @@ def of_text(parsed: ParseResult, artifacts: Mapping[str, Path]) -> list[Insight]
     ]
 
 
-def _overview(parsed: ParseResult, passages: list[Passage]) -> Insight:
+def overview(parsed: ParseResult, artifacts: Mapping[str, Path]) -> Insight:
+    """How long a text is."""
+    passages = read_passages(artifacts[PASSAGES])
     found = sum(len(sentences(passage.text)) for passage in passages)
     words = parsed.word_count
     pages = parsed.metadata.get("page_count")
