@@ -45,39 +45,44 @@ def robust_z(values: Numbers) -> Numbers:
     return np.asarray(off / (1.253314 * mean_off)) if mean_off > 0 else np.zeros_like(off)
 
 
-def strangers(
-    values: Numbers, *, least: float = LEAST_DISTANCE, headroom: float = _HEADROOM
-) -> Strangers | None:
+def strangers(values: Numbers) -> Strangers | None:
     """Values that lie apart from the rest on the scale where the rest is most even.
 
     The scale is the power of Box and Cox (1964) that makes the quantiles of the values lie most
-    evenly about their median, so that a long tail as such is not strange. On it the distance of a
-    value counts in standard deviations of its side, the largest that the quartile, octile and outer
-    quantiles of that side speak for, so that heavy tails are not strange either. Strange is what
-    lies farther than `least` and than `headroom` times what the largest of so many
-    normal values reaches once in a thousand times, with a gap before it. More than 3 % of all
-    values are no strangers but a kind of their own.
+    evenly about their median, so that a long tail as such is not strange.
     """
-    n = len(values)
-    even = _evened(values)
-    if even is None:
-        return None
-    z = _sided(even)
+    even = evened(values)
+    return None if even is None else apart(even, values)
+
+
+def apart(
+    scaled: Numbers, values: Numbers, *, least: float = LEAST_DISTANCE, headroom: float = _HEADROOM
+) -> Strangers | None:
+    """Values that lie apart on a scale that is even already.
+
+    The distance of a value counts in standard deviations of its side, the largest that the
+    quartile, octile and outer quantiles of that side speak for, so that heavy tails are not strange
+    either. Strange is what lies farther than `least` and than `headroom` times what the largest of
+    so many normal values reaches once in a thousand times, with a gap before it. More than 3 % of
+    all values are no strangers but a kind of their own.
+    """
+    n = len(scaled)
+    z = _sided(scaled)
     reach = max(least, headroom * -normal_quantile(0.0005 / n)) * (1 + _FEW / n)
     if not (np.abs(z) > reach).any():
         return None
-    apart = _beyond_gap(z, reach) | _beyond_gap(-z, reach)
-    count = int(apart.sum())
+    alone = _beyond_gap(z, reach) | _beyond_gap(-z, reach)
+    count = int(alone.sum())
     if not count or count > max(1, _MOST_SHARE * n):
         return None
-    places = np.flatnonzero(apart)
+    places = np.flatnonzero(alone)
     places = places[np.argsort(-np.abs(z[places]), kind="stable")]
-    usual = values[~apart]
+    usual = values[~alone]
     return Strangers(places, z[places], float(usual.min()), float(usual.max()))
 
 
-def _evened(values: Numbers) -> Numbers | None:
-    """The values on their most even scale; None where the middle of them does not vary."""
+def evened(values: Numbers) -> Numbers | None:
+    """The values on the power scale where they lie most evenly; None where the middle of them does not vary."""
     tried = [values]
     low = float(values.min())
     if low >= 0 and float(np.median(values)) > 0:

@@ -42,15 +42,17 @@ class Source:
 
 def keys(table: Table) -> Iterator[Insight]:
     """Columns meant to identify rows that do not always: numbers given twice, or lacking."""
-    for column in table.columns:
-        if not _meant_as_key(column):
-            continue
-        filled = column.filled
+    meant = [column for column in table.columns if _meant_as_key(column)]
+    if not meant:
+        return
+    once = table.frame.select(pl.struct(pl.all()).is_first_distinct()).to_series()
+    for column in meant:
+        filled = column.series.filter(once).drop_nulls()
         distinct = filled.n_unique()
         twice = len(filled) - distinct
         if len(filled) < _LEAST_ROWS or not twice or distinct < _NEARLY * len(filled):
             continue
-        again = (~column.series.is_first_distinct()) & column.series.is_not_null()
+        again = once & ~column.series.is_first_distinct() & column.series.is_not_null()
         rows = again.arg_true()
         value = column.raw[int(rows[0])]
         first = int((column.raw == value).arg_true()[0])

@@ -8,7 +8,7 @@ import numpy as np
 from foundations.public_works.parsing.insights import charts
 from foundations.public_works.parsing.insights.model import Insight, InsightKind
 from foundations.public_works.parsing.insights.numerics.effects import Numbers
-from foundations.public_works.parsing.insights.numerics.robust import Strangers, strangers
+from foundations.public_works.parsing.insights.numerics.robust import Strangers, apart, strangers
 from foundations.public_works.parsing.insights.tables.columns import Column, Role, Table
 from foundations.public_works.parsing.insights.tables.pairs import Related
 from foundations.public_works.parsing.insights.words import bounded, counted, figure, listed
@@ -90,7 +90,8 @@ def combinations_of_columns(
         distances = _distances(values[rows])
         if distances is None:
             continue
-        strange = strangers(distances ** (2 / 3), least=5.0, headroom=1.2)
+        even = distances ** (2 / 3)  # close to normal (Wilson and Hilferty 1931)
+        strange = apart(even, even, least=5.0, headroom=1.2)
         if strange is None:
             continue
         upper = strange.places[strange.distances > 0]

@@ -41,6 +41,8 @@ _SAMPLED = 20_000
 _BINS = 8
 _LEAST_OFF_MODE = 10
 _CLUSTER = 4
+_SLOW = 0.15
+_IN_STEP = 1e-4
 _STEADY = 20250101
 
 
@@ -59,8 +61,9 @@ def related(table: Table, explained: frozenset[Pair]) -> list[Related]:
     """Every pair of numeric columns that correlate, told by their ranks (Spearman).
 
     Ranks need no assumption of how values are distributed. Where the table has times, rows are
-    worth fewer the slower both columns change; what two slow columns share has to show from one
-    step to the next as well. Benjamini and Yekutieli's correction is over all pairs.
+    worth fewer the slower both columns change (Bartlett 1935), and what two slow columns share has
+    to show from one step to the next as well: two trends alone make a spurious correlation (Yule
+    1926). Benjamini and Yekutieli's correction is over all pairs.
     """
     columns = _comparable(table)
     if len(columns) < 2 or table.height < _LEAST_ROWS:
@@ -68,7 +71,7 @@ def related(table: Table, explained: frozenset[Pair]) -> list[Related]:
     rows = _sample(table.height)
     values = np.column_stack([column.values[rows] for column in columns])
     rho, sizes = _rank_correlations(values)
-    slow = _slowness(table, columns)
+    slow = slowness(table, columns)
     steps = _steps(table, columns) if slow.any() else None
     candidates: list[tuple[int, int, float]] = []
     for i, j in zip(*np.triu_indices(len(columns), 1), strict=True):
@@ -78,8 +81,10 @@ def related(table: Table, explained: frozenset[Pair]) -> list[Related]:
             continue
         n = effective_rows(float(sizes[i, j]), float(slow[i] * slow[j]))
         p = correlation_p_value(float(rho[i, j]), n)
-        if steps is not None and slow[i] * slow[j] > 0.25:
-            p = min(1.0, 2 * min(p, _p_of_steps(steps[:, i], steps[:, j])))
+        if steps is not None and min(slow[i], slow[j]) > _SLOW and not _in_step(
+            steps[:, i], steps[:, j], sign=float(rho[i, j])
+        ):
+            continue
         candidates.append((int(i), int(j), p))
     tests = len(columns) * (len(columns) - 1) // 2
     holds = benjamini_yekutieli([c[2] for c in candidates], tests=tests, rate=ERROR_RATE)
@@ -149,19 +154,24 @@ def _largest_p(found: list[Related]) -> float:
 
 
 def curves(table: Table, found: list[Related], explained: frozenset[Pair]) -> Iterator[Insight]:
-    """Numbers that depend on others along a curve that neither rises nor falls on the whole."""
+    """Numbers that depend on others along a curve that neither rises nor falls on the whole.
+
+    Two columns that both change slowly over time lie on some curve by chance: they are left out.
+    """
     columns = _comparable(table)[:_MOST_CURVED]
     if len(columns) < 2 or table.height < _LEAST_ROWS_OF_A_CURVE:
         return
     known = {frozenset(one.pair) for one in found} | explained
     rows = _sample(table.height)
-    slow = _slowness(table, columns)
+    slow = slowness(table, columns)
     ordered = [_ranked(column.values[rows]) for column in columns]
     candidates: list[tuple[int, int, Effect]] = []
     for i, across in enumerate(columns):
         bins = _binned(across.values[rows])
         for j, up in enumerate(columns):
-            if i == j or bins is None or frozenset((across.name, up.name)) in known:
+            if i == j or bins is None or min(slow[i], slow[j]) > _SLOW:
+                continue
+            if frozenset((across.name, up.name)) in known:
                 continue
             both = (bins >= 0) & np.isfinite(ordered[j])
             if int(both.sum()) < _LEAST_ROWS_OF_A_CURVE:
@@ -247,7 +257,7 @@ def _rank_correlations(values: Numbers) -> tuple[Numbers, Numbers]:
     return np.clip(np.nan_to_num(rho), -1, 1), n
 
 
-def _slowness(table: Table, columns: list[Column]) -> Numbers:
+def slowness(table: Table, columns: list[Column]) -> Numbers:
     """How much of each column's ranks a row keeps of the row before it, in the order of time."""
     if table.clock is None:
         return np.zeros(len(columns))
@@ -266,12 +276,13 @@ def _steps(table: Table, columns: list[Column]) -> Numbers:
     return np.diff(np.column_stack([column.values[order] for column in columns]), axis=0)
 
 
-def _p_of_steps(x: Numbers, y: Numbers) -> float:
+def _in_step(x: Numbers, y: Numbers, *, sign: float) -> bool:
+    """Whether the changes of two columns from one row to the next correlate, and in that sense."""
     both = np.isfinite(x) & np.isfinite(y)
     if int(both.sum()) < _LEAST_ROWS:
-        return 1.0
+        return False
     rho = spearman(x[both], y[both])
-    return correlation_p_value(rho, int(both.sum()) / 2) if abs(rho) >= LEAST_CORRELATION else 1.0
+    return rho * sign > 0 and correlation_p_value(rho, int(both.sum())) < _IN_STEP
 
 
 def _measured(left: Column, right: Column, p: float) -> Related:

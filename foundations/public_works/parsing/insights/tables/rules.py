@@ -33,6 +33,8 @@ class Rules:
 
     insights: tuple[Insight, ...]
     explained: frozenset[Pair]
+    factors: frozenset[str] = frozenset()
+    """Columns that are multiplied to give another."""
 
 
 def rules(table: Table) -> Rules:
@@ -48,7 +50,13 @@ def rules(table: Table) -> Rules:
     for rule, columns in _fixed_labels(table):
         found.append(rule)
         explained.add(frozenset(columns))
-    return Rules(tuple(found), frozenset(explained))
+    factors = (
+        name
+        for rule in found
+        if "\u00d7" in rule.sentence
+        for name in rule.evidence.columns[:2]
+    )
+    return Rules(tuple(found), frozenset(explained), frozenset(factors))
 
 
 def _multiples(table: Table, numbers: list[Column]) -> Iterator[tuple[Insight, tuple[str, ...]]]:
@@ -98,8 +106,8 @@ def _arithmetic(table: Table, numbers: list[Column]) -> Iterator[tuple[Insight, 
             for sign in ("+", "\u00d7"):
                 holds = _holds(left, right, result, sign)
                 if holds is not None:
-                    names = (left.name, right.name, result.name)
-                    yield _arithmetic_rule(table, names, sign, holds), names
+                    told = _arithmetic_rule(table, (left, right, result), sign, holds)
+                    yield told, (left.name, right.name, result.name)
 
 
 def _holds(left: Column, right: Column, result: Column, sign: str) -> NDArray[np.intp] | None:
@@ -141,9 +149,9 @@ def _decimals(column: Column) -> int:
 
 
 def _arithmetic_rule(
-    table: Table, names: tuple[str, str, str], sign: str, broken: NDArray[np.intp]
+    table: Table, columns: tuple[Column, Column, Column], sign: str, broken: NDArray[np.intp]
 ) -> Insight:
-    left, right, result = names
+    left, right, result = names = tuple(column.name for column in columns)
     says = f"{result} = {left} {sign} {right}"
     if not len(broken):
         return Insight(
@@ -155,7 +163,7 @@ def _arithmetic_rule(
             surprise=0.4,
         )
     row = int(broken[0])
-    a, b, c = (float(table.frame[name].cast(float)[row]) for name in names)
+    a, b, c = (float(column.values[row]) for column in columns)
     made = a + b if sign == "+" else a * b
     return Insight(
         kind=InsightKind.RULE,

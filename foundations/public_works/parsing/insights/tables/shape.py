@@ -9,11 +9,12 @@ from foundations.public_works.parsing.insights import charts
 from foundations.public_works.parsing.insights.model import Insight, InsightKind
 from foundations.public_works.parsing.insights.numerics.distributions import chi_square_upper
 from foundations.public_works.parsing.insights.numerics.effects import Numbers, gini
+from foundations.public_works.parsing.insights.numerics.robust import evened
 from foundations.public_works.parsing.insights.tables.columns import Column, Role, Table
 from foundations.public_works.parsing.insights.words import bounded, chance, counted, figure, percent
 
-TOP_ROWS, LEAST_IN_TOP_ROWS = 0.1, 0.5
-"""Half of a sum has to stand in a tenth of the rows to be told."""
+TOP_ROWS, LEAST_IN_TOP_ROWS = 0.1, 0.6
+"""Three fifths of a sum have to stand in a tenth of the rows to be told."""
 LEAST_OF_ONE = 0.5
 """One of five parties or more has to have half of a sum to be told."""
 LEAST_BENFORD = 0.015
@@ -30,22 +31,26 @@ _RATES = frozenset({"%", "°C", "°F", "K", "km/h", "m/s", "mph", "hPa"})
 def two_groups(table: Table, known: Collection[str]) -> Iterator[Insight]:
     """Numbers that fall into two groups with hardly anything between them.
 
-    The two are told apart by Otsu's threshold (1979); Ashman's D (1994) has to be 3 at least, each
+    On the scale where they lie most evenly they are told apart by Otsu's threshold (1979); Ashman's D (1994) has to be 3 at least, each
     has a tenth of the values, and between them the histogram sinks to a quarter of the lower one.
     """
     for column in table.of(Role.NUMBER):
         values = column.present
         if column.name in known or len(values) < _LEAST_ROWS or len(np.unique(values)) < 20:
             continue
-        edge = _threshold(values)
-        low, high = values[values <= edge], values[values > edge]
+        scaled = evened(values)
+        if scaled is None:
+            continue
+        below = scaled <= _threshold(scaled)
+        low, high = scaled[below], scaled[~below]
         if min(len(low), len(high)) < _LEAST_MODE * len(values):
             continue
         spread = math.sqrt((float(low.var()) + float(high.var())) / 2)
         separation = math.sqrt(2) * float(high.mean() - low.mean()) / (2 * spread or 1e-12)
         separation *= math.sqrt(2)
-        if separation < _LEAST_SEPARATION or not _valley(values, low, high):
+        if separation < _LEAST_SEPARATION or not _valley(scaled, low, high):
             continue
+        low, high = values[below], values[~below]
         yield Insight(
             kind=InsightKind.DISTRIBUTION,
             sentence=f"{column.name} falls into two groups: {percent(len(low) / len(values), 0)} of "
@@ -92,15 +97,15 @@ def _valley(values: Numbers, low: Numbers, high: Numbers) -> bool:
     return lowest <= _DEEP * peak
 
 
-def concentration(table: Table) -> Iterator[Insight]:
-    """Sums that few rows, or few parties, hold most of."""
+def concentration(table: Table, parts: Collection[str]) -> Iterator[Insight]:
+    """Sums that few rows, or few parties, hold most of; `parts` of a product are not summed."""
     parties = [
         c for c in table.of(Role.PARTY, Role.CATEGORY, Role.IDENTIFIER)
         if _LEAST_PARTIES <= c.filled.n_unique() <= len(c.filled) / 2
     ]
     for column in table.of(Role.NUMBER):
         values = column.present
-        if column.unit in _RATES or len(values) < 50 or values.min() < 0 or values.sum() <= 0:
+        if column.name in parts or column.unit in _RATES or len(values) < 50 or values.min() < 0 or values.sum() <= 0:
             continue
         told = [one for party in parties for one in _of_parties(table, column, party)]
         yield from told or _of_rows(table, column)

@@ -21,6 +21,7 @@ from foundations.public_works.parsing.insights.words import counted, listed, per
 from foundations.public_works.parsing.profiles import scalar
 
 _MOST_CHARTED = 40
+_DRIFTING = 0.5
 
 
 def of_table(table: Table) -> list[Insight]:
@@ -35,6 +36,9 @@ def of_table(table: Table) -> list[Insight]:
     known = {one.of.name for one in differing} | {
         insight.evidence.columns[1] for insight in changing
     }
+    numbers = table.of(Role.NUMBER)
+    slow = pairs.slowness(table, numbers)
+    known |= {column.name for column, pace in zip(numbers, slow, strict=True) if pace > _DRIFTING}
     return [
         *quality.missing(table),
         *quality.mixed_types(table),
@@ -56,7 +60,7 @@ def of_table(table: Table) -> list[Insight]:
         *groups.associations(table, ruled.explained),
         *changing,
         *shape.two_groups(table, known),
-        *shape.concentration(table),
+        *shape.concentration(table, ruled.factors),
         *shape.benford(table),
     ]
 
