@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,8 @@ from foundations.public_works.parsing.faults import (
     ParseTimeout,
     from_message,
 )
-from foundations.public_works.parsing.insights.model import InsightsResult
+from foundations.public_works.parsing.insights.comparing import ParsedFile
+from foundations.public_works.parsing.insights.model import ComparisonResult, InsightsResult
 from foundations.public_works.parsing.models import (
     DEFAULT,
     ParseOptions,
@@ -122,17 +123,25 @@ class ChildProcessParsers(Parsers):
     async def find_insights(
         self, parsed: ParseResult, artifacts: Mapping[str, Path]
     ) -> InsightsResult:
-        request = {
-            "work": "find_insights",
-            "parsed": parsed.model_dump(mode="json"),
-            "artifacts": {name: str(path.absolute()) for name, path in artifacts.items()},
-        }
+        request = {"work": "find_insights"} | _told(ParsedFile(parsed, artifacts))
         return InsightsResult.model_validate(await self._run(request))
+
+    async def compare(self, files: Sequence[ParsedFile]) -> ComparisonResult:
+        request = {"work": "compare", "files": [_told(file) for file in files]}
+        return ComparisonResult.model_validate(await self._run(request))
 
     async def _run(self, request: dict[str, Any]) -> Any:
         """Wait for a place, then work; the time limit counts from there."""
         async with self._places:
             return await run_in_child(_CHILD, request, self._limits)
+
+
+def _told(file: ParsedFile) -> dict[str, Any]:
+    """A parsed file as the child is told of it."""
+    return {
+        "parsed": file.parsed.model_dump(mode="json"),
+        "artifacts": {name: str(path.absolute()) for name, path in file.artifacts.items()},
+    }
 
 
 async def _conversation(child: asyncio.subprocess.Process, told: bytes) -> tuple[bytes, bytes]:

@@ -85,9 +85,24 @@ def _find_insights(request: dict[str, Any]) -> Any:
     return find(parsed, artifacts).model_dump(mode="json")
 
 
+def _compare(request: dict[str, Any]) -> Any:
+    from foundations.public_works.parsing.insights.comparing import ParsedFile, compare
+    from foundations.public_works.parsing.models import ParseResult
+
+    files = [
+        ParsedFile(
+            ParseResult.model_validate(file["parsed"]),
+            {name: Path(path) for name, path in file["artifacts"].items()},
+        )
+        for file in request["files"]
+    ]
+    return compare(files).model_dump(mode="json")
+
+
 _WORK: dict[str, Callable[[dict[str, Any]], Any]] = {
     "parse": _parse,
     "find_insights": _find_insights,
+    "compare": _compare,
 }
 
 if __name__ == "__main__":

@@ -210,7 +210,7 @@ def ledger(lots: Lots) -> World:
     who = lots.choice(len(customers), n, p=weights)
     quantity = lots.integers(1, 30, n)
     price = np.round(lots.lognormal(2.5, 0.6, n), 2)
-    price[who == 0] = np.round(price[who == 0] * 16, 2)
+    price[who == 0] = np.round(price[who == 0] * 22, 2)
     total = np.round(quantity * price, 2)
     wrong = [int(k) for k in lots.choice(n, int(lots.integers(1, 4)), replace=False)]
     total[wrong] = np.round(total[wrong] * 1.37 + 3, 2)
@@ -247,7 +247,7 @@ def ledger(lots: Lots) -> World:
         truth(K.CORRELATION, of=["quantity", "total"]),
         truth(K.CONCENTRATION, of=["customer", "price"]),
         truth(K.KEY, of=["order_id"]),
-        truth(K.COMBINATION, of=["total"]),
+        truth(K.DISTRIBUTION, of=["price"]),
     ]
     return World(
         "ledger",

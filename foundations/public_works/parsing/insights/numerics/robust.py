@@ -63,12 +63,14 @@ def apart(
     The distance of a value counts in standard deviations of its side, the largest that the
     quartile, octile and outer quantiles of that side speak for, so that heavy tails are not strange
     either. Strange is what lies farther than `least` and than `headroom` times what the largest of
-    so many normal values reaches once in a thousand times, with a gap before it. More than 3 % of
+    so many normal values reaches once in a thousand times, more where the tails are heavy, with a gap
+    before it. More than 3 % of
     all values are no strangers but a kind of their own.
     """
     n = len(scaled)
     z = _sided(scaled)
-    reach = max(least, headroom * -normal_quantile(0.0005 / n)) * (1 + _FEW / n)
+    reach = max(least, headroom * -normal_quantile(0.0005 / n))
+    reach *= (1 + _FEW / n) * _heaviness(scaled) ** 2
     if not (np.abs(z) > reach).any():
         return None
     alone = _beyond_gap(z, reach) | _beyond_gap(-z, reach)
@@ -79,6 +81,13 @@ def apart(
     places = places[np.argsort(-np.abs(z[places]), kind="stable")]
     usual = values[~alone]
     return Strangers(places, z[places], float(usual.min()), float(usual.max()))
+
+
+def _heaviness(values: Numbers) -> float:
+    """How much wider the outer quantiles are than those of a normal with the same quartiles."""
+    wide = np.diff(np.quantile(values, [0.025, 0.975]))[0] / normal_quantile(0.975)
+    middle = np.diff(np.quantile(values, [0.25, 0.75]))[0] / normal_quantile(0.75)
+    return max(1.0, float(wide / middle)) if middle > 0 else 1.0
 
 
 def evened(values: Numbers) -> Numbers | None:

@@ -35,7 +35,8 @@ LEAST_ASSOCIATION = 0.2
 """The least V of Cramer, corrected for bias, that is told."""
 _LEAST_ROWS = 12
 _LEAST_IN_GROUP = 3
-_LEAST_EXPECTED = 1.0
+_LEAST_EXPECTED, _MEAN_EXPECTED = 1.0, 6.0
+"""Rows expected in a cell for chi-square to hold (Roscoe and Byars 1971: six on average)."""
 _LEAST_LABEL = 5
 _MOST_COLUMNS = 100
 _OTHERS = "(others)"
@@ -185,7 +186,7 @@ def _crossed(table: Table, left: Column, right: Column) -> _Crossed | None:
     counts = contingency(ours, theirs)
     n = float(counts.sum())
     expected = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / n
-    if min(counts.shape) < 2 or expected.min() < _LEAST_EXPECTED or np.mean(expected < 5) > 0.2:
+    if min(counts.shape) < 2 or expected.min() < _LEAST_EXPECTED or expected.mean() < _MEAN_EXPECTED:
         return None
     worth = 1.0
     if table.clock is not None:

@@ -8,7 +8,7 @@ import numpy as np
 from foundations.public_works.parsing.insights import charts
 from foundations.public_works.parsing.insights.model import Insight, InsightKind
 from foundations.public_works.parsing.insights.numerics.effects import Numbers
-from foundations.public_works.parsing.insights.numerics.robust import Strangers, apart, strangers
+from foundations.public_works.parsing.insights.numerics.robust import Strangers, apart, evened, strangers
 from foundations.public_works.parsing.insights.tables.columns import Column, Role, Table
 from foundations.public_works.parsing.insights.tables.pairs import Related
 from foundations.public_works.parsing.insights.words import bounded, counted, figure, listed
@@ -77,7 +77,8 @@ def combinations_of_columns(
 ) -> Iterator[Insight]:
     """Rows whose values are usual one by one, but not together.
 
-    By the robust distance of Mahalanobis, over columns that correlate: its centre and covariance
+    By the robust distance of Mahalanobis, over columns that correlate, each on its
+    most even scale: its centre and covariance
     are those of the three quarters of the rows that lie closest together, found by the steps of
     Rousseeuw and van Driessen (1999).
     """
@@ -87,7 +88,8 @@ def combinations_of_columns(
         rows = np.flatnonzero(np.isfinite(values).all(axis=1))
         if len(rows) < _LEAST_COMBINED:
             continue
-        distances = _distances(values[rows])
+        scaled = _scaled(values[rows])
+        distances = _distances(scaled)
         if distances is None:
             continue
         even = distances ** (2 / 3)  # close to normal (Wilson and Hilferty 1931)
@@ -97,22 +99,22 @@ def combinations_of_columns(
         upper = strange.places[strange.distances > 0]
         places = [int(place) for place in upper if int(rows[place]) not in known]
         if places:
-            yield _combined(table, columns, values[rows], rows[places], places)
+            yield _combined(table, columns, scaled, rows[places], places)
 
 
 def _combined(
     table: Table,
     columns: Sequence[Column],
-    values: Numbers,
+    scaled: Numbers,
     rows: np.ndarray,
     places: list[int],
 ) -> Insight:
-    left, right = _oddest(values, places[0])
+    left, right = _oddest(scaled, places[0])
     names = (columns[left].name, columns[right].name)
     row = int(rows[0])
     count = len(places)
     verb = "row combines" if count == 1 else "rows combine"
-    x, y = float(values[places[0], left]), float(values[places[0], right])
+    x, y = float(columns[left].values[row]), float(columns[right].values[row])
     return Insight(
         kind=InsightKind.COMBINATION,
         sentence=f"{counted(count, 'row').split(' ')[0]} {verb} values of "
@@ -140,6 +142,14 @@ def _linked(table: Table, found: list[Related]) -> Iterator[list[Column]]:
     for group in groups:
         columns = [column for column in table.columns if column.name in group]
         yield columns[:_MOST_LINKED]
+
+
+def _scaled(values: Numbers) -> Numbers:
+    """Each column on the scale where it lies most evenly, so that curves become lines."""
+    found = [evened(column) for column in values.T]
+    return np.column_stack(
+        [raw if even is None else even for raw, even in zip(values.T, found, strict=True)]
+    )
 
 
 def _distances(values: Numbers) -> Numbers | None:

@@ -282,7 +282,8 @@ def _in_step(x: Numbers, y: Numbers, *, sign: float) -> bool:
     if int(both.sum()) < _LEAST_ROWS:
         return False
     rho = spearman(x[both], y[both])
-    return rho * sign > 0 and correlation_p_value(rho, int(both.sum())) < _IN_STEP
+    worth = int(both.sum()) / 1.5  # changes of noise turn back: their lag-one correlation is -1/2
+    return rho * sign > 0 and correlation_p_value(rho, worth) < _IN_STEP
 
 
 def _measured(left: Column, right: Column, p: float) -> Related:

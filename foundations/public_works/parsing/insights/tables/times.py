@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from foundations.public_works.parsing.insights import charts
 from foundations.public_works.parsing.insights.model import Insight, InsightKind
+from foundations.public_works.parsing.insights.numerics.distributions import normal_two_sided
 from foundations.public_works.parsing.insights.numerics.effects import (
     Numbers,
     correlation_p_value,
@@ -36,6 +37,9 @@ _EDGE = 0.05
 _MOST_POINTS = 20_000
 _SLOPES = 300
 _STEADY = 20250101
+_WANDERING = 42.0
+"""Beyond Dickey and Fuller's 1 % point of n (1 - rho) for a series about a line, 29."""
+_WANDERING_ABOUT_STEPS = 48.0
 _HOUR, _DAY, _WEEK, _MONTH, _QUARTER, _YEAR = 1 / 24, 1.0, 7.0, 30.44, 91.3, 365.25
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTHS = (
@@ -205,7 +209,8 @@ def _line(course: Course) -> _Change:
     slope, start = np.polyfit(times - times[0], values, 1)
     fit = np.asarray(start + slope * (times - times[0]))
     rho = spearman(times, values)
-    p = correlation_p_value(rho, _worth(values - fit))
+    rest = values - fit
+    p = _p_of_drift(values) if _wanders(rest, _WANDERING) else correlation_p_value(rho, _worth(rest))
     return _Change(course, InsightKind.TREND, abs(rho), p, fit)
 
 
@@ -225,10 +230,24 @@ def _step(course: Course) -> _Change | None:
     rest = values - fit
     spread = float(rest.std())
     shift = abs(float(high[best] - low[best])) / spread if spread > 0 else math.inf
-    worth = _worth(rest)
+    worth = 0.0 if _wanders(rest, _WANDERING_ABOUT_STEPS) else _worth(rest)
     r = math.sqrt(explained_by_groups(values, (np.arange(n) >= place).astype(np.intp)))
     p = min(1.0, len(places) * correlation_p_value(r, worth))
     return _Change(course, InsightKind.BREAK, shift, p, fit, place)
+
+
+def _wanders(rest: Numbers, limit: float) -> bool:
+    """Whether a series cannot be told from a random walk (Dickey and Fuller 1979): n (1 - rho)."""
+    return len(rest) * (1 - lag_one(rest)) < limit
+
+
+def _p_of_drift(values: Numbers) -> float:
+    """The p-value that the steps of a random walk have a mean other than zero."""
+    steps = np.diff(values)
+    spread = float(steps.std(ddof=1))
+    if spread == 0:
+        return 0.0
+    return normal_two_sided(float(steps.mean()) / spread * math.sqrt(len(steps)))
 
 
 def _worth(rest: Numbers) -> float:
