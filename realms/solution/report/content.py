@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from foundations.experience.terminal import clean
@@ -31,7 +32,7 @@ class FileReport:
 
     @property
     def title(self) -> str:
-        return clean(self.insights.file_name if self.insights else self.file)
+        return clean(self.insights.file_name if self.insights else Path(self.file).name)
 
 
 @dataclass(frozen=True, slots=True)

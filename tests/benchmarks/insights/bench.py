@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from foundations.public_works.parsing.insights.comparing import ParsedFile, compare
 from foundations.public_works.parsing.insights.finding import find
-from foundations.public_works.parsing.insights.model import Insight, InsightKind
+from foundations.public_works.parsing.insights.model import Insight
 from foundations.public_works.parsing.insights.tables import pairs
 from foundations.public_works.parsing.insights.tables.columns import table_of
 from foundations.public_works.parsing.insights.tables.pairs import related
 from foundations.public_works.parsing.models import ParseOptions
 from foundations.public_works.parsing.reading import read
-from tests.benchmarks.insights import tables
+from tests.benchmarks.insights import files, tables
 from tests.benchmarks.insights.truths import Verdict, World, judged
 
 RECALL = 0.95
@@ -26,26 +27,28 @@ MOST_FALSE_RUNS = 0.05
 Say = Callable[[str], None]
 
 
-def measure(seeds: Sequence[int], noise_seeds: Sequence[int], say: Say) -> dict[str, Any]:
+def measure(seeds: Sequence[int], say: Say) -> dict[str, Any]:
     """All figures, over the seeds given."""
     verdicts: list[Verdict] = []
     for place, seed in enumerate(seeds, start=1):
         verdicts += [judged(w, told(w), seed) for w in worlds(seed)]
         if place % 10 == 0:
             say(f"{place} of {len(seeds)} seeds")
-    runs = [seed for seed in noise_seeds if false_correlations(seed)]
-    return figures(verdicts, list(seeds), list(noise_seeds), runs)
+    runs = [seed for seed in seeds if false_correlations(seed)]
+    return figures(verdicts, list(seeds), runs)
 
 
 def worlds(seed: int) -> list[World]:
     """Everything that is planted with a seed."""
-    return tables.all_of(np.random.default_rng(seed))
+    lots = np.random.default_rng(seed)
+    return [*tables.all_of(lots), *files.all_of(lots)]
 
 
 def told(world: World) -> list[Insight]:
     """What the product tells of the files of a world, by the road every file takes."""
     with tempfile.TemporaryDirectory() as folder:
         found: list[Insight] = []
+        parsed_files: list[ParsedFile] = []
         for name, content in world.files.items():
             path, output = Path(folder) / name, Path(folder) / f"{name}.parsed"
             path.write_bytes(content)
@@ -53,6 +56,9 @@ def told(world: World) -> list[Insight]:
             parsed = read(path, output, name=name, options=ParseOptions())
             artifacts = {artifact: output / artifact for artifact in parsed.artifacts}
             found += find(parsed, artifacts).insights
+            parsed_files.append(ParsedFile(parsed, artifacts))
+        if len(parsed_files) > 1:
+            found += compare(parsed_files).insights
         return found
 
 
@@ -65,8 +71,9 @@ def false_correlations(seed: int) -> int:
 
 
 def figures(
-    verdicts: Sequence[Verdict], seeds: list[int], noise_seeds: list[int], false_runs: list[int]
+    verdicts: Sequence[Verdict], seeds: list[int], false_runs: list[int]
 ) -> dict[str, Any]:
+    """What the verdicts come to, and whether it is what is promised."""
     found = [one for v in verdicts for one in v.found]
     missed = [one for v in verdicts for one in v.missed]
     false = [one for v in verdicts for one in v.false]
@@ -75,12 +82,11 @@ def figures(
     told_in_all = sum(v.told for v in verdicts)
     noise_share = (len(noise) + len(false) + len(below)) / max(1, told_in_all)
     recall = len(found) / max(1, len(found) + len(missed))
-    share = len(false_runs) / max(1, len(noise_seeds))
+    share = len(false_runs) / max(1, len(seeds))
     by_kind = Counter(one for one in found)
     lost = Counter(one.split(": ", 1)[1] for one in missed)
     return {
         "seeds": seeds,
-        "noise_seeds": noise_seeds,
         "planted": len(found) + len(missed),
         "found": len(found),
         "recall": recall,
@@ -104,4 +110,35 @@ def figures(
     }
 
 
-__all__ = ["InsightKind", "measure"]
+def shown(found: dict[str, Any]) -> list[tuple[list[str], list[list[str]]]]:
+    """The figures as tables: what is promised beside what was measured, and each truth's recall."""
+    measured = [
+        ["truths planted", "", f"{found['planted']:,}"],
+        ["of these told", f"at least {RECALL:.0%}", f"{found['recall']:.2%}"],
+        ["findings told", "", f"{found['told']:,}"],
+        ["false findings", f"at most {MOST_FALSE}", str(found["false"])],
+        ["effects below the floor told", "0", str(found["told_below_the_floor"])],
+        ["share of noise", f"at most {MOST_NOISE:.0%}", f"{found['noise_share']:.2%}"],
+        [
+            "runs of 200 columns of noise with false correlations",
+            f"at most {MOST_FALSE_RUNS:.0%}",
+            f"{found['share_of_runs_with_false_correlations']:.0%}",
+        ],
+    ]
+    recalled = [
+        [name, f"{told} of {planted}"] for name, (told, planted) in found["recall_by_truth"].items()
+    ]
+    return [
+        (["figure", "promised", "measured"], measured),
+        (["truth", "told"], recalled),
+    ]
+
+
+def complaints(found: dict[str, Any]) -> list[str]:
+    """What went wrong, in lines."""
+    lines = found["lines"]
+    return [
+        f"{word}: {line}"
+        for word in ("false", "below_floor", "missed")
+        for line in lines[word]
+    ]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.benchmarks.insights.truths import K, Truth, World, figure, truth
+from tests.benchmarks.insights.truths import K, World, figure, truth
 
 Lots = np.random.Generator
 Columns = dict[str, list[Any]]
@@ -41,9 +41,15 @@ def noise(lots: Lots, n: int) -> np.ndarray:
         case 4:
             return lots.gamma(2.5, 4, n)
         case 5:
-            return 100 + 10 * lots.standard_t(6, n)
+            return 100 + 10 * _heavy(lots, n)
         case _:
             return lots.poisson(9, n).astype(float)
+
+
+def _heavy(lots: Lots, n: int) -> np.ndarray:
+    """Student's t of six degrees of freedom, without what anybody would call an outlier."""
+    drawn = lots.standard_t(6, n)
+    return np.where(np.abs(drawn) < 6, drawn, lots.normal(0, 1, n))
 
 
 def labels(lots: Lots, n: int, names: Sequence[str], *, even: bool = False) -> list[str]:
@@ -63,6 +69,39 @@ def still(lots: Lots) -> World:
     columns |= {f"g{i}": labels(lots, n, COLOURS) for i in range(3)}
     columns["h"] = labels(lots, n, PLACES)
     return World("still", {"still.csv": csv_of(columns)}, [])
+
+
+def few(lots: Lots) -> World:
+    """Nothing but noise, and little of it."""
+    n = int(lots.integers(8, 45))
+    columns: Columns = {f"m{i}": written(noise(lots, n), 1) for i in range(int(lots.integers(3, 9)))}
+    columns |= {f"g{i}": labels(lots, n, COLOURS[:3]) for i in range(3)}
+    return World("few", {"few.csv": csv_of(columns)}, [])
+
+
+def book(lots: Lots) -> World:
+    """An honest book: names, flags, counts, zeros, odd shapes, and nothing wrong or related."""
+    n = int(lots.integers(150, 900))
+    start = dt.date(2022, 1, 1)
+    people = list(dict.fromkeys(name_of(lots) for _ in range(int(lots.integers(20, 120)))))
+    discount = np.where(lots.random(n) < 0.8, 0.0, np.round(lots.uniform(1, 15, n), 1))
+    columns: Columns = {
+        "entry_id": [f"E{k:05d}" for k in lots.permutation(n)],
+        "booked": [(start + dt.timedelta(days=int(d))).isoformat() for d in lots.integers(0, 500, n)],
+        "person": labels(lots, n, people),
+        "branch": labels(lots, n, PLACES),
+        "status": [("open", "paid", "late")[k] for k in lots.choice(3, n, p=[0.2, 0.75, 0.05])],
+        "urgent": [("true", "false")[k] for k in lots.choice(2, n, p=[0.15, 0.85])],
+        "amount": written(lots.lognormal(4, 0.9, n), 2),
+        "pieces": [int(k) for k in lots.poisson(3, n)],
+        "discount_percent": written(discount, 1),
+        "rating": [int(k) for k in lots.integers(1, 6, n)],
+        "returns": [int(k) for k in lots.poisson(0.05, n)],
+        "pages": [int(k) for k in lots.negative_binomial(2, 0.1, n)],
+        "wait_minutes": written(lots.weibull(1.3, n) * 20, 1),
+        "share": written(lots.beta(0.7, 0.9, n), 3),
+    }
+    return World("book", {"book.csv": csv_of(columns)}, [])
 
 
 def study(lots: Lots) -> World:
@@ -319,7 +358,5 @@ def wide_noise(lots: Lots, columns: int = 200) -> dict[str, np.ndarray]:
 
 
 def all_of(lots: Lots) -> list[World]:
-    return [still(lots), study(lots), station(lots), ledger(lots), bodies(lots)]
+    return [still(lots), few(lots), book(lots), study(lots), station(lots), ledger(lots), bodies(lots)]
 
-
-__all__ = ["Truth", "all_of", "wide_noise"]

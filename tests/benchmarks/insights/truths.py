@@ -7,9 +7,11 @@ from typing import Any
 from foundations.public_works.parsing.insights.model import Insight, InsightKind
 
 K = InsightKind
-PLAIN = frozenset({K.OVERVIEW, K.NOTHING_UNUSUAL, K.LANGUAGE, K.STRUCTURE, K.SUMMARY, K.KEY_PHRASE})
-"""What says how a file is, not that something is to be seen in it; never counted."""
-DESCRIPTIVE = frozenset({K.MISSING, K.CONSTANT, K.CONCENTRATION, K.FOREIGN_KEY, K.JOIN, K.ENTITY, K.FIGURE})
+PLAIN = frozenset(
+    {K.OVERVIEW, K.NOTHING_UNUSUAL, K.STRUCTURE, K.SUMMARY, K.KEY_PHRASE, K.ENTITY, K.FIGURE}
+)
+"""What says how a file is, not that something is to be seen in it: counted only where planted."""
+DESCRIPTIVE = frozenset({K.MISSING, K.CONSTANT, K.CONCENTRATION, K.FOREIGN_KEY, K.JOIN})
 """What can be true and yet not worth telling. Anything else that was not planted is false."""
 
 
@@ -83,10 +85,10 @@ def judged(world: World, insights: Sequence[Insight], seed: int) -> Verdict:
     verdict = Verdict(world.name, seed)
     open_truths = list(world.truths)
     for insight in insights:
-        if insight.kind in PLAIN:
+        now = [t for t in open_truths if t.told_by(insight)]
+        if insight.kind in PLAIN and not now:
             continue
         verdict.told += 1
-        now = [t for t in open_truths if t.told_by(insight)]
         for one in now:
             open_truths.remove(one)
             verdict.found.append(str(one))

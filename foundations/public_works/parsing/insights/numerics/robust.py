@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from foundations.public_works.parsing.insights.numerics.distributions import normal_quantile
 from foundations.public_works.parsing.insights.numerics.effects import Numbers
 
-LEAST_DISTANCE = 7.0
+LEAST_DISTANCE = 8.0
 """Robust standard deviations that the nearest of what is called an outlier is away, at least."""
 _LEVELS = (0.75, 0.875, 0.95, 0.975)
 _POWERS = (1.0, 0.5, 1 / 3, 0.25, 0.0)
-_HEADROOM = 1.5
+_HEADROOM = 1.7
 _LEAST_GAP = 1.5
 _FEW = 8.0
 """So many rows double the reach, because their quantiles are little to go by."""

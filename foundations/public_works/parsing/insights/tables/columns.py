@@ -31,7 +31,7 @@ class Role(StrEnum):
 
     NUMBER = "number"
     CATEGORY = "category"
-    PARTY = "party"
+    PARTY = "labels"
     TIME = "time"
     IDENTIFIER = "identifier"
     TEXT = "text"

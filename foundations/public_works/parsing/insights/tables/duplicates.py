@@ -184,7 +184,7 @@ def variants(table: Table) -> Iterator[Insight]:
         counts: Counter[str] = Counter(
             dict(column.filled.alias("v").value_counts(name="n").iter_rows())
         )
-        groups = [*_same_but_for_writing(counts), *_misspelt(counts)]
+        groups = [*_same_but_for_writing(counts), *_misspelt(counts, column.role)]
         if groups:
             yield _variants(table, column, counts, groups)
 
@@ -200,21 +200,24 @@ def _same_but_for_writing(counts: Counter[str]) -> list[list[str]]:
     ]
 
 
-def _misspelt(counts: Counter[str]) -> list[list[str]]:
-    """A rare label with one letter lacking, added, exchanged or swapped against a frequent one."""
+def _misspelt(counts: Counter[str], role: Role) -> list[list[str]]:
+    """A rare label with one letter lacking, added, exchanged or swapped against a frequent one.
+
+    Among very many labels, such as names, an exchanged letter makes another name.
+    """
     if len(counts) > _MOST_LABELS:
         return []
     found = []
     for one, other in combinations(sorted(counts), 2):
         rare, frequent = sorted((one, other), key=lambda label: counts[label])
         if counts[rare] <= max(1, counts[frequent] // 25) and counts[frequent] >= 8 and _one_off(
-            rare.casefold(), frequent.casefold()
+            rare.casefold(), frequent.casefold(), exchanged=role is Role.CATEGORY
         ):
             found.append([frequent, rare])
     return found
 
 
-def _one_off(one: str, other: str) -> bool:
+def _one_off(one: str, other: str, *, exchanged: bool) -> bool:
     """Whether one letter of one word of five letters or more is all that differs."""
     ours, theirs = one.split(), other.split()
     if len(ours) != len(theirs):
@@ -223,7 +226,9 @@ def _one_off(one: str, other: str) -> bool:
     if len(differing) != 1:
         return False
     a, b = differing[0]
-    return a.isalpha() and b.isalpha() and min(len(a), len(b)) >= _LEAST_LETTERS and _edits(a, b) == 1
+    if not (a.isalpha() and b.isalpha() and min(len(a), len(b)) >= _LEAST_LETTERS):
+        return False
+    return _edits(a, b) == 1 and (exchanged or len(a) != len(b) or sorted(a) == sorted(b))
 
 
 def _edits(a: str, b: str) -> int:

@@ -130,8 +130,10 @@ def stuck(table: Table) -> Iterator[Insight]:
         if run is None:
             continue
         first, length, value = run
-        repeats = _chance_of_repeat(column.present)
-        if repeats <= 0 or table.height * repeats ** (length - 1) > 1e-6:
+        others = int((column.present == value).sum()) - length
+        common = (others + 1) / max(1, len(column.present) - length)
+        repeats = max(_chance_of_repeat(column.present), common)
+        if table.height * repeats ** (length - 1) > 1e-6:
             continue
         yield Insight(
             kind=InsightKind.STUCK,

@@ -16,7 +16,7 @@ from foundations.public_works.parsing.insights.words import bounded, chance, cou
 TOP_ROWS, LEAST_IN_TOP_ROWS = 0.1, 0.6
 """Three fifths of a sum have to stand in a tenth of the rows to be told."""
 LEAST_OF_ONE = 0.5
-"""One of five parties or more has to have half of a sum to be told."""
+"""One of five parties or more has to have half of a sum, in half as many rows, to be told."""
 LEAST_BENFORD = 0.015
 """The mean deviation from Benford's shares that Nigrini (2012) calls nonconformity."""
 _LEAST_ROWS = 100
@@ -36,7 +36,10 @@ def two_groups(table: Table, known: Collection[str]) -> Iterator[Insight]:
     """
     for column in table.of(Role.NUMBER):
         values = column.present
-        if column.name in known or len(values) < _LEAST_ROWS or len(np.unique(values)) < 20:
+        if column.name in known or len(values) < _LEAST_ROWS:
+            continue
+        counts = np.unique(values, return_counts=True)[1]
+        if len(counts) < 20 or counts.max() > _LEAST_MODE * len(values):
             continue
         scaled = evened(values)
         if scaled is None:
@@ -120,7 +123,7 @@ def _of_parties(table: Table, column: Column, party: Column) -> Iterator[Insight
     order = np.argsort(-sums, kind="stable")
     share = float(sums[order[0]]) / total if total > 0 else 0.0
     rows = float(np.mean(party.codes[there] == order[0]))
-    if share < LEAST_OF_ONE or len(sums) < _LEAST_PARTIES or rows > 0.8 * share:
+    if share < LEAST_OF_ONE or len(sums) < _LEAST_PARTIES or rows > share / 2:
         return
     top = party.labels[int(order[0])]
     yield Insight(
@@ -148,8 +151,8 @@ def _of_rows(table: Table, column: Column) -> Iterator[Insight]:
     count = math.ceil(TOP_ROWS * len(order))
     total = float(column.values[order].sum())
     share = float(column.values[order[:count]].sum()) / total
-    if share < LEAST_IN_TOP_ROWS:
-        return
+    if share < LEAST_IN_TOP_ROWS or np.mean(column.present > 0) < LEAST_IN_TOP_ROWS:
+        return  # where most rows have nothing, that few have something is no news
     running = np.cumsum(column.values[order]) / total
     steps = np.unique(np.linspace(0, len(order) - 1, 60).astype(int))
     yield Insight(
