@@ -87,7 +87,9 @@ def _cells(facts: ColumnFacts) -> tuple[str, ...]:
     middle = figure(facts.median) if facts.median is not None else ""
     role = f"{facts.type.value}, {facts.role}" if facts.role != facts.type.value else facts.role
     ends = (_shown(facts.minimum), middle, _shown(facts.maximum))
-    return tuple(clean(cell) for cell in (facts.name, role, facts.unit, gone, f"{facts.distinct:,}", *ends))
+    return tuple(
+        clean(cell) for cell in (facts.name, role, facts.unit, gone, f"{facts.distinct:,}", *ends)
+    )
 
 
 def _shown(value: object) -> str:
@@ -128,4 +130,8 @@ def _place(one: Evidence) -> str:
 
 def left_out(count: int) -> str:
     """That there is more, in words; empty where there is not."""
-    return f"{counted(count, 'weaker finding')} {'is' if count == 1 else 'are'} left out." if count else ""
+    return (
+        f"{counted(count, 'weaker finding')} {'is' if count == 1 else 'are'} left out."
+        if count
+        else ""
+    )

@@ -96,9 +96,7 @@ def _labels(layers: Sequence[Spec], channel: str) -> list[str]:
     return list(dict.fromkeys(str(row[field]) for layer in layers for row in layer["values"]))
 
 
-def _numbers(
-    layers: Sequence[Spec], channel: str, number: Callable[[Any], float]
-) -> list[float]:
+def _numbers(layers: Sequence[Spec], channel: str, number: Callable[[Any], float]) -> list[float]:
     found = []
     for layer in layers:
         for name in (channel, f"{channel}2"):
@@ -177,11 +175,10 @@ def _bands(labels: list[str], start: float, end: float, title: str) -> _Axis:
 
 def _frame(x: _Axis, y: _Axis, left: float, height: float) -> str:
     floor = height - _BOTTOM
-    parts = [
-        f'<path class="axis" d="M{left} {_TOP}V{_n(floor)}H{WIDTH - _RIGHT}"/>',
-        f'<text class="title" x="{_n((left + WIDTH - _RIGHT) / 2)}" y="{_n(height - 6)}" '
-        f'text-anchor="middle">{_text(x.title)}</text>',
-    ]
+    middle = (left + WIDTH - _RIGHT) / 2
+    axis = f'<path class="axis" d="M{left} {_TOP}V{_n(floor)}H{WIDTH - _RIGHT}"/>'
+    title = f'<text class="title" x="{_n(middle)}" y="{_n(height - 6)}" text-anchor="middle">'
+    parts = [axis, title + _text(x.title) + "</text>"]
     for at, text in x.ticks:
         parts.append(
             f'<text x="{_n(at)}" y="{_n(floor + 14)}" text-anchor="middle">{_tick(text)}</text>'
@@ -263,8 +260,8 @@ def _rect(
 
 def _points(rows: Rows, fields: Fields, x: _Axis, y: _Axis, colour: str) -> str:
     return "".join(
-        f'<circle cx="{_n(x.scale(row[fields["x"]]))}" cy="{_n(y.scale(row[fields["y"]]))}" r="2.6" '
-        f'fill="{colour}" fill-opacity="0.6"><title>{_tip(row)}</title></circle>'
+        f'<circle cx="{_n(x.scale(row[fields["x"]]))}" cy="{_n(y.scale(row[fields["y"]]))}" '
+        f'r="2.6" fill="{colour}" fill-opacity="0.6"><title>{_tip(row)}</title></circle>'
         for row in rows
     )
 
@@ -276,7 +273,7 @@ def _line(rows: Rows, fields: Fields, x: _Axis, y: _Axis, colour: str) -> str:
     return f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="1.5"/>' if path else ""
 
 
-def _rules(rows: Rows, fields: Fields, x: _Axis, y: _Axis, colour: str) -> str:
+def _rules(rows: Rows, fields: Fields, x: _Axis, _y: _Axis, colour: str) -> str:
     low, high = (HEIGHT - _BOTTOM, _TOP)
     return "".join(
         f'<path d="M{_n(x.scale(row[fields["x"]]))} {low}V{high}" stroke="{colour}" '

@@ -74,7 +74,7 @@ def _row(cells: Sequence[str], *, escape: bool = True) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text that Markdown shows as it is; addresses are no links (a joiner of no width parts them)."""
+    """Text that Markdown shows as it is; a joiner of no width keeps addresses from being links."""
     bare = _LINKS.sub(_parted, clean(text))
     return _SPECIAL.sub(r"\\\g<0>", bare)
 

@@ -1,4 +1,4 @@
-"""A report as one HTML file: its styles and charts are in it, it runs nothing and asks for nothing."""
+"""A report as one HTML file: styles and charts are in it, it runs nothing and asks for nothing."""
 
 from collections.abc import Iterator, Sequence
 from html import escape

@@ -70,9 +70,7 @@ def false_correlations(seed: int) -> int:
     return len(found) + len(list(pairs.curves(table, found, frozenset())))
 
 
-def figures(
-    verdicts: Sequence[Verdict], seeds: list[int], false_runs: list[int]
-) -> dict[str, Any]:
+def figures(verdicts: Sequence[Verdict], seeds: list[int], false_runs: list[int]) -> dict[str, Any]:
     """What the verdicts come to, and whether it is what is promised."""
     found = [one for v in verdicts for one in v.found]
     missed = [one for v in verdicts for one in v.missed]
@@ -103,8 +101,7 @@ def figures(
         and noise_share <= MOST_NOISE
         and share <= MOST_FALSE_RUNS,
         "recall_by_truth": {
-            name: [by_kind[name], by_kind[name] + lost[name]]
-            for name in sorted({*by_kind, *lost})
+            name: [by_kind[name], by_kind[name] + lost[name]] for name in sorted({*by_kind, *lost})
         },
         "lines": {"missed": missed, "false": false, "below_floor": below, "noise": noise},
     }
@@ -138,7 +135,5 @@ def complaints(found: dict[str, Any]) -> list[str]:
     """What went wrong, in lines."""
     lines = found["lines"]
     return [
-        f"{word}: {line}"
-        for word in ("false", "below_floor", "missed")
-        for line in lines[word]
+        f"{word}: {line}" for word in ("false", "below_floor", "missed") for line in lines[word]
     ]

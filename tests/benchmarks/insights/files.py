@@ -122,8 +122,8 @@ def report(lots: Lots) -> World:
     """A text with one contradiction among figures that only look like some."""
     stated, wrong, decoys = _statements(lots)
     copied = (
-        "The inspection of the boiler took place in the presence of both foremen and a guest from the "
-        f"ministry, who wrote {int(lots.integers(3, 90))} pages about the state of the valves and pipes."
+        "The inspection of the boiler took place in the presence of both foremen and a guest, who "
+        f"wrote {int(lots.integers(3, 90))} pages about the state of the valves and of the pipes."
     )
     mail, iban = f"{name_of(lots).lower()}@example.org", _iban(lots)
     day = dt.date(2024, 1, 1) + dt.timedelta(days=int(lots.integers(0, 300)))
@@ -148,8 +148,8 @@ def letters(lots: Lots) -> World:
     """Two texts that contradict each other in one figure and share one passage."""
     stated, wrong, decoys = _statements(lots)
     shared = (
-        f"The agreement with {name_of(lots)} covers the supply of spare parts for all machines of the "
-        "works, their delivery within three working days, and the training of the crews on site."
+        f"The agreement with {name_of(lots)} covers the supply of spare parts for all machines, "
+        "their delivery within three working days, and the training of the crews on site."
     )
     again = shared.replace("on site", "at the works")
     first = "\n\n".join([*stated, shared, *FILLER[:3]])
@@ -198,4 +198,3 @@ def _iban(lots: Lots) -> str:
 
 def all_of(lots: Lots) -> list[World]:
     return [shop(lots), versions(lots), samples(lots), report(lots), letters(lots)]
-

@@ -53,7 +53,9 @@ def _heavy(lots: Lots, n: int) -> np.ndarray:
 
 
 def labels(lots: Lots, n: int, names: Sequence[str], *, even: bool = False) -> list[str]:
-    weights = np.full(len(names), 1 / len(names)) if even else lots.dirichlet(np.full(len(names), 6.0))
+    weights = (
+        np.full(len(names), 1 / len(names)) if even else lots.dirichlet(np.full(len(names), 6.0))
+    )
     return [names[i] for i in lots.choice(len(names), n, p=weights)]
 
 
@@ -74,7 +76,9 @@ def still(lots: Lots) -> World:
 def few(lots: Lots) -> World:
     """Nothing but noise, and little of it."""
     n = int(lots.integers(8, 45))
-    columns: Columns = {f"m{i}": written(noise(lots, n), 1) for i in range(int(lots.integers(3, 9)))}
+    columns: Columns = {
+        f"m{i}": written(noise(lots, n), 1) for i in range(int(lots.integers(3, 9)))
+    }
     columns |= {f"g{i}": labels(lots, n, COLOURS[:3]) for i in range(3)}
     return World("few", {"few.csv": csv_of(columns)}, [])
 
@@ -87,7 +91,9 @@ def book(lots: Lots) -> World:
     discount = np.where(lots.random(n) < 0.8, 0.0, np.round(lots.uniform(1, 15, n), 1))
     columns: Columns = {
         "entry_id": [f"E{k:05d}" for k in lots.permutation(n)],
-        "booked": [(start + dt.timedelta(days=int(d))).isoformat() for d in lots.integers(0, 500, n)],
+        "booked": [
+            (start + dt.timedelta(days=int(d))).isoformat() for d in lots.integers(0, 500, n)
+        ],
         "person": labels(lots, n, people),
         "branch": labels(lots, n, PLACES),
         "status": [("open", "paid", "late")[k] for k in lots.choice(3, n, p=[0.2, 0.75, 0.05])],
@@ -118,9 +124,7 @@ def study(lots: Lots) -> World:
     grouped = np.array([shifts[c] for c in colour]) * lots.uniform(0.7, 1.5) + lots.normal(0, 1, n)
     follows = dict(zip(PLACES, lots.permutation(TEAMS)[:4], strict=True))
     hold = float(lots.uniform(0.4, 0.8))
-    team = [
-        follows[p] if lots.random() < hold else str(lots.choice(TEAMS[:6])) for p in place
-    ]
+    team = [follows[p] if lots.random() < hold else str(lots.choice(TEAMS[:6])) for p in place]
     weak = 0.1 * base + math.sqrt(1 - 0.01) * lots.normal(0, 1, n)
     hint = np.array([0.1 * PLACES.index(p) for p in place]) + lots.normal(0, 1, n)
     columns: Columns = {
@@ -143,7 +147,9 @@ def study(lots: Lots) -> World:
         "study",
         {"study.csv": csv_of(columns)},
         [
-            truth(K.CORRELATION, of=["base", "line"], check=lambda i: figure(i, "pearson_r") * r > 0),
+            truth(
+                K.CORRELATION, of=["base", "line"], check=lambda i: figure(i, "pearson_r") * r > 0
+            ),
             truth(K.CORRELATION, of=["far", "steep"]),
             truth(K.CURVE, of=["bent", "arch"]),
             truth(K.DIFFERENCE, of=["colour", "grouped"]),
@@ -186,7 +192,9 @@ def station(lots: Lots) -> World:
     wild[strange] = 5 + float(lots.choice([-1, 1])) * float(lots.uniform(10, 30))
     keep = np.ones(n, dtype=bool)
     hole = int(lots.integers(30, n - 80))
-    while first - 20 <= hole <= first + length + 5 or abs(hole - strange) < 25 or abs(hole - at) < 25:
+    while (
+        first - 20 <= hole <= first + length + 5 or abs(hole - strange) < 25 or abs(hole - at) < 25
+    ):
         hole = int(lots.integers(30, n - 80))
     keep[hole : hole + int(lots.integers(6, 15))] = False
     columns: Columns = {
@@ -202,7 +210,9 @@ def station(lots: Lots) -> World:
         "wild": written(wild, 3),
         "white": written(lots.normal(0, 1, n)),
     }
-    columns = {name: [v for v, k in zip(cells, keep, strict=True) if k] for name, cells in columns.items()}
+    columns = {
+        name: [v for v, k in zip(cells, keep, strict=True) if k] for name, cells in columns.items()
+    }
     row = 1 + int(keep[:strange].sum())
     frozen_row = 1 + int(keep[:first].sum())
     when = days[at]
@@ -211,7 +221,9 @@ def station(lots: Lots) -> World:
         {"station.csv": csv_of(columns)},
         [
             truth(K.SEASON, of=["day", "seasonal"], check=lambda i: "weekday" in i.sentence),
-            truth(K.TREND, of=["day", "trended"], check=lambda i: figure(i, "spearman_rho") * rise > 0),
+            truth(
+                K.TREND, of=["day", "trended"], check=lambda i: figure(i, "spearman_rho") * rise > 0
+            ),
             truth(
                 K.BREAK,
                 of=["day", "broken"],
@@ -254,11 +266,16 @@ def ledger(lots: Lots) -> World:
     wrong = [int(k) for k in lots.choice(n, int(lots.integers(1, 4)), replace=False)]
     total[wrong] = np.round(total[wrong] * 1.37 + 3, 2)
     town = labels(lots, n, PLACES, even=True)
-    state = {"Northgate": "N-land", "Eastfield": "N-land", "Southport": "S-land", "Westbrook": "S-land"}
+    state = {
+        "Northgate": "N-land",
+        "Eastfield": "N-land",
+        "Southport": "S-land",
+        "Westbrook": "S-land",
+    }
     region = [state[t] for t in town]
     odd = next(k for k in lots.permutation(n).tolist() if k not in wrong)
     region[odd] = "S-land" if region[odd] == "N-land" else "N-land"
-    start = dt.datetime(2024, 1, 1)
+    start = dt.datetime.fromisoformat("2024-01-01")
     moments = sorted(start + dt.timedelta(minutes=int(m)) for m in lots.integers(0, 500_000, n))
     ids = [10_000 + 7 * k for k in range(n)]
     who_names = [customers[k] for k in who]
@@ -279,7 +296,17 @@ def ledger(lots: Lots) -> World:
     rows.append([ids[-1] + 14, *rows[free[4]][1:]])
     again = free[5]
     rows.append(list(rows[again]))
-    header = ["order_id", "moment", "customer", "town", "region", "quantity", "price", "total", "email"]
+    header = [
+        "order_id",
+        "moment",
+        "customer",
+        "town",
+        "region",
+        "quantity",
+        "price",
+        "total",
+        "email",
+    ]
     columns: Columns = {name: [row[k] for row in rows] for k, name in enumerate(header)}
     implied = [
         truth(K.CORRELATION, of=["price", "total"]),
@@ -299,7 +326,11 @@ def ledger(lots: Lots) -> World:
             truth(K.INVALID, of=["email"], rows=[1 + min(free[:2])]),
             truth(K.NEAR_DUPLICATE, of=["order_id"], rows=[1 + free[3], n + 1]),
             truth(K.DUPLICATE, rows=[n + 3]),
-            truth(K.CONCENTRATION, of=["customer", "total"], check=lambda i: customers[0] in i.sentence),
+            truth(
+                K.CONCENTRATION,
+                of=["customer", "total"],
+                check=lambda i: customers[0] in i.sentence,
+            ),
         ],
         implied=implied,
     )
@@ -358,5 +389,12 @@ def wide_noise(lots: Lots, columns: int = 200) -> dict[str, np.ndarray]:
 
 
 def all_of(lots: Lots) -> list[World]:
-    return [still(lots), few(lots), book(lots), study(lots), station(lots), ledger(lots), bodies(lots)]
-
+    return [
+        still(lots),
+        few(lots),
+        book(lots),
+        study(lots),
+        station(lots),
+        ledger(lots),
+        bodies(lots),
+    ]

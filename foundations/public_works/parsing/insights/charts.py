@@ -38,9 +38,7 @@ def histogram(values: Numbers, title: str) -> Chart:
     )
 
 
-def points(
-    x: Numbers, y: Numbers, names: tuple[str, str], *, marked: Sequence[int] = ()
-) -> Chart:
+def points(x: Numbers, y: Numbers, names: tuple[str, str], *, marked: Sequence[int] = ()) -> Chart:
     """One mark for each row, at most `MOST_POINTS` of them drawn by lot; `marked` places always."""
     finite = np.isfinite(x) & np.isfinite(y)
     places = np.flatnonzero(finite)
@@ -85,7 +83,10 @@ def bars(labels: Sequence[str], heights: Sequence[float], names: tuple[str, str]
 
 
 def squares(
-    rows: Sequence[str], columns: Sequence[str], shares: Sequence[Sequence[float]], names: Sequence[str]
+    rows: Sequence[str],
+    columns: Sequence[str],
+    shares: Sequence[Sequence[float]],
+    names: Sequence[str],
 ) -> Chart:
     """A square for each pair of labels, the darker the larger the share."""
     data = [

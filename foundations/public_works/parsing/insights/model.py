@@ -124,7 +124,9 @@ class ColumnFacts(BaseModel):
     table: str
     name: str
     type: ColumnType
-    role: str = Field(description="number, category, labels, time, identifier, text, constant or empty")
+    role: str = Field(
+        description="number, category, labels, time, identifier, text, constant or empty"
+    )
     unit: str = ""
     rows: int
     missing: int

@@ -57,8 +57,6 @@ def quoted(value: object) -> str:
 
 def figure(value: float) -> str:
     """A number to four significant digits, whole numbers whole, with thousands set apart."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
     if not math.isfinite(value):
         return "more than can be computed"
     if value == int(value) and abs(value) < 1e15:
@@ -67,8 +65,7 @@ def figure(value: float) -> str:
         return f"{value:.4g}"
     if abs(value) >= 1e4:
         return f"{value:,.0f}"
-    shown = f"{value:,.4g}"
-    return shown
+    return f"{value:,.4g}"
 
 
 def bounded(value: float) -> float:

@@ -1,4 +1,4 @@
-"""How strong a relation is: coefficients between columns, and how likely chance alone gives them."""
+"""How strong a relation is: coefficients between columns, and how likely chance gives them."""
 
 import math
 from dataclasses import dataclass
@@ -79,7 +79,7 @@ def group_effect(values: Numbers, groups: Codes, *, n: float | None = None) -> E
     measure, 1935). `n` is the effective number of rows where they are not independent.
     """
     n = float(len(values)) if n is None else n
-    k = int(len(np.unique(groups)))
+    k = len(np.unique(groups))
     if n <= k + 1:
         return Effect(0.0, 1.0)
     eta = explained_by_groups(values, groups)

@@ -63,8 +63,8 @@ def apart(
     The distance of a value counts in standard deviations of its side, the largest that the
     quartile, octile and outer quantiles of that side speak for, so that heavy tails are not strange
     either. Strange is what lies farther than `least` and than `headroom` times what the largest of
-    so many normal values reaches once in a thousand times, more where the tails are heavy, with a gap
-    before it. More than 3 % of
+    so many normal values reaches once in a thousand times, more where the tails are heavy, with a
+    gap before it. More than 3 % of
     all values are no strangers but a kind of their own.
     """
     n = len(scaled)
@@ -91,7 +91,7 @@ def _heaviness(values: Numbers) -> float:
 
 
 def evened(values: Numbers) -> Numbers | None:
-    """The values on the power scale where they lie most evenly; None where the middle of them does not vary."""
+    """The values on the power scale where they lie most evenly; None where most are the same."""
     tried = [values]
     low = float(values.min())
     if low >= 0 and float(np.median(values)) > 0:

@@ -7,8 +7,8 @@ import numpy as np
 import polars as pl
 
 from foundations.public_works.parsing.insights.numerics.robust import robust_z
-from foundations.public_works.parsing.profiles import column_type
 from foundations.public_works.parsing.models import ColumnType
+from foundations.public_works.parsing.profiles import column_type
 
 _NUMBER = r"^\s*[+-]?(\d+|\d{1,3}(,\d{3})+)(\.\d+)?\s*$"
 _LEAST_NUMBERS = 0.8
@@ -58,9 +58,9 @@ def _without_strays(series: pl.Series) -> Cleaned:
 def _without_placeholder(series: pl.Series) -> Cleaned:
     """Set apart a number that stands for "unknown": repeated, and far off all other values.
 
-    It is written with nines (or is 0, -1, 111...), is the least or the largest of the column, stands
-    there three times or more, and lies six robust standard deviations off the nearest other value's
-    side.
+    It is written with nines (or is 0, -1, 111...), is the least or the largest of the column,
+    stands there three times or more, and lies six robust standard deviations off the nearest
+    other value.
     """
     filled = series.drop_nulls()
     if len(filled) < 2 * _LEAST_ROWS or filled.n_unique() < 5:

@@ -1,8 +1,7 @@
 """A table as insights see it: each column cleaned, with its role and its unit."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
@@ -17,7 +16,7 @@ from foundations.public_works.parsing.profiles import column_type, scalar
 
 ROWS_SHOWN = 20
 MOST_GROUPS = 30
-MOST_PARTIES = 5_000
+MOST_LABELS = 5_000
 TEMPORAL = (ColumnType.DATE, ColumnType.DATETIME)
 _IDENTIFYING = re.compile(
     r"(^|[_\s.-])(id|ids|uuid|guid|key|nr|no|num|number|code|sku|isbn|iban|ean|zip|zipcode|plz|"
@@ -31,7 +30,7 @@ class Role(StrEnum):
 
     NUMBER = "number"
     CATEGORY = "category"
-    PARTY = "labels"
+    LABELS = "labels"
     TIME = "time"
     IDENTIFIER = "identifier"
     TEXT = "text"
@@ -94,7 +93,6 @@ class Table:
     name: str
     frame: pl.DataFrame
     columns: tuple[Column, ...]
-    told: set[str] = field(default_factory=set)
 
     @property
     def height(self) -> int:
@@ -124,7 +122,7 @@ class Table:
 
 def table_of(frame: pl.DataFrame, name: str) -> Table:
     """The columns of a frame, each looked at once."""
-    return Table(name, frame, tuple(_column(series, frame.height) for series in frame))
+    return Table(name, frame, tuple(_column(series) for series in frame))
 
 
 def as_numbers(series: pl.Series) -> Numbers:
@@ -141,7 +139,11 @@ def as_numbers(series: pl.Series) -> Numbers:
 def row_numbers(places: object) -> tuple[int, ...]:
     """Rows counted from 1, the first few."""
     if isinstance(places, pl.Series | np.ndarray):
-        places = places[:ROWS_SHOWN].tolist() if isinstance(places, np.ndarray) else list(places[:ROWS_SHOWN])
+        places = (
+            places[:ROWS_SHOWN].tolist()
+            if isinstance(places, np.ndarray)
+            else list(places[:ROWS_SHOWN])
+        )
     assert isinstance(places, list | tuple | range)
     return tuple(int(place) + 1 for place in places[:ROWS_SHOWN])
 
@@ -152,14 +154,14 @@ def says_identifier(name: str) -> bool:
     return _IDENTIFYING.search(words) is not None
 
 
-def _column(raw: pl.Series, height: int) -> Column:
+def _column(raw: pl.Series) -> Column:
     clean = cleaned(raw)
     kind = column_type(clean.series)
-    role = _role(clean.series, kind, height)
+    role = _role(clean.series, kind)
     return Column(raw.name, raw, clean, kind, role, unit_of(raw.name))
 
 
-def _role(series: pl.Series, kind: ColumnType, height: int) -> Role:
+def _role(series: pl.Series, kind: ColumnType) -> Role:
     filled = series.drop_nulls()
     distinct = filled.n_unique()
     if not distinct:
@@ -174,17 +176,19 @@ def _role(series: pl.Series, kind: ColumnType, height: int) -> Role:
         return _numeric_role(filled, kind, distinct)
     if kind is not ColumnType.TEXT or series.dtype != pl.String:
         return Role.TEXT
-    return _text_role(series, distinct, height)
+    return _text_role(series, distinct)
 
 
 def _numeric_role(filled: pl.Series, kind: ColumnType, distinct: int) -> Role:
     if kind is ColumnType.INTEGER:
         words = filled.name.casefold()
-        if _YEAR.search(words) and 1500 <= _least(filled) and _most(filled) <= 2200:
+        if _YEAR.search(words) and _least(filled) >= 1500 and _most(filled) <= 2200:
             return Role.TIME
         if says_identifier(filled.name) or _counts_rows(filled, distinct):
-            return Role.CATEGORY if distinct <= MOST_GROUPS and distinct <= len(filled) // 5 else (
-                Role.IDENTIFIER
+            return (
+                Role.CATEGORY
+                if distinct <= MOST_GROUPS and distinct <= len(filled) // 5
+                else (Role.IDENTIFIER)
             )
     if distinct == 2 and len(filled) >= 10:
         return Role.CATEGORY
@@ -199,18 +203,18 @@ def _counts_rows(filled: pl.Series, distinct: int) -> bool:
     return bool((steps == 1).all())
 
 
-def _text_role(series: pl.Series, distinct: int, height: int) -> Role:
-    filled = len(series) - series.null_count()
-    if distinct <= min(MOST_GROUPS, max(2, filled // 3)):
+def _text_role(series: pl.Series, distinct: int) -> Role:
+    filled = series.drop_nulls()
+    if distinct <= min(MOST_GROUPS, max(2, len(filled) // 3)):
         return Role.CATEGORY
-    lengths = series.str.len_chars().drop_nulls()
-    if distinct == filled and float(lengths.mean() or 0) <= 40 and not bool(  # type: ignore[arg-type]
-        series.str.contains(" ", literal=True).mean() or 0
+    spaces = filled.str.contains(" ", literal=True).any()
+    if (
+        distinct == len(filled)
+        and not spaces
+        and int(filled.str.len_chars().sum()) <= 40 * distinct
     ):
         return Role.IDENTIFIER
-    if distinct <= min(MOST_PARTIES, filled // 2):
-        return Role.PARTY
-    return Role.TEXT
+    return Role.LABELS if distinct <= min(MOST_LABELS, len(filled) // 2) else Role.TEXT
 
 
 def _least(series: pl.Series) -> float:
@@ -222,17 +226,73 @@ def _most(series: pl.Series) -> float:
 
 
 _UNITS: dict[str, str] = {
-    "c": "°C", "celsius": "°C", "degc": "°C", "f": "°F", "fahrenheit": "°F", "kelvin": "K",
-    "percent": "%", "pct": "%", "prozent": "%", "mm": "mm", "cm": "cm", "m": "m", "km": "km",
-    "miles": "mi", "inch": "in", "inches": "in", "ft": "ft", "kmh": "km/h", "mps": "m/s", "mph": "mph",
-    "kg": "kg", "g": "g", "mg": "mg", "t": "t", "lb": "lb", "lbs": "lb", "tonnes": "t",
-    "l": "l", "ml": "ml", "litres": "l", "liters": "l", "m2": "m²", "sqm": "m²", "m3": "m³",
-    "s": "s", "sec": "s", "seconds": "s", "ms": "ms", "min": "min", "minutes": "min", "h": "h",
-    "hours": "h", "days": "d", "months": "months", "years": "a",
-    "eur": "EUR", "euro": "EUR", "euros": "EUR", "usd": "USD", "dollars": "USD", "gbp": "GBP",
-    "chf": "CHF", "jpy": "JPY",
-    "w": "W", "kw": "kW", "mw": "MW", "kwh": "kWh", "mwh": "MWh", "v": "V", "hz": "Hz", "hpa": "hPa",
-    "bar": "bar", "pa": "Pa", "kb": "kB", "mb": "MB", "gb": "GB", "bytes": "B",
+    "c": "°C",
+    "celsius": "°C",
+    "degc": "°C",
+    "f": "°F",
+    "fahrenheit": "°F",
+    "kelvin": "K",
+    "percent": "%",
+    "pct": "%",
+    "prozent": "%",
+    "mm": "mm",
+    "cm": "cm",
+    "m": "m",
+    "km": "km",
+    "miles": "mi",
+    "inch": "in",
+    "inches": "in",
+    "ft": "ft",
+    "kmh": "km/h",
+    "mps": "m/s",
+    "mph": "mph",
+    "kg": "kg",
+    "g": "g",
+    "mg": "mg",
+    "t": "t",
+    "lb": "lb",
+    "lbs": "lb",
+    "tonnes": "t",
+    "l": "l",
+    "ml": "ml",
+    "litres": "l",
+    "liters": "l",
+    "m2": "m²",
+    "sqm": "m²",
+    "m3": "m³",
+    "s": "s",
+    "sec": "s",
+    "seconds": "s",
+    "ms": "ms",
+    "min": "min",
+    "minutes": "min",
+    "h": "h",
+    "hours": "h",
+    "days": "d",
+    "months": "months",
+    "years": "a",
+    "eur": "EUR",
+    "euro": "EUR",
+    "euros": "EUR",
+    "usd": "USD",
+    "dollars": "USD",
+    "gbp": "GBP",
+    "chf": "CHF",
+    "jpy": "JPY",
+    "w": "W",
+    "kw": "kW",
+    "mw": "MW",
+    "kwh": "kWh",
+    "mwh": "MWh",
+    "v": "V",
+    "hz": "Hz",
+    "hpa": "hPa",
+    "bar": "bar",
+    "pa": "Pa",
+    "kb": "kB",
+    "mb": "MB",
+    "gb": "GB",
+    "bytes": "B",
 }
 _SIGNS = {"€": "EUR", "$": "USD", "£": "GBP", "%": "%", "°c": "°C", "°f": "°F"}
 _ALONE = frozenset({"percent", "pct", "celsius", "fahrenheit", "euros", "dollars", "eur", "usd"})
@@ -252,5 +312,3 @@ def unit_of(name: str) -> str:
     if len(words) > 1 and words[-1] in _UNITS:
         return _UNITS[words[-1]]
     return _UNITS[bare] if bare in _ALONE else ""
-
-

@@ -51,7 +51,7 @@ def drift(before: Source, after: Source) -> Iterator[Insight]:
     """Everything that changed from one version of a table to the other."""
     pairs = _pairs(before, after)
     yield from _columns(before, after)
-    key = _key(before, after, pairs)
+    key = _key(pairs)
     changed: set[str] = set()
     if key is not None:
         yield from _rows(before, after, key)
@@ -65,9 +65,7 @@ def drift(before: Source, after: Source) -> Iterator[Insight]:
 def _pairs(before: Source, after: Source) -> list[tuple[Column, Column]]:
     theirs = {c.name.casefold(): c for c in after.table.columns}
     return [
-        (c, theirs[c.name.casefold()])
-        for c in before.table.columns
-        if c.name.casefold() in theirs
+        (c, theirs[c.name.casefold()]) for c in before.table.columns if c.name.casefold() in theirs
     ]
 
 
@@ -118,15 +116,17 @@ class _Key:
     new: NDArray[np.intp]
 
 
-def _key(before: Source, after: Source, pairs: list[tuple[Column, Column]]) -> _Key | None:
+def _key(pairs: list[tuple[Column, Column]]) -> _Key | None:
     for old, now in pairs:
         if old.role not in (Role.IDENTIFIER, Role.TEXT) or now.role is Role.EMPTY:
             continue
         ours, theirs = old.raw.cast(pl.String), now.raw.cast(pl.String)
         if any(s.null_count() or s.n_unique() != len(s) for s in (ours, theirs)):
             continue
-        joined = pl.DataFrame({"k": ours}).with_row_index("i").join(
-            pl.DataFrame({"k": theirs}).with_row_index("j"), on="k", how="full"
+        joined = (
+            pl.DataFrame({"k": ours})
+            .with_row_index("i")
+            .join(pl.DataFrame({"k": theirs}).with_row_index("j"), on="k", how="full")
         )
         both = joined.drop_nulls(["i", "j"]).sort("i")
         if both.height < max(3, _LEAST_KEYS_IN_COMMON * min(len(ours), len(theirs))):
@@ -144,10 +144,11 @@ def _key(before: Source, after: Source, pairs: list[tuple[Column, Column]]) -> _
 def _rows(before: Source, after: Source, key: _Key) -> Iterator[Insight]:
     if not len(key.gone) and not len(key.new):
         return
+    came, went = counted(len(key.new), "row"), counted(len(key.gone), "row")
     yield Insight(
         kind=InsightKind.DRIFT,
-        sentence=f"From {before.name} to {after.name}, by {key.name}: {counted(len(key.new), 'row')} "
-        f"came, {counted(len(key.gone), 'row')} went, {len(key.old):,} stayed.",
+        sentence=f"From {before.name} to {after.name}, by {key.name}: {came} came, {went} went, "
+        f"{len(key.old):,} stayed.",
         figures={"came": len(key.new), "went": len(key.gone), "stayed": len(key.old)},
         evidence=before.evidence(key.name, rows=key.gone),
         further=(after.evidence(key.name, rows=key.new),),
@@ -252,7 +253,7 @@ def _missing(
 def _distributions(
     before: Source, after: Source, pairs: list[tuple[Column, Column]]
 ) -> Iterator[Insight]:
-    """Columns whose values lie otherwise; Kolmogorov and Smirnov for numbers, chi-square for labels."""
+    """Columns whose values lie otherwise: Kolmogorov and Smirnov's test, chi-square of labels."""
     tested = []
     for old, now in pairs:
         if old.role is Role.NUMBER and now.role is Role.NUMBER:
@@ -310,8 +311,8 @@ def _moved(
     was, is_now = float(np.median(old.present)), float(np.median(now.present))
     return Insight(
         kind=InsightKind.DRIFT,
-        sentence=f"{old.name} lies otherwise in {after.name} than in {before.name}: the median went "
-        f"from {figure(was)} to {figure(is_now)} (Kolmogorov-Smirnov distance {size:.2f}, "
+        sentence=f"{old.name} lies otherwise in {after.name} than in {before.name}: the median "
+        f"went from {figure(was)} to {figure(is_now)} (Kolmogorov-Smirnov distance {size:.2f}, "
         f"{chance(p)}).",
         figures={
             "median_before": was,
@@ -340,8 +341,8 @@ def _mixed_otherwise(
     return Insight(
         kind=InsightKind.DRIFT,
         sentence=f"{old.name} is made up otherwise in {after.name} than in {before.name}: "
-        f"{labels[most]} went from {percent(float(was[most]))} to {percent(float(is_now[most]))} of "
-        f"the rows (Cram\u00e9r's V = {size:.2f}, {chance(p)}).",
+        f"{labels[most]} went from {percent(float(was[most]))} to {percent(float(is_now[most]))} "
+        f"of the rows (Cram\u00e9r's V = {size:.2f}, {chance(p)}).",
         figures={
             "label": labels[most][:80],
             "share_before": float(was[most]),

@@ -1,6 +1,5 @@
 """Rows and labels that say the same thing twice: exactly, or all but."""
 
-import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -13,7 +12,10 @@ from numpy.typing import NDArray
 from foundations.public_works.parsing.insights.model import Insight, InsightKind
 from foundations.public_works.parsing.insights.numerics.distributions import poisson_at_least
 from foundations.public_works.parsing.insights.tables.columns import Column, Role, Table
-from foundations.public_works.parsing.insights.words import bounded, counted, listed, percent, quoted
+from foundations.public_works.parsing.insights.words import (
+    bounded,
+    quoted,
+)
 
 _BY_CHANCE = 1e-4
 _MOST_COLUMNS = 60
@@ -53,7 +55,9 @@ def near_duplicates(table: Table) -> Iterator[Insight]:
     total = np.zeros(table.height, dtype=np.uint64)
     for one in hashes:
         total += one
-    numbered = {c.name for c in usable if c.role is Role.IDENTIFIER or c.filled.n_unique() == len(c.filled)}
+    numbered = {
+        c.name for c in usable if c.role is Role.IDENTIFIER or c.filled.n_unique() == len(c.filled)
+    }
     exact = ~table.frame.select(pl.struct(pl.all()).is_first_distinct()).to_series().to_numpy()
     yield from _written_otherwise(table, total, exact)
     found: list[tuple[str, list[tuple[int, int]]]] = []
@@ -97,18 +101,15 @@ def _written_otherwise(table: Table, total: Hashes, exact: NDArray[np.bool_]) ->
     raw = np.zeros(table.height, dtype=np.uint64)
     for column in texts:
         raw += _raw_hashes(column)
-    pairs = [
-        (first, second)
-        for first, second in _pairs(total, exact, raw)
-    ]
+    pairs = [(first, second) for first, second in _pairs(total, exact, raw)]
     if not pairs:
         return
     first, second = pairs[0]
-    differing = [
-        c.name for c in texts if table.frame[c.name][first] != table.frame[c.name][second]
-    ]
+    differing = [c.name for c in texts if table.frame[c.name][first] != table.frame[c.name][second]]
     count = len(pairs)
-    verb = "row says the same as an earlier one" if count == 1 else "rows say the same as earlier ones"
+    verb = (
+        "row says the same as an earlier one" if count == 1 else "rows say the same as earlier ones"
+    )
     yield Insight(
         kind=InsightKind.NEAR_DUPLICATE,
         sentence=f"{count:,} {verb}, written otherwise: rows {first + 1:,} and {second + 1:,} have "
@@ -178,7 +179,7 @@ def _plainly(text: str | None) -> str | None:
 
 def variants(table: Table) -> Iterator[Insight]:
     """Labels of a column that are one label written in several ways, or misspelt."""
-    for column in table.of(Role.CATEGORY, Role.PARTY):
+    for column in table.of(Role.CATEGORY, Role.LABELS):
         if column.raw.dtype != pl.String or column.filled.n_unique() > 20 * _MOST_LABELS:
             continue
         counts: Counter[str] = Counter(
@@ -210,8 +211,10 @@ def _misspelt(counts: Counter[str], role: Role) -> list[list[str]]:
     found = []
     for one, other in combinations(sorted(counts), 2):
         rare, frequent = sorted((one, other), key=lambda label: counts[label])
-        if counts[rare] <= max(1, counts[frequent] // 25) and counts[frequent] >= 8 and _one_off(
-            rare.casefold(), frequent.casefold(), exchanged=role is Role.CATEGORY
+        if (
+            counts[rare] <= max(1, counts[frequent] // 25)
+            and counts[frequent] >= 8
+            and _one_off(rare.casefold(), frequent.casefold(), exchanged=role is Role.CATEGORY)
         ):
             found.append([frequent, rare])
     return found

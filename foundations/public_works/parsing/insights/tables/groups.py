@@ -12,7 +12,6 @@ from foundations.public_works.parsing.insights.model import Insight, InsightKind
 from foundations.public_works.parsing.insights.numerics.effects import (
     Codes,
     Effect,
-    Numbers,
     contingency,
     cramers_v,
     effective_rows,
@@ -27,7 +26,13 @@ from foundations.public_works.parsing.insights.numerics.multiplicity import (
 )
 from foundations.public_works.parsing.insights.tables.columns import Column, Role, Table
 from foundations.public_works.parsing.insights.tables.rules import Pair
-from foundations.public_works.parsing.insights.words import bounded, chance, coefficient, figure, percent
+from foundations.public_works.parsing.insights.words import (
+    bounded,
+    chance,
+    coefficient,
+    figure,
+    percent,
+)
 
 LEAST_EXPLAINED = 0.06
 """The least share of the variance of ranks between groups that is told: medium (Cohen 1988)."""
@@ -60,14 +65,14 @@ def differences(table: Table, explained: frozenset[Pair]) -> list[Difference]:
     numbers = table.of(Role.NUMBER)[:_MOST_COLUMNS]
     tested = [(by, of, _difference(table, by, of)) for by in categories for of in numbers]
     strong = [(by, of, effect) for by, of, effect in tested if effect.size >= LEAST_EXPLAINED]
-    holds = benjamini_yekutieli([e.p for _, _, e in strong], tests=max(1, len(tested)), rate=ERROR_RATE)
+    holds = benjamini_yekutieli(
+        [e.p for _, _, e in strong], tests=max(1, len(tested)), rate=ERROR_RATE
+    )
     found = [Difference(*one) for one, hold in zip(strong, holds, strict=True) if hold]
     return [one for one in found if not _said_by_another(one, found, explained)]
 
 
-def _said_by_another(
-    one: Difference, found: list[Difference], explained: frozenset[Pair]
-) -> bool:
+def _said_by_another(one: Difference, found: list[Difference], explained: frozenset[Pair]) -> bool:
     return any(
         frozenset((one.by.name, other.by.name)) in explained
         and other.of is one.of
@@ -186,7 +191,11 @@ def _crossed(table: Table, left: Column, right: Column) -> _Crossed | None:
     counts = contingency(ours, theirs)
     n = float(counts.sum())
     expected = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / n
-    if min(counts.shape) < 2 or expected.min() < _LEAST_EXPECTED or expected.mean() < _MEAN_EXPECTED:
+    if (
+        min(counts.shape) < 2
+        or expected.min() < _LEAST_EXPECTED
+        or expected.mean() < _MEAN_EXPECTED
+    ):
         return None
     worth = 1.0
     if table.clock is not None:

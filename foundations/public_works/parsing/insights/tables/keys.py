@@ -12,7 +12,6 @@ from foundations.public_works.parsing.insights.tables.columns import (
     Column,
     Role,
     Table,
-    row_numbers,
     says_identifier,
 )
 from foundations.public_works.parsing.insights.words import bounded, counted, percent, quoted
@@ -59,8 +58,8 @@ def keys(table: Table) -> Iterator[Insight]:
         yield Insight(
             kind=InsightKind.KEY,
             sentence=f"{column.name} should identify each row, but {counted(twice, 'row')} "
-            f"{'repeats' if twice == 1 else 'repeat'} an earlier one: {quoted(value)} stands in rows "
-            f"{first + 1:,} and {int(rows[0]) + 1:,}.",
+            f"{'repeats' if twice == 1 else 'repeat'} an earlier one: {quoted(value)} stands in "
+            f"rows {first + 1:,} and {int(rows[0]) + 1:,}.",
             figures={"repeated": twice, "different": distinct, "rows": len(filled)},
             evidence=table.evidence(column.name, rows=rows),
             strength=bounded(0.8 + 0.2 * twice / len(filled)),
@@ -83,7 +82,7 @@ def identifying(table: Table) -> list[str]:
 def _meant_as_key(column: Column) -> bool:
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", column.name).casefold()
     named = re.search(r"(^|[_\s.-])(id|uuid|guid|key|isbn|iban|sku)$", words) is not None
-    return named and column.role in (Role.IDENTIFIER, Role.TEXT, Role.PARTY)
+    return named and column.role in (Role.IDENTIFIER, Role.TEXT, Role.LABELS)
 
 
 def references(sources: Sequence[Source], kind: InsightKind) -> Iterator[Insight]:
@@ -108,7 +107,7 @@ def references(sources: Sequence[Source], kind: InsightKind) -> Iterator[Insight
 
 
 def _is_key(column: Column, table: Table) -> bool:
-    if column.role not in (Role.IDENTIFIER, Role.TEXT, Role.CATEGORY, Role.PARTY):
+    if column.role not in (Role.IDENTIFIER, Role.TEXT, Role.CATEGORY, Role.LABELS):
         return False
     return (
         len(column.filled) >= _LEAST_DIFFERENT
@@ -136,7 +135,9 @@ def _reference(
     if share < _LEAST_REFERRED or (different < 0.02 * len(key.filled) and not alike):
         return None
     there = column.series.is_not_null()
-    lost = (there & ~column.series.cast(pl.String).is_in(key.filled.cast(pl.String).implode())).arg_true()
+    lost = (
+        there & ~column.series.cast(pl.String).is_in(key.filled.cast(pl.String).implode())
+    ).arg_true()
     used = different / len(key.filled)
     says = (
         f"{ours.name} and {theirs.name} can be joined: {column.name} of {ours.name} is "
@@ -165,11 +166,13 @@ def _reference(
 
 
 def _alike(column: str, key: str, table: str) -> bool:
-    """Whether `customer_id` and `customer_id`, or `customer_id` and `id` of customers, are meant."""
+    """Whether two names mean the same, as `customer_id` does and the `id` of customers."""
     ours, theirs = _words(column), _words(key)
     if ours == theirs:
         return True
-    return ours == _words(table) | theirs or (says_identifier(key) and ours == _words(f"{table} id"))
+    return ours == _words(table) | theirs or (
+        says_identifier(key) and ours == _words(f"{table} id")
+    )
 
 
 def _words(name: str) -> frozenset[str]:

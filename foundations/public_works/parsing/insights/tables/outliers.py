@@ -8,7 +8,12 @@ import numpy as np
 from foundations.public_works.parsing.insights import charts
 from foundations.public_works.parsing.insights.model import Insight, InsightKind
 from foundations.public_works.parsing.insights.numerics.effects import Numbers
-from foundations.public_works.parsing.insights.numerics.robust import Strangers, apart, evened, strangers
+from foundations.public_works.parsing.insights.numerics.robust import (
+    Strangers,
+    apart,
+    evened,
+    strangers,
+)
 from foundations.public_works.parsing.insights.tables.columns import Column, Role, Table
 from foundations.public_works.parsing.insights.tables.pairs import Related
 from foundations.public_works.parsing.insights.words import bounded, counted, figure, listed
@@ -67,7 +72,10 @@ def told_outliers(table: Table, found: dict[str, Strangers]) -> Iterator[Insight
             strength=bounded(0.6 + min(far, 40) / 100),
             surprise=0.85,
             chart=charts.points(
-                np.arange(1.0, table.height + 1), column.values, ("row", name), marked=strange.places.tolist()
+                np.arange(1.0, table.height + 1),
+                column.values,
+                ("row", name),
+                marked=strange.places.tolist(),
             ),
         )
 

@@ -81,8 +81,10 @@ def related(table: Table, explained: frozenset[Pair]) -> list[Related]:
             continue
         n = effective_rows(float(sizes[i, j]), float(slow[i] * slow[j]))
         p = correlation_p_value(float(rho[i, j]), n)
-        if steps is not None and min(slow[i], slow[j]) > _SLOW and not _in_step(
-            steps[:, i], steps[:, j], sign=float(rho[i, j])
+        if (
+            steps is not None
+            and min(slow[i], slow[j]) > _SLOW
+            and not _in_step(steps[:, i], steps[:, j], sign=float(rho[i, j]))
         ):
             continue
         candidates.append((int(i), int(j), p))
@@ -169,15 +171,10 @@ def curves(table: Table, found: list[Related], explained: frozenset[Pair]) -> It
     for i, across in enumerate(columns):
         bins = _binned(across.values[rows])
         for j, up in enumerate(columns):
-            if i == j or bins is None or min(slow[i], slow[j]) > _SLOW:
+            apart = i == j or min(slow[i], slow[j]) > _SLOW
+            if bins is None or apart or frozenset((across.name, up.name)) in known:
                 continue
-            if frozenset((across.name, up.name)) in known:
-                continue
-            both = (bins >= 0) & np.isfinite(ordered[j])
-            if int(both.sum()) < _LEAST_ROWS_OF_A_CURVE:
-                continue
-            n = effective_rows(float(both.sum()), float(slow[i] * slow[j]))
-            effect = group_effect(ordered[j][both], bins[both], n=n)
+            effect = _bent(bins, ordered[j], float(slow[i] * slow[j]))
             if effect.size >= LEAST_CURVED:
                 candidates.append((i, j, effect))
     tests = len(columns) * (len(columns) - 1)
@@ -189,6 +186,15 @@ def curves(table: Table, found: list[Related], explained: frozenset[Pair]) -> It
             best[pair] = candidate
     for i, j, effect in best.values():
         yield _curved(table, columns[i], columns[j], effect)
+
+
+def _bent(bins: NDArray[np.intp], ordered: Numbers, rho: float) -> Effect:
+    """How much of the variance of ranks lies between the bins of another column."""
+    both = (bins >= 0) & np.isfinite(ordered)
+    n = int(both.sum())
+    if n < _LEAST_ROWS_OF_A_CURVE:
+        return Effect(0.0, 1.0)
+    return group_effect(ordered[both], bins[both], n=effective_rows(float(n), rho))
 
 
 def _curved(table: Table, across: Column, up: Column, effect: Effect) -> Insight:
@@ -204,8 +210,8 @@ def _curved(table: Table, across: Column, up: Column, effect: Effect) -> Insight
     return Insight(
         kind=InsightKind.CURVE,
         sentence=f"{up.name} depends on {across.name}, but not along a line: it {shape} where "
-        f"{across.name} lies around {charts.shown(float(np.median(edges))):,} ({across.name} accounts "
-        f"for {effect.size:.0%} of the variance of its ranks, n = {int(both.sum()):,}, "
+        f"{across.name} lies around {charts.shown(float(np.median(edges))):,} ({across.name} "
+        f"accounts for {effect.size:.0%} of the variance of its ranks, n = {int(both.sum()):,}, "
         f"{chance(effect.p)}).",
         figures={"epsilon_squared": effect.size, "n": int(both.sum()), "p_value": effect.p},
         evidence=table.evidence(across.name, up.name),
@@ -225,7 +231,11 @@ def _varies(present: Numbers) -> bool:
         return False
     _, counts = np.unique(present, return_counts=True)
     off = len(present) - int(counts.max())
-    return len(counts) >= 3 and off >= min(_LEAST_OFF_MODE, len(present) - 3) and off >= 0.05 * len(present)
+    return (
+        len(counts) >= 3
+        and off >= min(_LEAST_OFF_MODE, len(present) - 3)
+        and off >= 0.05 * len(present)
+    )
 
 
 def _sample(height: int) -> NDArray[np.intp]:
@@ -303,7 +313,7 @@ def _binned(values: Numbers) -> NDArray[np.intp] | None:
 
 
 def _clusters(found: list[Related]) -> list[list[str]]:
-    """Groups of four columns or more in which every pair was found, greedily, the strongest first."""
+    """Groups of four columns or more in which every pair was found, the strongest first."""
     linked = {frozenset(one.pair) for one in found}
     taken: set[str] = set()
     clusters = []

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from foundations.public_works.parsing.insights import charts
 from foundations.public_works.parsing.insights.model import Insight, InsightKind
-from foundations.public_works.parsing.insights.tables.columns import Column, Role, Table, row_numbers
+from foundations.public_works.parsing.insights.tables.columns import (
+    Column,
+    Role,
+    Table,
+)
 from foundations.public_works.parsing.insights.words import (
     bounded,
     counted,
@@ -41,10 +44,8 @@ def _missing(table: Table, columns: list[Column]) -> Insight:
     count, height = len(rows), table.height
     share = count / height
     names = [column.name for column in columns]
-    if len(names) > 1:
-        said = f"{listed(names)} are missing together"
-    else:
-        said = f"{names[0]} is missing"
+    one = len(names) == 1
+    said = f"{names[0]} is missing" if one else f"{listed(names)} are missing together"
     if share == 1.0:
         sentence = f"{listed(names)} {'is' if len(names) == 1 else 'are'} empty in every row."
     else:
@@ -93,8 +94,8 @@ def placeholders(table: Table) -> Iterator[Insight]:
         present = column.present
         yield Insight(
             kind=InsightKind.PLACEHOLDER,
-            sentence=f"{column.name} is {figure(value)} in {counted(len(rows), 'row')}, far from all "
-            f"other values ({figure(present.min())} to {figure(present.max())}): probably a "
+            sentence=f"{column.name} is {figure(value)} in {counted(len(rows), 'row')}, far from "
+            f"all other values ({figure(present.min())} to {figure(present.max())}): probably a "
             "placeholder for unknown. It is left out of what follows.",
             figures={"value": value, "rows": len(rows)},
             evidence=table.evidence(column.name, rows=rows),
@@ -191,7 +192,9 @@ _RANGES = (
     ),
     _Rule(re.compile(r"(^|[_\s])(age|alter)$"), "an age lies between 0 and 125", 0, 125),
     _Rule(
-        re.compile(r"(^|[_\s])(quantity|qty|count|units|weight|height|length|distance|duration)($|[_\s])"),
+        re.compile(
+            r"(^|[_\s])(quantity|qty|count|units|weight|height|length|distance|duration)($|[_\s])"
+        ),
         "it cannot be negative",
         0,
         float("inf"),

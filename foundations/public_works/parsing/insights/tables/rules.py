@@ -14,7 +14,12 @@ from foundations.public_works.parsing.insights.numerics.effects import (
     cramers_v,
 )
 from foundations.public_works.parsing.insights.tables.columns import Column, Role, Table
-from foundations.public_works.parsing.insights.words import bounded, counted, figure, percent, quoted
+from foundations.public_works.parsing.insights.words import (
+    counted,
+    figure,
+    percent,
+    quoted,
+)
 
 _MOST_COLUMNS = 25
 _LEAST_ROWS = 10
@@ -51,10 +56,7 @@ def rules(table: Table) -> Rules:
         found.append(rule)
         explained.add(frozenset(columns))
     factors = (
-        name
-        for rule in found
-        if "\u00d7" in rule.sentence
-        for name in rule.evidence.columns[:2]
+        name for rule in found if "\u00d7" in rule.sentence for name in rule.evidence.columns[:2]
     )
     return Rules(tuple(found), frozenset(explained), frozenset(factors))
 
@@ -124,9 +126,12 @@ def _holds(left: Column, right: Column, result: Column, sign: str) -> NDArray[np
     if agree.mean() < _LEAST_SHARE:
         return None
     lots = np.random.default_rng(_STEADY)
-    for shuffled in ((a, lots.permutation(b)), (lots.permutation(a), b)):
-        if _agree(*shuffled, c, sign, result).mean() > _BY_CHANCE:
-            return None
+    mixed = (
+        _agree(a, lots.permutation(b), c, sign, result),
+        _agree(lots.permutation(a), b, c, sign, result),
+    )
+    if max(float(one.mean()) for one in mixed) > _BY_CHANCE:
+        return None
     return complete[~agree]
 
 
@@ -182,7 +187,7 @@ def _fixed_labels(table: Table) -> Iterator[tuple[Insight, tuple[str, ...]]]:
     """Columns of labels each of which has one label of another column, in nearly every row."""
     labels = [
         c
-        for c in table.of(Role.CATEGORY, Role.PARTY)
+        for c in table.of(Role.CATEGORY, Role.LABELS)
         if c.filled.n_unique() <= max(2, table.height // 3)
     ][:_MOST_COLUMNS]
     told: set[Pair] = set()
@@ -227,8 +232,8 @@ def _fixed(
         kind=InsightKind.RULE,
         sentence=f"{says}, but not in {counted(len(broken), 'row')} "
         f"({percent(len(broken) / table.height)}): row {row + 1:,} has "
-        f"{quoted(fixed.labels[int(fixed.codes[row])])} for {quoted(fixing.labels[code])}, which else "
-        f"has {quoted(fixed.labels[int(usual[code])])}.",
+        f"{quoted(fixed.labels[int(fixed.codes[row])])} for {quoted(fixing.labels[code])}, which "
+        f"else has {quoted(fixed.labels[int(usual[code])])}.",
         figures={"labels": len(fixing.labels), "broken": len(broken)},
         evidence=table.evidence(fixing.name, fixed.name, rows=broken).model_copy(
             update={"cells": table.cells(fixed.name, broken)}

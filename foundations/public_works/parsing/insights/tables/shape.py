@@ -11,7 +11,13 @@ from foundations.public_works.parsing.insights.numerics.distributions import chi
 from foundations.public_works.parsing.insights.numerics.effects import Numbers, gini
 from foundations.public_works.parsing.insights.numerics.robust import evened
 from foundations.public_works.parsing.insights.tables.columns import Column, Role, Table
-from foundations.public_works.parsing.insights.words import bounded, chance, counted, figure, percent
+from foundations.public_works.parsing.insights.words import (
+    bounded,
+    chance,
+    counted,
+    figure,
+    percent,
+)
 
 TOP_ROWS, LEAST_IN_TOP_ROWS = 0.1, 0.6
 """Three fifths of a sum have to stand in a tenth of the rows to be told."""
@@ -25,14 +31,16 @@ _LEAST_PARTIES = 5
 _LEAST_SEPARATION = 3.0
 _LEAST_MODE = 0.1
 _DEEP = 0.25
+_LEAST_PEAK = 20
 _RATES = frozenset({"%", "°C", "°F", "K", "km/h", "m/s", "mph", "hPa"})
 
 
 def two_groups(table: Table, known: Collection[str]) -> Iterator[Insight]:
     """Numbers that fall into two groups with hardly anything between them.
 
-    On the scale where they lie most evenly they are told apart by Otsu's threshold (1979); Ashman's D (1994) has to be 3 at least, each
-    has a tenth of the values, and between them the histogram sinks to a quarter of the lower one.
+    On the scale where they lie most evenly they are told apart by Otsu's threshold (1979); Ashman's
+    D (1994) has to be 3 at least, each has a tenth of the values, and between them the histogram
+    sinks to a quarter of the lower one.
     """
     for column in table.of(Role.NUMBER):
         values = column.present
@@ -56,8 +64,8 @@ def two_groups(table: Table, known: Collection[str]) -> Iterator[Insight]:
         low, high = values[below], values[~below]
         yield Insight(
             kind=InsightKind.DISTRIBUTION,
-            sentence=f"{column.name} falls into two groups: {percent(len(low) / len(values), 0)} of "
-            f"the values lie around {figure(float(np.median(low)))}, the others around "
+            sentence=f"{column.name} falls into two groups: {percent(len(low) / len(values), 0)} "
+            f"of the values lie around {figure(float(np.median(low)))}, the others around "
             f"{figure(float(np.median(high)))}, few between.",
             figures={
                 "lower_median": float(np.median(low)),
@@ -96,19 +104,30 @@ def _valley(values: Numbers, low: Numbers, high: Numbers) -> bool:
         return int(((values >= middle - width / 2) & (values < middle + width / 2)).sum())
 
     peak = min(rows(left), rows(right))
-    lowest = min(rows(left + share * (right - left)) for share in (0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65))
+    if peak < _LEAST_PEAK:
+        return False
+    lowest = min(
+        rows(left + share * (right - left)) for share in (0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65)
+    )
     return lowest <= _DEEP * peak
 
 
 def concentration(table: Table, parts: Collection[str]) -> Iterator[Insight]:
     """Sums that few rows, or few parties, hold most of; `parts` of a product are not summed."""
     parties = [
-        c for c in table.of(Role.PARTY, Role.CATEGORY, Role.IDENTIFIER)
+        c
+        for c in table.of(Role.LABELS, Role.CATEGORY, Role.IDENTIFIER)
         if _LEAST_PARTIES <= c.filled.n_unique() <= len(c.filled) / 2
     ]
     for column in table.of(Role.NUMBER):
         values = column.present
-        if column.name in parts or column.unit in _RATES or len(values) < 50 or values.min() < 0 or values.sum() <= 0:
+        if (
+            column.name in parts
+            or column.unit in _RATES
+            or len(values) < 50
+            or values.min() < 0
+            or values.sum() <= 0
+        ):
             continue
         told = [one for party in parties for one in _of_parties(table, column, party)]
         yield from told or _of_rows(table, column)
@@ -131,7 +150,12 @@ def _of_parties(table: Table, column: Column, party: Column) -> Iterator[Insight
         sentence=f"{top} alone has {percent(share)} of all {column.name} "
         f"({figure(float(sums[order[0]]))} of {figure(total)}), in {percent(rows)} of the rows; "
         f"there are {len(sums):,} different {party.name}.",
-        figures={"share": share, "sum": float(sums[order[0]]), "total": total, "parties": len(sums)},
+        figures={
+            "share": share,
+            "sum": float(sums[order[0]]),
+            "total": total,
+            "parties": len(sums),
+        },
         evidence=table.evidence(
             party.name, column.name, rows=np.flatnonzero(party.codes == order[0])
         ),

@@ -71,13 +71,17 @@ def overview(table: Table) -> Insight:
     cells = frame.height * frame.width
     missing = sum(series.null_count() for series in frame)
     numeric = len([c for c in table.columns if c.type.value in ("integer", "number")])
-    full = f"{percent(1 - missing / cells)} of its cells are filled" if missing else "no cell is empty"
+    full = (
+        f"{percent(1 - missing / cells)} of its cells are filled" if missing else "no cell is empty"
+    )
     named = keys.identifying(table)
-    by = f"; {listed(named, most=3)} {'identifies' if len(named) == 1 else 'each identify'} its rows"
+    by = (
+        f"; {listed(named, most=3)} {'identifies' if len(named) == 1 else 'each identify'} its rows"
+    )
     return Insight(
         kind=InsightKind.OVERVIEW,
         sentence=f"{table.name} has {counted(frame.height, 'row')} and "
-        f"{counted(frame.width, 'column')}, {numeric} of them numeric; {full}{by if named else ''}.",
+        f"{counted(frame.width, 'column')}, {numeric} of them numeric; {full}{by}.",
         figures={
             "rows": frame.height,
             "columns": frame.width,
@@ -123,7 +127,7 @@ def _facts(table: Table, column: Column, place: int) -> ColumnFacts:
 def _chart(column: Column) -> charts.Chart:
     if column.role is Role.NUMBER:
         return charts.histogram(column.present, column.name)
-    if column.role in (Role.CATEGORY, Role.PARTY):
+    if column.role in (Role.CATEGORY, Role.LABELS):
         top = column.filled.cast(pl.String).alias("v").value_counts(name="n")
         top = top.sort(["n", "v"], descending=[True, False]).head(10)
         labels = [str(scalar(label)) for label in top["v"]]

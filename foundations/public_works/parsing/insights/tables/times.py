@@ -23,7 +23,13 @@ from foundations.public_works.parsing.insights.numerics.effects import (
 )
 from foundations.public_works.parsing.insights.numerics.multiplicity import ERROR_RATE, holm
 from foundations.public_works.parsing.insights.tables.columns import TEMPORAL, Column, Role, Table
-from foundations.public_works.parsing.insights.words import bounded, chance, coefficient, figure, percent
+from foundations.public_works.parsing.insights.words import (
+    bounded,
+    chance,
+    coefficient,
+    figure,
+    percent,
+)
 from foundations.public_works.parsing.profiles import scalar
 
 LEAST_TREND = 0.3
@@ -143,7 +149,9 @@ def _seasons(course: Course, clock: Column) -> Iterator[_Season]:
     span = float(course.times[-1] - course.times[0])
     stamps = course.stamps
     if step <= 1.5 * _HOUR and span >= 4 * _DAY:
-        yield _season(course, "hour", stamps.dt.hour(), tuple(f"{h}:00" for h in range(24)), _DAY / step)
+        yield _season(
+            course, "hour", stamps.dt.hour(), tuple(f"{h}:00" for h in range(24)), _DAY / step
+        )
     if step <= 1.5 * _DAY and span >= 6 * _WEEK:
         yield _season(course, "weekday", stamps.dt.weekday() - 1, _WEEKDAYS, _WEEK / step)
     if step <= 1.2 * _MONTH and span >= 2.9 * _YEAR:
@@ -210,7 +218,11 @@ def _line(course: Course) -> _Change:
     fit = np.asarray(start + slope * (times - times[0]))
     rho = spearman(times, values)
     rest = values - fit
-    p = _p_of_drift(values) if _wanders(rest, _WANDERING) else correlation_p_value(rho, _worth(rest))
+    p = (
+        _p_of_drift(values)
+        if _wanders(rest, _WANDERING)
+        else correlation_p_value(rho, _worth(rest))
+    )
     return _Change(course, InsightKind.TREND, abs(rho), p, fit)
 
 

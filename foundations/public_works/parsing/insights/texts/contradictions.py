@@ -17,14 +17,18 @@ from foundations.public_works.parsing.passages import sentences
 from foundations.public_works.parsing.stop_words import STOP_WORDS
 
 _MEASURED = frozenset({EntityKind.MONEY, EntityKind.PERCENTAGE, EntityKind.QUANTITY})
-_WEAK = frozenset(
-    "amount amounted amounts come comes reach reached reaches stand stood total totalled totals "
-    "totaling record recorded report reported state stated according figure year yearly annual "
-    "company approximately roughly nearly exactly precisely worth equal equals number count counted "
-    "there beträgt betrug insgesamt rund etwa".split()
+_WEAK_WORDS = """
+amount amounted amounts come comes reach reached reaches stand stood total totalled totals record
+recorded report reported state stated according figure year yearly annual company approximately
+roughly nearly exactly precisely worth equal equals number count counted there beträgt betrug
+insgesamt rund etwa
+"""
+_WEAK = frozenset(_WEAK_WORDS.split())
+_ABOUT = re.compile(
+    r"\b(about|around|roughly|nearly|almost|some|approximately|over|more than|less than|up to|"
+    r"at least|at most|under|rund|etwa|fast|über|circa|ca)\W*$",
+    re.IGNORECASE,
 )
-_ABOUT = re.compile(r"\b(about|around|roughly|nearly|almost|some|approximately|over|more than|less than|"
-                    r"up to|at least|at most|under|rund|etwa|fast|über|circa|ca)\W*$", re.IGNORECASE)  # fmt: skip
 _ROLE = re.compile(r"\b(by|from|to|between|of|than|und|and|um|von|auf)\W*$", re.IGNORECASE)
 _QUALIFIER = re.compile(
     rf"\b(?:1[5-9]\d\d|20\d\d|Q[1-4]|H[12]|first|second|third|fourth|last|previous|next|"
@@ -93,7 +97,9 @@ def _content(text: str, figure: Entity) -> frozenset[str]:
     """The words that say what a figure is of, without their endings' s."""
     words = (word.casefold().rstrip("s") for word in _WORD.findall(_QUALIFIER.sub(" ", text)))
     weak = {word.rstrip("s") for word in STOP_WORDS | _WEAK}
-    return frozenset(word for word in words if len(word) > 1 and word not in weak and word != figure.unit)
+    return frozenset(
+        word for word in words if len(word) > 1 and word not in weak and word != figure.unit
+    )
 
 
 def contradictions(found: Iterable[Statement]) -> Iterator[Insight]:

@@ -35,12 +35,11 @@ class Entity:
     tolerance: float = 0.0
 
 
-_MONTHS = (
-    "january february march april may june july august september october november december "
-    "januar februar märz mai juni juli oktober dezember jan feb mar apr jun jul aug sep sept oct "
-    "okt nov dec dez"
-).split()
-MONTH = r"(?:" + "|".join(sorted(_MONTHS, key=len, reverse=True)) + r")"
+_MONTH_NAMES = """
+january february march april may june july august september october november december januar februar
+märz mai juni juli oktober dezember jan feb mar apr jun jul aug sep sept oct okt nov dec dez
+"""
+MONTH = r"(?:" + "|".join(sorted(_MONTH_NAMES.split(), key=len, reverse=True)) + r")"
 _DATE = re.compile(
     rf"\b\d{{4}}-\d{{2}}-\d{{2}}\b"
     rf"|\b\d{{1,2}}[./]\d{{1,2}}[./](?:\d{{4}}|\d{{2}})\b"
@@ -52,7 +51,9 @@ _DATE = re.compile(
 _MAIL = re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}\b", re.IGNORECASE)
 _WEB = re.compile(r"\b(?:https?://|www\.)[^\s<>\"')\]]+[^\s<>\"')\].,;:!?]", re.IGNORECASE)
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b")
-_IDENTIFIER = re.compile(r"\b(?=[A-Z0-9/-]*\d{3})[A-Z]{2,}(?:[-/][A-Z0-9]+)*[-/]?\d[A-Z0-9]*(?:[-/][A-Z0-9]+)*\b")
+_IDENTIFIER = re.compile(
+    r"\b(?=[A-Z0-9/-]*\d{3})[A-Z]{2,}(?:[-/][A-Z0-9]+)*[-/]?\d[A-Z0-9]*(?:[-/][A-Z0-9]+)*\b"
+)
 _NUMBER = r"[+-]?\d{1,3}(?:[,\u202f]\d{3})+(?:\.\d+)?|[+-]?\d+(?:\.\d+)?"
 _SCALES = {
     "thousand": 1e3, "k": 1e3, "million": 1e6, "millions": 1e6, "mn": 1e6, "m": 1e6,
@@ -73,7 +74,9 @@ _UNITS = {
     "months": "months", "year": "years", "years": "years",
 }  # fmt: skip
 _WORDY = "|".join(
-    re.escape(word) for word in sorted({*_CURRENCIES, *_UNITS}, key=len, reverse=True) if word[0].isalpha() or word[0] == "°"
+    re.escape(word)
+    for word in sorted({*_CURRENCIES, *_UNITS}, key=len, reverse=True)
+    if word[0].isalpha() or word[0] == "°"
 )
 _SIGNED = "|".join(re.escape(sign) for sign in _CURRENCIES if not sign.isalpha())
 _SCALED = "|".join(sorted(_SCALES, key=len, reverse=True))
@@ -81,7 +84,8 @@ _AMOUNT = re.compile(
     rf"(?<![\w.,/-])(?P<sign>(?:{_SIGNED}|\b(?:EUR|USD|GBP|CHF|JPY)\b)\s?)?"
     rf"(?P<number>{_NUMBER})(?![\d])"
     rf"(?:\s?(?P<scale>{_SCALED})\b)?"
-    rf"(?:\s?(?P<percent>%|percent\b|per cent\b|Prozent\b)|\s?(?P<unit>{_SIGNED}|(?:{_WORDY})(?![\w/]))"
+    rf"(?:\s?(?P<percent>%|percent\b|per cent\b|Prozent\b)"
+    rf"|\s?(?P<unit>{_SIGNED}|(?:{_WORDY})(?![\w/]))"
     rf"|\s(?P<noun>[^\W\d_]{{3,}}))?",
     re.IGNORECASE,
 )
@@ -140,7 +144,7 @@ def _is_year(number: str) -> bool:
 
 
 def _half_of_last_digit(number: str) -> float:
-    """Half of one unit of the last digit that says something; round thousands are taken as round."""
+    """Half of one unit of the last digit that says something; round thousands are round."""
     bare = number.lstrip("+-")
     if "." in bare:
         return float(0.5 * 10 ** -len(bare.split(".")[1]))

@@ -13,8 +13,8 @@ _LEAST_LEAD = 1.3
 _COMMONEST = {
     "English": "the of and to in is was that for it with as his on be at by this had not are but "
     "from or have an they which you were their has its been would who will more",
-    "German": "der die und in den von zu das mit sich des auf für ist im dem nicht ein eine als auch "
-    "es an werden aus er hat dass sie nach wird bei einer um am sind noch wie einem über",
+    "German": "der die und in den von zu das mit sich des auf für ist im dem nicht ein eine als "
+    "auch es an werden aus er hat dass sie nach wird bei einer um am sind noch wie einem über",
     "French": "de la le et les des en un du une que est pour qui dans a par plus pas au sur ne se "
     "ce il sont la avec son être aux ou mais cette nous ses leur",
     "Spanish": "de la que el en y a los se del las un por con no una su para es al lo como más o "

@@ -74,7 +74,9 @@ def told_across(found: Sequence[Alike]) -> Iterator[Insight]:
         by_files[pair.one.file, pair.other.file].append(pair)
     for (one, other), pairs in by_files.items():
         best = max(pairs, key=lambda pair: pair.shared)
-        share = "word for word" if best.shared == 1 else f"{percent(best.shared, 0)} in the same words"
+        share = (
+            "word for word" if best.shared == 1 else f"{percent(best.shared, 0)} in the same words"
+        )
         yield Insight(
             kind=InsightKind.SIMILAR,
             sentence=f"{one} and {other} share {counted(len(pairs), 'passage')}: {share}, "

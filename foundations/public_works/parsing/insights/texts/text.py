@@ -46,8 +46,8 @@ def overview(parsed: ParseResult, artifacts: Mapping[str, Path]) -> Insight:
     spoken = f", in {language}" if language else ""
     return Insight(
         kind=InsightKind.OVERVIEW,
-        sentence=f"{parsed.name} holds {counted(words, 'word')} in {counted(found, 'sentence')}{on}, "
-        f"{words / max(1, found):.1f} words a sentence{spoken}.",
+        sentence=f"{parsed.name} holds {counted(words, 'word')} in {counted(found, 'sentence')}"
+        f"{on}, {words / max(1, found):.1f} words a sentence{spoken}.",
         figures={
             "words": words,
             "sentences": found,
@@ -176,11 +176,13 @@ def _entities(passages: Sequence[Passage]) -> Iterator[Insight]:
         if kind is EntityKind.MONEY:
             texts.sort(key=lambda text: -values[text].value)
         noun = counted(len(texts), kind.value, plural)
+        figures: dict[str, float | int | str] = {kind.value: len(texts)}
+        if values[texts[0]].value:
+            figures |= {text: values[text].value for text in texts[:10]}
         yield Insight(
             kind=InsightKind.ENTITY,
             sentence=f"It names {noun}: {listed(texts, most=_SHOWN)}.",
-            figures={kind.value: len(texts)}
-            | ({text: values[text].value for text in texts[:10]} if values[texts[0]].value else {}),
+            figures=figures,
             evidence=Evidence(
                 passages=tuple(dict.fromkeys(n for text in texts for n in named[text]))[:20],
                 quotes=tuple(texts[:20]),
