@@ -48,7 +48,5 @@ def text_file(folder: Path, name: str, *texts: str, **facts: Any) -> ParsedFile:
         inside, [Passage(number=n, place="x", text=text) for n, text in enumerate(texts, start=1)]
     )
     words = sum(len(text.split()) for text in texts)
-    parsed = ParseResult(
-        kind="text", name=name, media_type="text/plain", word_count=words, **facts
-    )
+    parsed = ParseResult(kind="text", name=name, media_type="text/plain", word_count=words, **facts)
     return ParsedFile(parsed, {PASSAGES: inside / PASSAGES})

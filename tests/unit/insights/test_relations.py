@@ -193,7 +193,7 @@ def test_product_that_does_not_hold_in_a_row_is_told() -> None:
     found = all_told({"quantity": quantity, "price": price, "total": total})
 
     (insight,) = [one for one in found if one.kind is K.RULE]
-    assert "total = quantity × price in all rows but 1: row 34" in insight.sentence
+    assert "total = quantity \u00d7 price in all rows but 1: row 34" in insight.sentence
     assert insight.figures["computed"] == pytest.approx(quantity[33] * price[33])
     assert insight.figures["stated"] == total[33]
     assert [one for one in found if one.kind is K.CORRELATION] == [], "they follow from the rule"

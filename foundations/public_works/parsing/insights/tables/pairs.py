@@ -81,12 +81,11 @@ def related(table: Table, explained: frozenset[Pair]) -> list[Related]:
             continue
         n = effective_rows(float(sizes[i, j]), float(slow[i] * slow[j]))
         p = correlation_p_value(float(rho[i, j]), n)
-        if (
-            steps is not None
-            and min(slow[i], slow[j]) > _SLOW
-            and not _in_step(steps[:, i], steps[:, j], sign=float(rho[i, j]))
-        ):
-            continue
+        if steps is not None and min(slow[i], slow[j]) > _SLOW:
+            in_step = _p_of_steps(steps[:, i], steps[:, j], sign=float(rho[i, j]))
+            if in_step > _IN_STEP:
+                continue
+            p = min(1.0, 2 * min(p, in_step))
         candidates.append((int(i), int(j), p))
     tests = len(columns) * (len(columns) - 1) // 2
     holds = benjamini_yekutieli([c[2] for c in candidates], tests=tests, rate=ERROR_RATE)
@@ -286,14 +285,15 @@ def _steps(table: Table, columns: list[Column]) -> Numbers:
     return np.diff(np.column_stack([column.values[order] for column in columns]), axis=0)
 
 
-def _in_step(x: Numbers, y: Numbers, *, sign: float) -> bool:
-    """Whether the changes of two columns from one row to the next correlate, and in that sense."""
+def _p_of_steps(x: Numbers, y: Numbers, *, sign: float) -> float:
+    """The p-value of what two columns' changes share from one row to the next, in that sense."""
     both = np.isfinite(x) & np.isfinite(y)
-    if int(both.sum()) < _LEAST_ROWS:
-        return False
+    n = int(both.sum())
+    if n < _LEAST_ROWS:
+        return 1.0
     rho = spearman(x[both], y[both])
-    worth = int(both.sum()) / 1.5  # changes of noise turn back: their lag-one correlation is -1/2
-    return rho * sign > 0 and correlation_p_value(rho, worth) < _IN_STEP
+    worth = n / 1.5  # changes of noise turn back: their lag-one correlation is -1/2
+    return correlation_p_value(rho, worth) if rho * sign > 0 else 1.0
 
 
 def _measured(left: Column, right: Column, p: float) -> Related:

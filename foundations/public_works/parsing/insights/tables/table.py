@@ -75,9 +75,7 @@ def overview(table: Table) -> Insight:
         f"{percent(1 - missing / cells)} of its cells are filled" if missing else "no cell is empty"
     )
     named = keys.identifying(table)
-    by = (
-        f"; {listed(named, most=3)} {'identifies' if len(named) == 1 else 'each identify'} its rows"
-    )
+    by = f"; {listed(named, most=3)} {verb} its rows" if named else ""
     return Insight(
         kind=InsightKind.OVERVIEW,
         sentence=f"{table.name} has {counted(frame.height, 'row')} and "
