@@ -45,7 +45,7 @@ def test_text_is_counted(tmp_path: Path) -> None:
         ("Der Regen in den Bergen ist es, aus dem der Fluss ist, und das seit Jahren.", "German"),
         ("La pluie dans les collines est ce dont la rivière est faite.", "French"),
         ("La lluvia en las colinas es de lo que se hace el río, y así es por los años.", "Spanish"),
-        ("Кошки и мыши.", "Russian or another language in Cyrillic"),  # noqa: RUF001 - it is Russian
+        ("Кошки и мыши.", "Russian or another language in Cyrillic"),
         ("Qwerty uiop asdf ghjk zxcv bnmp lkjh gfds poiu.", ""),
         ("Too short.", ""),
     ],

@@ -75,6 +75,7 @@ def overview(table: Table) -> Insight:
         f"{percent(1 - missing / cells)} of its cells are filled" if missing else "no cell is empty"
     )
     named = keys.identifying(table)
+    verb = "identifies" if len(named) == 1 else "each identify"
     by = f"; {listed(named, most=3)} {verb} its rows" if named else ""
     return Insight(
         kind=InsightKind.OVERVIEW,
