@@ -93,7 +93,7 @@ def test_each_broken_promise_fails_the_whole(fault: dict[str, list[str]]) -> Non
 
     assert figures([good], [1], [])["passed"]
     assert not figures([good], [1], [1])["passed"]
-    bad = Verdict("w", 1, told=100, found=["x"] * 100, **fault)  # type: ignore[arg-type]
+    bad = Verdict("w", 1, told=100, found=["x"] * 100, **fault)
     assert not figures([bad], [1], [])["passed"]
 
 

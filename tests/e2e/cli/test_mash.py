@@ -61,7 +61,15 @@ def test_report_of_several_files_is_one_page_with_what_they_say_of_each_other(
     one, other, made = tmp_path / "one.txt", tmp_path / "other.txt", tmp_path / "report.html"
     one.write_text("Revenue in 2023 was 4 million euros.\n")
     other.write_text("In 2023, revenue was 7 million euros.\n")
-    asked = ["mash", WEATHER, one, other, tmp_path / "missing.csv", "--data-dir", tmp_path / "city"]
+    asked: list[str | Path] = [
+        "mash",
+        WEATHER,
+        one,
+        other,
+        tmp_path / "missing.csv",
+        "--data-dir",
+        tmp_path / "city",
+    ]
 
     found = civitas(*asked, "--format", "html", "--output", made)
     told = civitas(*asked)

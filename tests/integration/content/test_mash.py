@@ -288,8 +288,10 @@ async def test_numbers_too_large_to_square_still_give_insights(world: World) -> 
 
 
 async def test_files_are_laid_beside_each_other(world: World) -> None:
-    people = "id,name\n" + "".join(f"P{n},person {n}\n" for n in range(20))
-    visits = "visit,person_id\n" + "".join(f"V{n},P{n % 20}\n" for n in range(60)) + "V99,P77\n"
+    people = "id,name\n" + "".join(f"P{n:03d},person {n}\n" for n in range(20))
+    visits = (
+        "visit,person_id\n" + "".join(f"V{n},P{n % 20:03d}\n" for n in range(60)) + "V99,P777\n"
+    )
     await world.mash("f1", "people.csv", people.encode())
     await world.mash("f2", "visits.csv", visits.encode())
 

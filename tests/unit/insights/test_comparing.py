@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,9 +16,7 @@ from tests.support.insights import noise, table_file, text_file
 IDS = [f"C{100 + k}" for k in range(30)]
 
 
-def drifts(
-    folder: Path, old: dict[str, list[object]], now: dict[str, list[object]]
-) -> list[Insight]:
+def drifts(folder: Path, old: dict[str, list[Any]], now: dict[str, list[Any]]) -> list[Insight]:
     before, after = table_file(folder, "old", old), table_file(folder, "now", now)
     return [one for one in compare([before, after]).insights if one.kind is K.DRIFT]
 
@@ -136,7 +135,7 @@ def test_labels_and_gaps_that_shift_are_told(tmp_path: Path) -> None:
 
 
 def test_same_table_twice_has_nothing_to_tell(tmp_path: Path) -> None:
-    columns: dict[str, list[object]] = {"id": list(IDS), "a": list(noise(30))}
+    columns: dict[str, list[Any]] = {"id": list(IDS), "a": list(noise(30))}
 
     assert drifts(tmp_path, columns, columns) == []
 

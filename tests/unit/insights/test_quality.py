@@ -65,7 +65,7 @@ def test_rows_of_few_labels_repeat_by_chance() -> None:
 
 def test_rows_that_differ_in_their_number_alone_are_told() -> None:
     values, words = noise(40), WORDS[:40]
-    columns = {
+    columns: dict[str, list[Any]] = {
         "id": list(range(1000, 1041)),
         "who": [*words, words[7]],
         "sum": [*values, values[7]],
@@ -81,7 +81,7 @@ def test_rows_that_differ_in_their_number_alone_are_told() -> None:
 
 def test_rows_that_differ_in_spelling_alone_are_told() -> None:
     values = noise(41)
-    columns = {
+    columns: dict[str, list[Any]] = {
         "who": [*[f"Person {w}" for w in WORDS[:40]], "person  PALAN"],
         "sum": [*values[:40], values[0]],
         "day": [*days(40), days(40)[0]],
