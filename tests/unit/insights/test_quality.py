@@ -116,11 +116,11 @@ def test_placeholder_is_told_and_no_outlier() -> None:
     assert [one for one in found if one.kind is K.OUTLIER] == []
 
 
-@pytest.mark.parametrize("value", [4, "x"])
-def test_constant_column_is_told(value: object) -> None:
+@pytest.mark.parametrize(("value", "shown"), [(4, 4), ("x", "x"), (True, "True")])
+def test_constant_column_is_told(value: object, shown: object) -> None:
     (insight,) = told({"a": [value] * 3, "c": [1, 2, 3]}, K.CONSTANT)
 
-    assert insight.figures == {"value": value}
+    assert insight.figures == {"value": shown}
 
 
 def test_sensor_that_is_stuck_is_told_with_its_rows() -> None:

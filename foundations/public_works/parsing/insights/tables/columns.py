@@ -182,7 +182,7 @@ def _role(series: pl.Series, kind: ColumnType) -> Role:
 def _numeric_role(filled: pl.Series, kind: ColumnType, distinct: int) -> Role:
     if kind is ColumnType.INTEGER:
         words = filled.name.casefold()
-        if _YEAR.search(words) and _least(filled) >= 1500 and _most(filled) <= 2200:
+        if _YEAR.search(words) and bool(filled.is_between(1500, 2200).all()):
             return Role.TIME
         if says_identifier(filled.name) or _counts_rows(filled, distinct):
             return (
@@ -215,14 +215,6 @@ def _text_role(series: pl.Series, distinct: int) -> Role:
     ):
         return Role.IDENTIFIER
     return Role.LABELS if distinct <= min(MOST_LABELS, len(filled) // 2) else Role.TEXT
-
-
-def _least(series: pl.Series) -> float:
-    return float(series.min())  # type: ignore[arg-type]
-
-
-def _most(series: pl.Series) -> float:
-    return float(series.max())  # type: ignore[arg-type]
 
 
 _UNITS: dict[str, str] = {

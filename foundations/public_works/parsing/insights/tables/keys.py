@@ -131,7 +131,7 @@ def _reference(
     if not alike and (column.raw.dtype != pl.String or _short(values)):
         return None
     known = values.is_in(key.filled.cast(pl.String).implode())
-    share = float(known.mean() or 0)  # type: ignore[arg-type]
+    share = int(known.sum()) / len(values)
     if share < _LEAST_REFERRED or (different < 0.02 * len(key.filled) and not alike):
         return None
     there = column.series.is_not_null()
@@ -181,5 +181,4 @@ def _words(name: str) -> frozenset[str]:
 
 
 def _short(values: pl.Series) -> bool:
-    lengths = values.str.len_chars()
-    return float(lengths.mean() or 0) < 3  # type: ignore[arg-type]
+    return int(values.str.len_chars().sum()) < 3 * len(values)

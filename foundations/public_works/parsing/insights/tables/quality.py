@@ -112,12 +112,13 @@ def constants(table: Table) -> Iterator[Insight]:
             continue
         if column.role is Role.CONSTANT and column.cleaned.placeholder is None:
             value = scalar(filled[0])
-            known = isinstance(value, int | float) and not isinstance(value, bool)
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            known = value if number and isinstance(value, int | float) else str(value)
+            shown = figure(known) if isinstance(known, int | float) else known
             yield Insight(
                 kind=InsightKind.CONSTANT,
-                sentence=f"{column.name} is {figure(value) if known else value} "  # type: ignore[arg-type]
-                "in every row that has a value.",
-                figures={"value": value if known else str(value)},  # type: ignore[dict-item]
+                sentence=f"{column.name} is {shown} in every row that has a value.",
+                figures={"value": known},
                 evidence=table.evidence(column.name),
                 strength=0.3,
                 surprise=0.3,
