@@ -97,7 +97,7 @@ def test_report_for_programs_and_its_refusals(tmp_path: Path) -> None:
     assert document["across"] is None
     assert unwritable.returncode == 1
     assert "the report cannot be written to" in unwritable.stderr
-    for wrong in (("--output", "x.md"), ("--json", "--format", "md"), ("--format", "pdf")):
+    for wrong in (("--output", "x.md"), ("--json", "--format", "md")):
         assert civitas("mash", DECLARATION, *wrong, *city).returncode == 2
 
 

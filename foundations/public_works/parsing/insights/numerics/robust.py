@@ -12,6 +12,7 @@ from foundations.public_works.parsing.insights.numerics.effects import Numbers
 LEAST_DISTANCE = 8.0
 """Robust standard deviations that the nearest of what is called an outlier is away, at least."""
 _LEVELS = (0.75, 0.875, 0.95, 0.975)
+_ENOUGH = 50_000
 _POWERS = (1.0, 0.5, 1 / 3, 0.25, 0.0)
 _HEADROOM = 1.7
 _LEAST_GAP = 1.5
@@ -92,21 +93,26 @@ def _heaviness(values: Numbers) -> float:
 
 def evened(values: Numbers) -> Numbers | None:
     """The values on the power scale where they lie most evenly; None where most are the same."""
-    tried = [values]
     low = float(values.min())
-    if low >= 0 and float(np.median(values)) > 0:
-        top = float(values.max()) or 1.0
-        tried += [(values / top) ** power for power in _POWERS[1:4]]
-        if low > 0:
-            tried.append(np.log(values))
-    else:
-        tried.append(values)
+    powers = list(_POWERS) if low >= 0 and float(np.median(values)) > 0 else [1.0]
+    if low == 0 and len(powers) > 1:
+        powers.remove(0.0)
+    some = values[:: max(1, len(values) // _ENOUGH)]
     best, least = None, math.inf
-    for candidate in tried:
-        unevenness = _unevenness(candidate)
+    for power in powers:
+        unevenness = _unevenness(_scaled(some, power))
         if unevenness is not None and unevenness < least - 0.02:
-            best, least = candidate, unevenness
-    return best
+            best, least = power, unevenness
+    return None if best is None else _scaled(values, best)
+
+
+def _scaled(values: Numbers, power: float) -> Numbers:
+    """The values to a power, their logarithms for the power 0."""
+    if power == 1.0:
+        return values
+    if power == 0.0:
+        return np.asarray(np.log(values))
+    return np.asarray((values / (float(values.max()) or 1.0)) ** power)
 
 
 def _unevenness(values: Numbers) -> float | None:

@@ -1,7 +1,7 @@
 """A table as insights see it: each column cleaned, with its role and its unit."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 
@@ -16,6 +16,9 @@ from foundations.public_works.parsing.profiles import column_type, scalar
 
 ROWS_SHOWN = 20
 MOST_GROUPS = 30
+SAMPLED = 50_000
+"""So many rows, drawn by lot, are enough to tell whether something is related."""
+_STEADY = 20250101
 MOST_LABELS = 5_000
 TEMPORAL = (ColumnType.DATE, ColumnType.DATETIME)
 _IDENTIFYING = re.compile(
@@ -64,6 +67,11 @@ class Column:
         return as_numbers(self.series)
 
     @cached_property
+    def distinct(self) -> int:
+        """How many different values are there."""
+        return self.filled.n_unique()
+
+    @cached_property
     def present(self) -> Numbers:
         """The numbers that are there."""
         return self.values[np.isfinite(self.values)]
@@ -101,6 +109,27 @@ class Table:
     def of(self, *roles: Role) -> list[Column]:
         """The columns that have one of the roles, in their order."""
         return [column for column in self.columns if column.role in roles]
+
+    @cached_property
+    def sample(self) -> "Table":
+        """This table, or so many of its rows as tests of relations need, in their order."""
+        if self.height <= SAMPLED:
+            return self
+        lots = np.random.default_rng(_STEADY)
+        rows = np.sort(lots.choice(self.height, SAMPLED, replace=False))
+        columns = tuple(
+            replace(
+                column,
+                raw=column.raw.gather(rows),
+                cleaned=Cleaned(column.cleaned.series.gather(rows)),
+            )
+            for column in self.columns
+        )
+        return Table(self.name, self.frame[rows], columns)
+
+    def named(self, name: str) -> Column:
+        """The column of a name."""
+        return next(column for column in self.columns if column.name == name)
 
     @cached_property
     def clock(self) -> Column | None:

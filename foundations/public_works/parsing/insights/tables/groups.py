@@ -61,14 +61,19 @@ def differences(table: Table, explained: frozenset[Pair]) -> list[Difference]:
 
     Of labels that fix one another only those that account for most are taken.
     """
-    categories = table.of(Role.CATEGORY)[:_MOST_COLUMNS]
-    numbers = table.of(Role.NUMBER)[:_MOST_COLUMNS]
-    tested = [(by, of, _difference(table, by, of)) for by in categories for of in numbers]
+    some = table.sample
+    categories = some.of(Role.CATEGORY)[:_MOST_COLUMNS]
+    numbers = some.of(Role.NUMBER)[:_MOST_COLUMNS]
+    tested = [(by, of, _difference(some, by, of)) for by in categories for of in numbers]
     strong = [(by, of, effect) for by, of, effect in tested if effect.size >= LEAST_EXPLAINED]
     holds = benjamini_yekutieli(
         [e.p for _, _, e in strong], tests=max(1, len(tested)), rate=ERROR_RATE
     )
-    found = [Difference(*one) for one, hold in zip(strong, holds, strict=True) if hold]
+    found = [
+        Difference(table.named(by.name), table.named(of.name), effect)
+        for (by, of, effect), hold in zip(strong, holds, strict=True)
+        if hold
+    ]
     return [one for one in found if not _said_by_another(one, found, explained)]
 
 

@@ -33,7 +33,7 @@ def outliers(table: Table) -> dict[str, Strangers]:
     for column in table.of(Role.NUMBER):
         rows = np.flatnonzero(np.isfinite(column.values))
         values = column.values[rows]
-        if len(values) < _LEAST_ROWS or len(np.unique(values)) < _LEAST_DIFFERENT:
+        if len(values) < _LEAST_ROWS or column.distinct < _LEAST_DIFFERENT:
             continue
         strange = strangers(values)
         if strange is not None:

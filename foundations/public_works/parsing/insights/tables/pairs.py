@@ -37,13 +37,11 @@ _LEAST_ROWS = 8
 _LEAST_ROWS_OF_A_CURVE = 80
 _MOST_COLUMNS = 400
 _MOST_CURVED = 60
-_SAMPLED = 20_000
 _BINS = 8
 _LEAST_OFF_MODE = 10
 _CLUSTER = 4
 _SLOW = 0.15
 _IN_STEP = 1e-4
-_STEADY = 20250101
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +63,13 @@ def related(table: Table, explained: frozenset[Pair]) -> list[Related]:
     to show from one step to the next as well: two trends alone make a spurious correlation (Yule
     1926). Benjamini and Yekutieli's correction is over all pairs.
     """
-    columns = _comparable(table)
+    some = table.sample
+    columns = _comparable(some)
     if len(columns) < 2 or table.height < _LEAST_ROWS:
         return []
-    rows = _sample(table.height)
-    values = np.column_stack([column.values[rows] for column in columns])
-    rho, sizes = _rank_correlations(values)
-    slow = slowness(table, columns)
-    steps = _steps(table, columns) if slow.any() else None
+    rho, sizes = _rank_correlations(np.column_stack([column.values for column in columns]))
+    slow = slowness(some, columns)
+    steps = _steps(some, columns) if slow.any() else None
     candidates: list[tuple[int, int, float]] = []
     for i, j in zip(*np.triu_indices(len(columns), 1), strict=True):
         if abs(rho[i, j]) < 0.9 * LEAST_CORRELATION or sizes[i, j] < _LEAST_ROWS:
@@ -90,7 +87,7 @@ def related(table: Table, explained: frozenset[Pair]) -> list[Related]:
     tests = len(columns) * (len(columns) - 1) // 2
     holds = benjamini_yekutieli([c[2] for c in candidates], tests=tests, rate=ERROR_RATE)
     found = (
-        _measured(columns[i], columns[j], p)
+        _measured(table.named(columns[i].name), table.named(columns[j].name), p)
         for (i, j, p), hold in zip(candidates, holds, strict=True)
         if hold
     )
@@ -163,12 +160,11 @@ def curves(table: Table, found: list[Related], explained: frozenset[Pair]) -> It
     if len(columns) < 2 or table.height < _LEAST_ROWS_OF_A_CURVE:
         return
     known = {frozenset(one.pair) for one in found} | explained
-    rows = _sample(table.height)
     slow = slowness(table, columns)
-    ordered = [_ranked(column.values[rows]) for column in columns]
+    ordered = [_ranked(column.values) for column in columns]
     candidates: list[tuple[int, int, Effect]] = []
     for i, across in enumerate(columns):
-        bins = _binned(across.values[rows])
+        bins = _binned(across.values)
         for j, up in enumerate(columns):
             apart = i == j or min(slow[i], slow[j]) > _SLOW
             if bins is None or apart or frozenset((across.name, up.name)) in known:
@@ -235,12 +231,6 @@ def _varies(present: Numbers) -> bool:
         and off >= min(_LEAST_OFF_MODE, len(present) - 3)
         and off >= 0.05 * len(present)
     )
-
-
-def _sample(height: int) -> NDArray[np.intp]:
-    if height <= _SAMPLED:
-        return np.arange(height)
-    return np.sort(np.random.default_rng(_STEADY).choice(height, _SAMPLED, replace=False))
 
 
 def _ranked(values: Numbers) -> Numbers:

@@ -12,6 +12,7 @@ from foundations.public_works.parsing.insights.numerics.effects import (
     Numbers,
     contingency,
     cramers_v,
+    pearson,
 )
 from foundations.public_works.parsing.insights.tables.columns import Column, Role, Table
 from foundations.public_works.parsing.insights.words import (
@@ -26,6 +27,7 @@ _LEAST_ROWS = 10
 _SCREENED = 64
 _LEAST_SHARE = 0.95
 _BY_CHANCE = 0.2
+_LINEAR = 0.999999
 _LEAST_FIXED = 0.97
 _STEADY = 20250101
 
@@ -44,7 +46,7 @@ class Rules:
 
 def rules(table: Table) -> Rules:
     """All rules of a table; a column that follows from others is told once."""
-    numbers = [c for c in table.of(Role.NUMBER) if len(np.unique(c.present)) >= 5][:_MOST_COLUMNS]
+    numbers = [c for c in table.of(Role.NUMBER) if c.distinct >= 5][:_MOST_COLUMNS]
     found: list[Insight] = []
     explained: set[Pair] = set()
     for rule, columns in [*_multiples(table, numbers), *_arithmetic(table, numbers)]:
@@ -65,12 +67,12 @@ def _multiples(table: Table, numbers: list[Column]) -> Iterator[tuple[Insight, t
     for one, other in combinations(numbers, 2):
         both = np.isfinite(one.values) & np.isfinite(other.values)
         x, y = one.values[both], other.values[both]
-        if len(x) < _LEAST_ROWS or len(np.unique(x)) < 5:
+        if len(x) < _LEAST_ROWS or abs(pearson(x[:_SCREENED], y[:_SCREENED])) < _LINEAR:
             continue
         slope, start = _line(x, y)
         if slope == 0 or not (np.abs(y - slope * x - start) <= _tolerance(other, y)).all():
             continue
-        if abs(np.corrcoef(x, y)[0, 1]) < 0.999999:
+        if len(np.unique(x)) < 5 or abs(pearson(x, y)) < _LINEAR:
             continue
         equal = slope == 1 and start == 0
         plus = "" if abs(start) <= _tolerance(other, y).max() else f" plus {figure(start)}"
@@ -115,11 +117,12 @@ def _arithmetic(table: Table, numbers: list[Column]) -> Iterator[tuple[Insight, 
 def _holds(left: Column, right: Column, result: Column, sign: str) -> NDArray[np.intp] | None:
     """The rows where left (sign) right is not the result, where it is in nearly all; else None."""
     a, b, c = left.values, right.values, result.values
-    complete = np.flatnonzero(np.isfinite(a) & np.isfinite(b) & np.isfinite(c))
-    if len(complete) < _LEAST_ROWS:
+    first = slice(0, 20 * _SCREENED)
+    few = np.flatnonzero(np.isfinite(a[first] + b[first] + c[first]))[:_SCREENED]
+    if not len(few) or _agree(a[few], b[few], c[few], sign, result).mean() < 0.7:
         return None
-    few = complete[:_SCREENED]
-    if _agree(a[few], b[few], c[few], sign, result).mean() < 0.7:
+    complete = np.flatnonzero(np.isfinite(a + b + c))
+    if len(complete) < _LEAST_ROWS:
         return None
     a, b, c = a[complete], b[complete], c[complete]
     agree = _agree(a, b, c, sign, result)

@@ -170,13 +170,13 @@ def _of_parties(table: Table, column: Column, party: Column) -> Iterator[Insight
 
 
 def _of_rows(table: Table, column: Column) -> Iterator[Insight]:
-    rows = np.flatnonzero(np.isfinite(column.values))
-    order = rows[np.argsort(-column.values[rows], kind="stable")]
-    count = math.ceil(TOP_ROWS * len(order))
-    total = float(column.values[order].sum())
-    share = float(column.values[order[:count]].sum()) / total
+    count = math.ceil(TOP_ROWS * len(column.present))
+    total = float(column.present.sum())
+    share = float(np.partition(column.present, -count)[-count:].sum()) / total
     if share < LEAST_IN_TOP_ROWS or np.mean(column.present > 0) < LEAST_IN_TOP_ROWS:
         return  # where most rows have nothing, that few have something is no news
+    rows = np.flatnonzero(np.isfinite(column.values))
+    order = rows[np.argsort(-column.values[rows], kind="stable")]
     running = np.cumsum(column.values[order]) / total
     steps = np.unique(np.linspace(0, len(order) - 1, 60).astype(int))
     yield Insight(

@@ -36,8 +36,8 @@ def of_table(table: Table) -> list[Insight]:
     known = {one.of.name for one in differing} | {
         insight.evidence.columns[1] for insight in changing
     }
-    numbers = table.of(Role.NUMBER)
-    slow = pairs.slowness(table, numbers)
+    numbers = table.sample.of(Role.NUMBER)
+    slow = pairs.slowness(table.sample, numbers)
     known |= {column.name for column, pace in zip(numbers, slow, strict=True) if pace > _DRIFTING}
     return [
         *quality.missing(table),
@@ -55,11 +55,11 @@ def of_table(table: Table) -> list[Insight]:
         *outliers.told_outliers(table, strange),
         *outliers.combinations_of_columns(table, related, strange),
         *pairs.correlations(table, related),
-        *pairs.curves(table, related, ruled.explained),
+        *pairs.curves(table.sample, related, ruled.explained),
         *groups.told_differences(table, differing),
         *groups.associations(table, ruled.explained),
         *changing,
-        *shape.two_groups(table, known),
+        *shape.two_groups(table.sample, known),
         *shape.concentration(table, ruled.factors),
         *shape.benford(table),
     ]

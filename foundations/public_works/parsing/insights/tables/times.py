@@ -96,7 +96,9 @@ def over_time(table: Table) -> Iterator[Insight]:
     clock = table.clock
     if clock is None:
         return
-    courses = list(_courses(table, clock))
+    some = table.sample
+    assert some.clock is not None
+    courses = list(_courses(some, some.clock))
     tested = [season for course in courses for season in _seasons(course, clock)]
     tests = max(1, len(tested))
     strong = [season for season in tested if season.size >= LEAST_SEASON]
