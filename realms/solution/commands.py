@@ -64,8 +64,13 @@ class Mash:
         }
 
 
-Compared = dict[str, Any]
-"""A comparison result as JSON, empty where nothing was compared."""
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A comparison result as JSON, empty where nothing was compared, or the error it ended in."""
+
+    result: dict[str, Any] = field(default_factory=dict)
+    error: PlatformError | None = None
+    code: int = DONE
 
 
 class ReportUnwritable(PlatformError):
@@ -102,24 +107,26 @@ def mash(
         raise typer.BadParameter("--json prints outcomes, no report", param_hint="--format")
     invocation = Invocation.of(context)
 
-    async def mash_all(client: "CityClient", settings: "Settings") -> tuple[list[Mash], Compared]:
+    async def mash_all(client: "CityClient", settings: "Settings") -> tuple[list[Mash], Comparison]:
         with invocation.terminal.progress() as bar:
             mashes = [await _mash(client, Mash(file, name), settings, bar) for file in files]
-            return mashes, {} if as_json else await _compared(client, mashes, bar)
+            return mashes, Comparison() if as_json else await _compared(client, mashes, bar)
 
-    mashes, compared = invocation.with_city(mash_all, data_dir=data_dir)
+    mashes, comparison = invocation.with_city(mash_all, data_dir=data_dir)
     if format_ is not Format.TEXT:
-        _write(_report(mashes, compared), format_, output, invocation.terminal)
+        _write(_report(mashes, comparison.result), format_, output, invocation.terminal)
     elif as_json:
         documents = [mash.document() for mash in mashes]
         invocation.terminal.json(documents[0] if len(documents) == 1 else documents)
     for mash in mashes:
         _tell(mash, invocation.terminal, quiet=as_json or format_ is not Format.TEXT)
-    if compared.get("insights") and format_ is Format.TEXT:
+    if comparison.result.get("insights") and format_ is Format.TEXT:
         invocation.terminal.say("across the files")
-        for insight in compared["insights"]:
+        for insight in comparison.result["insights"]:
             invocation.terminal.say(f"  - {insight['sentence']}")
-    raise typer.Exit(worst(mash.code for mash in mashes))
+    if comparison.error is not None:
+        invocation.terminal.tell(comparison.error, about="comparing the files")
+    raise typer.Exit(worst([*(mash.code for mash in mashes), comparison.code]))
 
 
 async def _mash(client: "CityClient", mash: Mash, settings: "Settings", bar: "Bar") -> Mash:
@@ -166,19 +173,24 @@ async def _followed(client: "CityClient", mash: Mash, bar: "Bar") -> dict[str, A
         bar.show(len(done), total, f"{mash.record['name']}: {now}")
 
 
-async def _compared(client: "CityClient", mashes: list[Mash], bar: "Bar") -> Compared:
-    """What only shows when the files are laid beside each other; empty for a single one."""
+async def _compared(client: "CityClient", mashes: list[Mash], bar: "Bar") -> Comparison:
+    """What only shows when the files are laid beside each other; empty for a single one.
+
+    Where that fails, what was found in each file is told all the same.
+    """
     done = [mash.record["file_id"] for mash in mashes if mash.code == DONE]
     file_ids = list(dict.fromkeys(done))[:MOST_COMPARED]
     if len(file_ids) < 2:
-        return {}
+        return Comparison()
     bar.show(0, 1, f"{len(file_ids)} files: comparison")
-    answer = await client.call(INSIGHTS, "compare_files", {"file_ids": file_ids})
-    found: Compared = answer["comparison_result"]
-    return found
+    try:
+        answer = await client.call(INSIGHTS, "compare_files", {"file_ids": file_ids})
+    except PlatformError as error:
+        return Comparison(error=error, code=exit_code(error))
+    return Comparison(answer["comparison_result"])
 
 
-def _report(mashes: list[Mash], compared: Compared) -> "Report":
+def _report(mashes: list[Mash], compared: dict[str, Any]) -> "Report":
     """All that is known, as the report has it."""
     from foundations.public_works.parsing.insights.model import ComparisonResult
     from realms.solution.report.content import Report

@@ -17,6 +17,8 @@ _NOTHING_IN_TABLE = (
     "difference or change is strong enough to tell."
 )
 _NOTHING_IN_TEXT = "The text is too short to say more of it."
+MOST_COLUMNS = 200
+"""So many columns are shown at a glance; what is journalled stays small."""
 _PLAIN = frozenset({InsightKind.LANGUAGE, InsightKind.STRUCTURE})
 
 
@@ -52,6 +54,6 @@ def find(parsed: ParseResult, artifacts: Mapping[str, Path]) -> InsightsResult:
     return InsightsResult(
         file_name=parsed.name,
         insights=(*overviews, *kept),
-        columns=tuple(columns),
+        columns=tuple(columns[:MOST_COLUMNS]),
         left_out=left_out,
     )
