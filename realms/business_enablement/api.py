@@ -4,9 +4,9 @@ from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from foundations.public_works.parsing.insights.model import ComparisonResult, InsightsResult
 from foundations.public_works.parsing.models import (
     DEFAULT,
-    InsightsResult,
     ParseOptions,
     ParseResult,
 )
@@ -32,6 +32,14 @@ class InsightsAnswer(BaseModel):
     insights_result: InsightsResult
 
 
+class ComparisonAnswer(BaseModel):
+    """What only shows when files are laid beside each other."""
+
+    model_config = ConfigDict(frozen=True)
+
+    comparison_result: ComparisonResult
+
+
 class ContentAnalysis(Protocol):
     """Turns stored files into tables, text and meaning."""
 
@@ -53,4 +61,8 @@ class Insights(Protocol):
         self, file_id: str, semantic_data: SemanticData
     ) -> InsightsAnswer:
         """Compute the insights of a file from its artifacts. Raises NotParsed, WrongFile."""
+        ...
+
+    async def compare_files(self, file_ids: list[str]) -> ComparisonAnswer:
+        """Find joins, changes, contradictions and likenesses between files. Raises NotParsed."""
         ...

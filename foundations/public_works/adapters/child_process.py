@@ -2,16 +2,17 @@
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from foundations.public_works.adapters.forked_children import ChildLimits, ForkedChildren
 from foundations.public_works.parsers import Parsers
+from foundations.public_works.parsing.insights.comparing import ParsedFile
+from foundations.public_works.parsing.insights.model import ComparisonResult, InsightsResult
 from foundations.public_works.parsing.models import (
     DEFAULT,
-    InsightsResult,
     ParseOptions,
     ParseResult,
 )
@@ -58,14 +59,22 @@ class ChildProcessParsers(Parsers):
     async def find_insights(
         self, parsed: ParseResult, artifacts: Mapping[str, Path]
     ) -> InsightsResult:
-        request = {
-            "work": "find_insights",
-            "parsed": parsed.model_dump(mode="json"),
-            "artifacts": {name: str(path.absolute()) for name, path in artifacts.items()},
-        }
+        request = {"work": "find_insights"} | _told(ParsedFile(parsed, artifacts))
         return InsightsResult.model_validate(await self._run(request))
+
+    async def compare(self, files: Sequence[ParsedFile]) -> ComparisonResult:
+        request = {"work": "compare", "files": [_told(file) for file in files]}
+        return ComparisonResult.model_validate(await self._run(request))
 
     async def _run(self, request: dict[str, Any]) -> Any:
         """Wait for a place, then work; the time limit counts from there."""
         async with self._places:
             return await self._children.run(request, self._limits)
+
+
+def _told(file: ParsedFile) -> dict[str, Any]:
+    """A parsed file as the child is told of it."""
+    return {
+        "parsed": file.parsed.model_dump(mode="json"),
+        "artifacts": {name: str(path.absolute()) for name, path in file.artifacts.items()},
+    }

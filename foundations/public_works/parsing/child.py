@@ -118,7 +118,7 @@ def _parse(request: dict[str, Any]) -> Any:
 
 
 def _find_insights(request: dict[str, Any]) -> Any:
-    from foundations.public_works.parsing.insights import find
+    from foundations.public_works.parsing.insights.finding import find
     from foundations.public_works.parsing.models import ParseResult
 
     parsed = ParseResult.model_validate(request["parsed"])
@@ -126,9 +126,24 @@ def _find_insights(request: dict[str, Any]) -> Any:
     return find(parsed, artifacts).model_dump(mode="json")
 
 
+def _compare(request: dict[str, Any]) -> Any:
+    from foundations.public_works.parsing.insights.comparing import ParsedFile, compare
+    from foundations.public_works.parsing.models import ParseResult
+
+    files = [
+        ParsedFile(
+            ParseResult.model_validate(file["parsed"]),
+            {name: Path(path) for name, path in file["artifacts"].items()},
+        )
+        for file in request["files"]
+    ]
+    return compare(files).model_dump(mode="json")
+
+
 _WORK: dict[str, Callable[[dict[str, Any]], Any]] = {
     "parse": _parse,
     "find_insights": _find_insights,
+    "compare": _compare,
 }
 
 if __name__ == "__main__":

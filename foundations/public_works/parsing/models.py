@@ -1,6 +1,5 @@
 """What parsing a file gives: small enough to be journalled; passages and tables are artifacts."""
 
-import math
 from enum import StrEnum
 from typing import Literal
 
@@ -207,66 +206,3 @@ class Edge(BaseModel):
     subject: str
     predicate: str
     object: str
-
-
-class InsightKind(StrEnum):
-    """What an insight is about."""
-
-    OVERVIEW = "overview"
-    PROFILE = "profile"
-    MISSING = "missing"
-    OUTLIER = "outlier"
-    CORRELATION = "correlation"
-    DIFFERENCE = "difference"
-    DUPLICATE = "duplicate"
-    CONSTANT = "constant"
-    TREND = "trend"
-    SUMMARY = "summary"
-    KEY_PHRASE = "key_phrase"
-    FIGURE = "figure"
-    NOTHING_UNUSUAL = "nothing_unusual"
-
-
-class Evidence(BaseModel):
-    """Where an insight can be checked. Rows are counted from 1, the header left out."""
-
-    model_config = ConfigDict(frozen=True)
-
-    table: str = ""
-    columns: tuple[str, ...] = ()
-    rows: tuple[int, ...] = ()
-    passages: tuple[int, ...] = ()
-
-
-class Insight(BaseModel):
-    """A computed statement: a sentence, its figures, where to check it, and its strength."""
-
-    model_config = ConfigDict(frozen=True)
-
-    kind: InsightKind
-    sentence: str
-    figures: dict[str, float | int | str] = Field(
-        default_factory=dict, description="those that a float can hold"
-    )
-    evidence: Evidence = Evidence()
-    strength: float = Field(ge=0, le=1)
-
-    @field_validator("figures")
-    @classmethod
-    def _finite(cls, figures: dict[str, float | int | str]) -> dict[str, float | int | str]:
-        """Leave out what overflowed: JSON has no word for it."""
-        return {
-            name: figure
-            for name, figure in figures.items()
-            if not isinstance(figure, float) or math.isfinite(figure)
-        }
-
-
-class InsightsResult(BaseModel):
-    """The insights of one file, strongest first within what matters; never empty."""
-
-    model_config = ConfigDict(frozen=True)
-
-    file_name: str
-    insights: tuple[Insight, ...]
-    left_out: int = Field(default=0, description="insights found beyond the cap")
