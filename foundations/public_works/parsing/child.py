@@ -23,7 +23,12 @@ _LOADED = (
     *(
         f"{_PARSING}.{name}"
         for name in (
-            "insights",
+            "insights.comparing",
+            "insights.finding",
+            "insights.tables.columns",
+            "insights.tables.keys",
+            "insights.tables.table",
+            "insights.texts.text",
             "json_documents",
             "markdown",
             "parquet_files",
@@ -31,10 +36,8 @@ _LOADED = (
             "profiles",
             "reading",
             "slides",
-            "table_insights",
             "table_words",
             "tables",
-            "text_insights",
             "texts",
             "within",
             "workbooks",
