@@ -36,8 +36,8 @@ def duplicates(table: Table) -> Iterator[Insight]:
         return
     again = ~table.frame.select(pl.struct(pl.all()).is_first_distinct()).to_series()
     count = int(again.sum())
-    once = table.frame.filter(~again).get_columns()
-    if not count or poisson_at_least(count, _expected_pairs(once)) > _SO_MANY_BY_CHANCE:
+    by_chance = _expected_pairs(table.frame.get_columns(), known=count)
+    if not count or poisson_at_least(count, by_chance) > _SO_MANY_BY_CHANCE:
         return
     verb = "row repeats an earlier one" if count == 1 else "rows repeat earlier ones"
     yield Insight(
@@ -136,15 +136,18 @@ def _pairs(keys: Hashes, exact: NDArray[np.bool_], own: Hashes) -> list[tuple[in
     return sorted((min(pair), max(pair)) for pair in pairs)
 
 
-def _expected_pairs(columns: Sequence[pl.Series]) -> float:
-    """How many pairs of rows would agree by chance, if the columns knew nothing of each other."""
+def _expected_pairs(columns: Sequence[pl.Series], *, known: int = 0) -> float:
+    """How many pairs of rows would agree by chance, if the columns knew nothing of each other.
+
+    Pairs of rows that are `known` to agree say nothing of what the columns do by themselves.
+    """
     height = len(columns[0])
     if height < 2:
         return 0.0
     log = np.log(height * (height - 1) / 2)
     for column in columns:
-        counts = column.value_counts(name="rows")["rows"].to_numpy().astype(np.float64)
-        pairs = float((counts * (counts - 1)).sum())
+        counts = column.alias("v").value_counts(name="n")["n"].to_numpy().astype(np.float64)
+        pairs = float((counts * (counts - 1)).sum()) - 2 * known
         log += np.log(max(pairs, _SELDOM) / (height * (height - 1)))
     return float(np.exp(log))
 
