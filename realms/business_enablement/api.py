@@ -14,6 +14,10 @@ from foundations.public_works.semantics import SemanticData, SemanticResult
 from utilities.context import UserContext
 
 
+MOST_COMPARED = 50
+"""So many files are laid beside each other at most."""
+
+
 class ParsedFile(BaseModel):
     """A file's content: what it holds, what it means, and the trace it was parsed under."""
 

@@ -13,10 +13,9 @@ from foundations.public_works.object_store import ObjectNotFound, ObjectStore
 from foundations.public_works.parsers import Parsers
 from foundations.public_works.parsing.insights.comparing import ParsedFile
 from foundations.public_works.semantics import Manifest, SemanticData, folder_of
-from realms.business_enablement.api import ComparisonAnswer, Insights, InsightsAnswer
+from realms.business_enablement.api import MOST_COMPARED, ComparisonAnswer, Insights, InsightsAnswer
 from smart_city.content_steward.api import ContentSteward
 
-MOST_COMPARED = 50
 FileIds = Annotated[list[str], Field(min_length=2, max_length=MOST_COMPARED)]
 
 

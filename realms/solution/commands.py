@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 SERVICE = "DataMashSolutionOrchestratorService"
 INSIGHTS = "InsightsOrchestrator"
-MOST_COMPARED = 50
-"""So many files are laid beside each other at most."""
 GLANCE_SECONDS = 0.25
 """How long one look at a running mash waits for its end, before the progress is shown."""
 _JUDGED_UNFIT = {ErrorKind.INVALID, ErrorKind.UNSUPPORTED, ErrorKind.TOO_LARGE, ErrorKind.REFUSED}
@@ -178,6 +176,8 @@ async def _compared(client: "CityClient", mashes: list[Mash], bar: "Bar") -> Com
 
     Where that fails, what was found in each file is told all the same.
     """
+    from realms.business_enablement.api import MOST_COMPARED
+
     done = [mash.record["file_id"] for mash in mashes if mash.code == DONE]
     file_ids = list(dict.fromkeys(done))[:MOST_COMPARED]
     if len(file_ids) < 2:

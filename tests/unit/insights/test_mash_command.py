@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from foundations.experience.exit_codes import DONE, FAILED
-from realms.solution.commands import INSIGHTS, MOST_COMPARED, Comparison, Mash, _compared
+from realms.business_enablement.api import MOST_COMPARED
+from realms.solution.commands import INSIGHTS, Comparison, Mash, _compared
 from utilities.errors import ErrorKind, PlatformError
 
 pytestmark = pytest.mark.anyio

@@ -212,3 +212,11 @@ def test_number_given_twice_is_told() -> None:
 
     assert insight.evidence.rows == (51,)
     assert "“A0010” stands in rows 11 and 51" in insight.sentence
+
+
+def test_columns_may_have_the_names_that_are_used_inside() -> None:
+    names = ("v", "n", "h", "k", "i", "j", "rows", "label", "code", "value", "count")
+    columns: dict[str, list[Any]] = {name: noise(60, k) for k, name in enumerate(names)}
+    columns |= {f"{name} ": [WORDS[k % 9] for k in range(60)] for name in names[:4]}
+
+    assert {insight.kind for insight in all_told(columns)} <= {K.RULE, K.DUPLICATE}

@@ -16,7 +16,7 @@ _ENOUGH = 50_000
 _POWERS = (1.0, 0.5, 1 / 3, 0.25, 0.0)
 _HEADROOM = 1.7
 _LEAST_GAP = 1.5
-_FEW = 8.0
+_FEW = 20.0
 """So many rows double the reach, because their quantiles are little to go by."""
 _MOST_SHARE = 0.03
 

@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -18,6 +18,9 @@ from foundations.public_works.parsing.insights.words import (
 )
 
 _BY_CHANCE = 1e-4
+_SO_MANY_BY_CHANCE = 1e-3
+_SELDOM = 0.5
+"""Pairs that a column is taken to have in which no two rows agree."""
 _MOST_COLUMNS = 60
 _MOST_ROWS = 500_000
 _MOST_LABELS = 400
@@ -33,7 +36,8 @@ def duplicates(table: Table) -> Iterator[Insight]:
         return
     again = ~table.frame.select(pl.struct(pl.all()).is_first_distinct()).to_series()
     count = int(again.sum())
-    if not count or poisson_at_least(count, _expected_pairs(table.columns)) > 0.01:
+    by_chance = _expected_pairs(table.frame.get_columns(), known=count)
+    if not count or poisson_at_least(count, by_chance) > _SO_MANY_BY_CHANCE:
         return
     verb = "row repeats an earlier one" if count == 1 else "rows repeat earlier ones"
     yield Insight(
@@ -62,7 +66,7 @@ def near_duplicates(table: Table) -> Iterator[Insight]:
     yield from _written_otherwise(table, total, exact)
     found: list[tuple[str, list[tuple[int, int]]]] = []
     for column, own in zip(usable, hashes, strict=True):
-        others = [c for c in usable if c is not column]
+        others = [c.raw for c in usable if c is not column]
         if _expected_pairs(others) > _BY_CHANCE:
             continue
         pairs = _pairs(total - own, exact, own)
@@ -96,7 +100,7 @@ def _all_but_one(
 def _written_otherwise(table: Table, total: Hashes, exact: NDArray[np.bool_]) -> Iterator[Insight]:
     """Rows that are the same once case, spaces, accents and punctuation are left out."""
     texts = [c for c in table.columns if c.raw.dtype == pl.String]
-    if not texts or _expected_pairs(table.columns) > _BY_CHANCE:
+    if not texts or _expected_pairs(table.frame.get_columns()) > _BY_CHANCE:
         return
     raw = np.zeros(table.height, dtype=np.uint64)
     for column in texts:
@@ -132,15 +136,19 @@ def _pairs(keys: Hashes, exact: NDArray[np.bool_], own: Hashes) -> list[tuple[in
     return sorted((min(pair), max(pair)) for pair in pairs)
 
 
-def _expected_pairs(columns: tuple[Column, ...] | list[Column]) -> float:
-    """How many pairs of rows would agree by chance, if the columns knew nothing of each other."""
-    height = len(columns[0].raw)
-    log = np.log(height * (height - 1) / 2 or 1)
+def _expected_pairs(columns: Sequence[pl.Series], *, known: int = 0) -> float:
+    """How many pairs of rows would agree by chance, if the columns knew nothing of each other.
+
+    Pairs of rows that are `known` to agree say nothing of what the columns do by themselves.
+    """
+    height = len(columns[0])
+    if height < 2:
+        return 0.0
+    log = np.log(height * (height - 1) / 2)
     for column in columns:
-        counts = column.raw.value_counts(name="rows")["rows"].to_numpy().astype(np.float64)
-        pairs = float((counts * (counts - 1)).sum())
-        seldom = 0.5 if column.raw.null_count() < height else 1.0
-        log += np.log(max(pairs, seldom) / (height * (height - 1)))
+        counts = column.alias("v").value_counts(name="n")["n"].to_numpy().astype(np.float64)
+        pairs = float((counts * (counts - 1)).sum()) - 2 * known
+        log += np.log(max(pairs, _SELDOM) / (height * (height - 1)))
     return float(np.exp(log))
 
 
