@@ -70,7 +70,7 @@ class DatabaseJournal(Journal):
     """Entries keyed `(run_id, seq)`; a holder whose lease has ended changes zero rows."""
 
     def __init__(self, *, database: Database) -> None:
-        self._database = database
+        self._database = database.across_tenants()
         self._tasks: set[asyncio.Task[Outcomes]] = set()
         self._server = database.dialect is Dialect.POSTGRESQL
         self._all, self._each = (

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from foundations.public_works.adapters import postgres_driver as driver
+from foundations.public_works.adapters import postgres_tenants as tenants
 from foundations.public_works.adapters.migrations import migrate
 from foundations.public_works.adapters.postgres_driver import SESSION, Backend, for_psycopg
 from foundations.public_works.adapters.postgres_statements import Statements
@@ -31,6 +32,7 @@ from foundations.public_works.database import (
 )
 from foundations.public_works.settings import Settings
 from foundations.public_works.threads import in_thread
+from utilities.context import current_or_none
 
 T = TypeVar("T")
 _TRIES = 10
@@ -62,6 +64,8 @@ class PostgresDatabase(Database):
         self._committing_engine = self._engine("READ COMMITTED", 1)
         self._committer = ThreadPoolExecutor(1, thread_name_prefix="postgres-commits")
         self._predecessor: Backend | None = None
+        self._secured = False
+        """Whether requests have a role of their own."""
         self._tasks: set[asyncio.Task[Any]] = set()
         event.listen(self._committing_engine, "connect", self._bury)
 
@@ -73,6 +77,7 @@ class PostgresDatabase(Database):
         self._loop = asyncio.get_running_loop()
         try:
             await in_thread(self._check)
+            self._secured = await in_thread(self._made_role)
         except BaseException:
             await in_thread(self._close)
             raise
@@ -90,10 +95,21 @@ class PostgresDatabase(Database):
         await self._statements.close()
         await in_thread(self._close)
 
+    def across_tenants(self) -> Database:
+        return _AcrossTenants(self)
+
     async def read(self, work: Callable[[Connection], T]) -> T:
-        return await in_thread(self._again, self._reader_engine, work)
+        return await in_thread(self._again, self._reader_engine, self._restricted(work))
 
     async def write(self, work: Callable[[Connection], T]) -> T:
+        return await in_thread(self._again, self._writer_engine, self._restricted(work))
+
+    async def read_everything(self, work: Callable[[Connection], T]) -> T:
+        """As `read`, of all tenants."""
+        return await in_thread(self._again, self._reader_engine, work)
+
+    async def write_everything(self, work: Callable[[Connection], T]) -> T:
+        """As `write`, for all tenants."""
         return await in_thread(self._again, self._writer_engine, work)
 
     async def write_with_checkpoint(self, work: Writes) -> None:
@@ -143,8 +159,18 @@ class PostgresDatabase(Database):
             # several processes of one city may start together: one migrates, the others look
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('civitas schema'))")
             migrate(connection, room, folder)
+            if self._secured:
+                tenants.secure(connection)
 
-        await in_thread(self._again, self._committing_engine, work)
+        try:
+            await in_thread(self._again, self._committing_engine, work)
+        except DBAPIError as error:
+            if not driver.forbidden(error.orig):
+                raise
+            raise DatabaseUnusable(
+                f"the tables of {room} cannot be made: {error.orig}",
+                hint="let the user create tables in the schema, or name the user who owns them",
+            ) from error
 
     def _engine(self, isolation: Any, connections: int, *, read_only: bool = False) -> Engine:
         options = " ".join(f"-c {name}={value}" for name, value in SESSION.items())
@@ -197,6 +223,32 @@ class PostgresDatabase(Database):
             raise DatabaseUnusable("the server is a standby", hint="name the primary")
         if fsync != "on":
             logger.warning("the database server has fsync off: a power cut there loses commits")
+
+    def _made_role(self) -> bool:
+        """Whether requests can have a role of their own; if not, the log says what to do."""
+        try:
+            self._again(self._committing_engine, tenants.make_role)
+        except (DatabaseUnusable, DBAPIError):
+            logger.warning(
+                "row-level security is off, as the user may not make a role. "
+                "As an administrator: CREATE ROLE {role}; GRANT {role} TO {user}",
+                role=tenants.ROLE,
+                user=self._url.username,
+            )
+            return False
+        return True
+
+    def _restricted(self, work: Callable[[Connection], T]) -> Callable[[Connection], T]:
+        """During a call, the same work as the role of requests, for the caller's tenant."""
+        context = current_or_none()
+        if context is None or not self._secured:
+            return work
+
+        def run(connection: Connection) -> T:
+            connection.exec_driver_sql(tenants.RESTRICT, (tenants.ROLE, context.tenant))
+            return work(connection)
+
+        return run
 
     def _unusable(self, error: SQLAlchemyError) -> DatabaseUnusable:
         cause = getattr(error, "orig", None) or error
@@ -260,6 +312,42 @@ class PostgresDatabase(Database):
         self._committer.shutdown(wait=True)
         for engine in (self._reader_engine, self._writer_engine, self._committing_engine):
             engine.dispose()
+
+
+class _AcrossTenants(Database):
+    """The database as its tables' owner; everything but reading and writing is the same anyway."""
+
+    def __init__(self, database: PostgresDatabase) -> None:
+        self._database = database
+
+    @property
+    def dialect(self) -> Dialect:
+        return self._database.dialect
+
+    def across_tenants(self) -> Database:
+        return self
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        return await self._database.read_everything(work)
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        return await self._database.write_everything(work)
+
+    async def write_with_checkpoint(self, work: Writes) -> None:
+        await self._database.write_with_checkpoint(work)
+
+    def commit(
+        self, work: Callable[[DriverConnection], T], *, along: Sequence[Writes] = ()
+    ) -> asyncio.Future[T]:
+        return self._database.commit(work, along=along)
+
+    def commit_statement(
+        self, sql: str, parameters: Sequence[Any]
+    ) -> asyncio.Future[Sequence[Sequence[Any]]]:
+        return self._database.commit_statement(sql, parameters)
+
+    async def migrate(self, room: str, folder: Path) -> None:
+        await self._database.migrate(room, folder)
 
 
 class _Driver(DriverConnection):

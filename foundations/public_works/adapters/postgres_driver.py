@@ -50,7 +50,6 @@ _LOST = ("08", "57P01", "57P02", "57P03")
 _UNUSABLE = {
     "28": "look at the user, the password and pg_hba.conf",
     "3D": "create the database, or name another",
-    "42501": "let the user create tables in the schema, or name another user",
 }
 
 
@@ -156,6 +155,11 @@ def _broke(error: BaseException | None) -> bool:
         "ConnectionDoesNotExistError",
         "InternalClientError",
     }
+
+
+def forbidden(error: BaseException | None) -> bool:
+    """Whether the user may not do it."""
+    return code_of(error) == "42501"
 
 
 def _why(detail: str, hint: str = "retry in a moment") -> DatabaseBusy:
