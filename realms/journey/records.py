@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import OperationalError
 
 from foundations.public_works.database import (
@@ -418,6 +418,18 @@ class DatabaseJournal(Journal):
             return [_row(row) for row in found]
 
         return await self._database.read(work)
+
+
+async def unfinished(database: Database) -> int:
+    """How many runs in a store have not ended; none where journeys have no tables yet."""
+
+    def work(connection: Connection) -> int:
+        if not inspect(connection).has_table("journey_runs"):
+            return 0
+        count = f"SELECT count(*) FROM journey_runs WHERE status IN {_OPEN}"  # noqa: S608 - a constant
+        return int(connection.exec_driver_sql(count).scalar_one())
+
+    return await database.across_tenants().read(work)
 
 
 # writing many at once

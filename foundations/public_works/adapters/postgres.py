@@ -3,8 +3,9 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from contextvars import copy_context
 from pathlib import Path
 from types import TracebackType
@@ -33,6 +34,7 @@ from foundations.public_works.database import (
 from foundations.public_works.settings import Settings
 from foundations.public_works.threads import in_thread
 from utilities.context import current_or_none
+from utilities.errors import ErrorKind, PlatformError
 
 T = TypeVar("T")
 _TRIES = 10
@@ -97,6 +99,23 @@ class PostgresDatabase(Database):
 
     def across_tenants(self) -> Database:
         return _AcrossTenants(self)
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        """While the block lasts no city works on the database.
+
+        Raises:
+            StoreInUse: one does.
+        """
+        dsn = self._url.set(drivername="postgresql").render_as_string(hide_password=False)
+        async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+            cursor = await connection.execute(driver.ALONE.encode())
+            if (await cursor.fetchone()) != (True,):
+                raise StoreInUse(
+                    f"a city works on the database {self._url.database}",
+                    hint="stop every process that serves it, then move it",
+                )
+            yield
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         return await in_thread(self._again, self._reader_engine, self._restricted(work))
@@ -312,6 +331,12 @@ class PostgresDatabase(Database):
         self._committer.shutdown(wait=True)
         for engine in (self._reader_engine, self._writer_engine, self._committing_engine):
             engine.dispose()
+
+
+class StoreInUse(PlatformError):
+    """A city works on this store."""
+
+    kind = ErrorKind.CONFLICT
 
 
 class _AcrossTenants(Database):

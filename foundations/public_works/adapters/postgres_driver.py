@@ -39,6 +39,9 @@ DURABLE = (
     "WHERE current_setting('synchronous_commit') IN ('off', 'local')"
 )
 """Lets a commit wait for the disk where the server's own setting would not; never less than it."""
+WORKING = "SELECT pg_try_advisory_lock_shared(hashtext('civitas works'))"
+"""Held as long as a city works on the database."""
+ALONE = "SELECT pg_try_advisory_lock(hashtext('civitas works'))"
 BURIED = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE pid = ? AND backend_start::text = ?
