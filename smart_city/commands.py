@@ -42,9 +42,8 @@ def migrate(
         invocation.terminal.json({"tables": tables})
     else:
         invocation.terminal.say(f"{sum(m.rows for m in moved)} rows moved, and all are the same")
-        invocation.terminal.say(
-            "start the city with CIVITAS_DATABASE_URL as the new store is named"
-        )
+        set_or_unset = "set" if target.startswith("postgres") else "unset"
+        invocation.terminal.say(f"{set_or_unset} CIVITAS_DATABASE_URL: the city begins there now")
 
 
 async def _moved(source: str, target: str, say: "Callable[[str], None]") -> "list[Moved]":
@@ -54,7 +53,7 @@ async def _moved(source: str, target: str, say: "Callable[[str], None]") -> "lis
     from foundations.public_works.stores import opened_alone, shown
 
     rooms = [ROOM, *roles(), *realms()[0]]
-    async with opened_alone(source) as here, opened_alone(target) as there:
+    async with opened_alone(source, kept=True) as here, opened_alone(target) as there:
         for room in rooms:
             if room.migrations is not None:
                 for database in (here, there):

@@ -26,8 +26,10 @@ def shown(url: str) -> str:
 
 
 @asynccontextmanager
-async def opened_alone(url: str) -> AsyncIterator[Database]:
+async def opened_alone(url: str, *, kept: bool = False) -> AsyncIterator[Database]:
     """The store at a URL while no city works on it, and none can begin to.
+
+    `kept` says that a file must be there already.
 
     Raises:
         DataFolderInUse, StoreInUse: a city works on it.
@@ -36,6 +38,8 @@ async def opened_alone(url: str) -> AsyncIterator[Database]:
     if url.startswith(_SQLITE):
         from foundations.public_works.adapters.sqlite import SqliteDatabase
 
+        if kept and not _file(url).exists():
+            raise DatabaseUnusable(f"no city is kept in {_file(url)}", hint="name its data folder")
         settings = Settings(data_dir=_file(url).parent, database_url=SecretStr(""))
         async with (
             DataFolder(settings=settings, ids=TimeSortableIds()) as folder,
@@ -74,6 +78,6 @@ def _file(url: str) -> Path:
     path = Path(url.removeprefix(_SQLITE)).expanduser().absolute()
     if path.name != _FILE:
         raise DatabaseUnusable(
-            f"{url} names no city", hint=f"name the file in its data folder: {path / _FILE}"
+            f"{url} names no city", hint=f"name the file {_FILE} in its data folder"
         )
     return path

@@ -45,6 +45,13 @@ _FREE_SECONDS = 10
 """How long a piece of work waits for one of our connections."""
 _OF_OWN = 2
 """Connections beside the pools: that of the statements, and that of `commit`."""
+_HINTS = {
+    "password": "look at the user and the password in CIVITAS_DATABASE_URL",
+    "pg_hba": "let the server's pg_hba.conf allow this user and this machine",
+    "does not exist": "create the database, or name another in CIVITAS_DATABASE_URL",
+    "too many": "raise the server's max_connections, or lower CIVITAS_DATABASE_CONNECTIONS",
+}
+"""What to do, by words of the server when it lets nobody in: it gives no code then."""
 _GRAVES = 250
 _GRAVE_SECONDS = 0.02
 
@@ -271,13 +278,14 @@ class PostgresDatabase(Database):
 
     def _unusable(self, error: SQLAlchemyError) -> DatabaseUnusable:
         cause = getattr(error, "orig", None) or error
-        fault = driver.explained(cause)
         where = self._url.render_as_string(hide_password=True)
         said = " ".join(str(cause).split())
         return DatabaseUnusable(
             f"{where} is no usable database: {said}",
-            hint=(fault.hint if fault is not None and fault.hint else "")
-            or "look whether the server runs, and at CIVITAS_DATABASE_URL",
+            hint=next(
+                (hint for words, hint in _HINTS.items() if words in said),
+                "look whether the server runs, and at CIVITAS_DATABASE_URL",
+            ),
         )
 
     def _again(self, engine: Engine, work: Callable[[Connection], T]) -> T:

@@ -1,5 +1,6 @@
 """A city moves from one store into another and back, with its runs, and goes on there."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,7 +50,7 @@ def settings(folder: Path, url: str = "") -> Settings:
 
 async def moved(source: str, target: str, said: list[str] | None = None) -> int:
     rooms = [ROOM, *roles(), *realms()[0]]
-    async with opened_alone(source) as here, opened_alone(target) as there:
+    async with opened_alone(source, kept=True) as here, opened_alone(target) as there:
         for room in rooms:
             for store in (here, there):
                 if room.migrations is not None:
@@ -70,10 +71,11 @@ async def uploaded(city: Platform) -> str:
 async def asking(city: Platform, file_id: str) -> str:
     """The id of a run that waits for a person."""
     journeys = city.registry.get(Journeys)
-    accepted = await journeys.start("review_file", {"file_id": file_id})
-    run = await journeys.wait(accepted.run_id, seconds=30)
-    assert run.status is RunStatus.WAITING
-    return run.run_id
+    run_id = (await journeys.start("review_file", {"file_id": file_id})).run_id
+    async with asyncio.timeout(30):
+        while (await journeys.wait(run_id, seconds=0.1)).status is not RunStatus.WAITING:
+            pass
+    return run_id
 
 
 async def approved(city: Platform, run_id: str) -> Any:
@@ -86,7 +88,7 @@ async def approved(city: Platform, run_id: str) -> Any:
 async def test_city_moves_to_a_server_and_back_with_its_live_runs(
     postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(moving, "AT_ONCE", 3)
+    monkeypatch.setattr(moving, "AT_ONCE", 20)
     folder, embedded = tmp_path / "city", f"sqlite:///{tmp_path}/city/city.sqlite3"
     async with Platform(settings(folder)) as city:
         with caller():
