@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from foundations.boot import Book
+from foundations.public_works.adapters.moving import refuse_a_store_that_was_left
 from foundations.public_works.cloud_ready import chosen
 from foundations.public_works.container import container
 from foundations.public_works.data_folder import DataFolder
@@ -33,6 +34,7 @@ async def open_stage(book: Book) -> AsyncIterator[None]:
         await book.open(stack)
         logs = book.get(DataFolder).logs / "civitas.jsonl"
         stack.enter_context(add_log_file(logs, level=settings.log_level))
+        await refuse_a_store_that_was_left(book.get(Database))
         if ROOM.migrations is not None:
             await book.get(Database).migrate(ROOM.name, ROOM.migrations)
         await book.get(ContentRecords).choose_search()

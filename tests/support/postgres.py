@@ -22,6 +22,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from pydantic import SecretStr
+
+from foundations.public_works.settings import CloudReadyMode, Settings
 
 SHARED = "TESTS_POSTGRES_FOLDER"
 """The environment variable by which the workers of one run find the server that they share."""
@@ -105,6 +108,18 @@ def own_database(request: pytest.FixtureRequest, name: str, prepare: Prepare) ->
     server: PostgresServer = request.getfixturevalue("postgres_server")
     with server.database(template=server.prepared(name, prepare)) as url:
         yield url
+
+
+def settings(folder: Path, url: str = "") -> Settings:
+    """Those of a city whose records are in the database at `url`, or in its folder without one."""
+    if not url:
+        return Settings(data_dir=folder)
+    return Settings(
+        data_dir=folder,
+        cloud_ready_mode=CloudReadyMode.HYBRID,
+        cloud_ready_events=False,
+        database_url=SecretStr(url),
+    )
 
 
 def shared_server() -> PostgresServer:

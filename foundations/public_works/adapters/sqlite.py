@@ -100,6 +100,9 @@ class SqliteDatabase(Database):
         self._checkpoints.stop()
         await in_thread(self._close)
 
+    def across_tenants(self) -> Database:
+        return self
+
     async def read(self, work: Callable[[Connection], T]) -> T:
         def run() -> T:
             with self._reader_engine.connect() as connection:
