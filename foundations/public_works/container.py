@@ -17,8 +17,8 @@ from foundations.public_works.settings import Settings
 from foundations.wiring import Container, wire
 
 
-def container(settings: Settings) -> Container:
-    """The infrastructure that the settings choose."""
+def container(settings: Settings | None = None) -> Container:
+    """The infrastructure that the settings choose; without any, the embedded one."""
     wired = wire(
         DataFolder,
         EnvironmentSecrets,
@@ -37,9 +37,9 @@ def container(settings: Settings) -> Container:
     return wired()
 
 
-def _database(settings: Settings) -> type[Database]:
+def _database(settings: Settings | None) -> type[Database]:
     """SQLite in the data folder, or the server that is named."""
-    if not settings.database_url.get_secret_value():
+    if settings is None or not settings.database_url.get_secret_value():
         from foundations.public_works.adapters.sqlite import SqliteDatabase
 
         return SqliteDatabase
