@@ -116,7 +116,7 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         journal = DatabaseJournal(database=database)
         async with JourneyCity(journal, texts=texts, objects=objects) as city:
             with bound(USER):
-                yield World(city, database, objects)
+                yield World(city, database.across_tenants(), objects)
 
 
 async def test_runs_are_kept_as_long_as_their_template_says(world: World) -> None:
