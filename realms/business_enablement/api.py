@@ -13,7 +13,6 @@ from foundations.public_works.parsing.models import (
 from foundations.public_works.semantics import SemanticData, SemanticResult
 from utilities.context import UserContext
 
-
 MOST_COMPARED = 50
 """So many files are laid beside each other at most."""
 
