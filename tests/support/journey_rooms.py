@@ -149,7 +149,17 @@ async def open_realms(folder: Path) -> AsyncIterator[Registry]:
             InProcessDispatch(settings=settings, clock=clock)
         )
         objects, secrets = LocalObjectStore(folder=data), EnvironmentSecrets()
-        parts = (settings, ids, clock, database, dispatch, objects, secrets, InProcessEvents())
+        parts = (
+            settings,
+            ids,
+            clock,
+            data,
+            database,
+            dispatch,
+            objects,
+            secrets,
+            InProcessEvents(),
+        )
         registry.add(DistributedTracing())
         for part in parts:
             registry.add(part)
