@@ -148,20 +148,9 @@ async def open_realms(folder: Path) -> AsyncIterator[Registry]:
         dispatch = await stack.enter_async_context(
             InProcessDispatch(settings=settings, clock=clock)
         )
-        objects, secrets = LocalObjectStore(folder=data), EnvironmentSecrets()
-        parts = (
-            settings,
-            ids,
-            clock,
-            data,
-            database,
-            dispatch,
-            objects,
-            secrets,
-            InProcessEvents(),
-        )
-        registry.add(DistributedTracing())
-        for part in parts:
+        parts = (settings, ids, clock, data, database, dispatch, LocalObjectStore(folder=data))
+        others = (EnvironmentSecrets(), InProcessEvents(), DistributedTracing())
+        for part in (*parts, *others):
             registry.add(part)
         services = wire(
             ContentStewardService,
