@@ -49,10 +49,12 @@ class Registry(Book):
     # joining
 
     def add(self, instance: object) -> None:
-        """Offer a finished object by its type, as a part."""
+        """Offer a finished object by its type, as a part; whoever made it opens and closes it."""
         room = Room(type(instance).__module__, "")
         provider = providers.Object(instance)
-        self._enter(Entry(type(instance).__name__, type(instance), room, Kind.PART, provider))
+        entry = Entry(type(instance).__name__, type(instance), room, Kind.PART, provider)
+        self._enter(entry)
+        self._opened.add(id(entry))
 
     def enrol(self, container: Any, room: Room) -> list[Entry]:
         """Take in every class of a room's container; faults are kept for `faults()`.
