@@ -52,15 +52,8 @@ def summary(row: RunRow) -> RunSummary:
 def full(row: RunRow, run: RunState, plan: Plan | None) -> JourneyRun:
     """Everything about a run; milestones in the plan's order, or as far as the facts go."""
     start = run.start
-    fields = {
-        "run_id": row.run_id,
-        "alias": row.alias,
-        "template": row.template,
-        "template_hash": row.template_hash,
-        "status": row.status,
-        "reason": row.reason,
-        "created_at": row.created_at,
-        "updated_at": row.updated_at,
+    fields = _row_fields(row)
+    fields |= {
         "wake_at": None if run.ended is not None or run.paused else _wakes(run),
         "trace_id": start.trace_id,
         "principal": start.principal,
