@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import httpx2
 
+from foundations.boot import Duty
 from foundations.curator.catalogue import Catalogue
 from foundations.curator.registry import Registry
 from foundations.experience.lifespan import Serves
@@ -38,7 +39,7 @@ class CityFactory(Protocol):
     """Makes a city that boots when it is entered."""
 
     def __call__(
-        self, settings: Settings, *, working: bool = True
+        self, settings: Settings, *, working: bool = True, duty: Duty | None = None
     ) -> AbstractAsyncContextManager[City]: ...
 
 

@@ -10,23 +10,37 @@ from foundations.public_works.adapters.wordllama_embedder import WordLlamaEmbedd
 from foundations.public_works.adapters.yara_scanner import YaraScanner
 from foundations.public_works.content_metadata import ContentMetadataAbstraction
 from foundations.public_works.data_folder import DataFolder
+from foundations.public_works.dispatch import Dispatch
 from foundations.public_works.public_works import PublicWorksFoundationService
 from foundations.public_works.records import ContentRecords
 from foundations.public_works.secrets import EnvironmentSecrets
-from foundations.wiring import wire
+from foundations.public_works.settings import Settings
+from foundations.wiring import Container, wire
 
-container = wire(
-    DataFolder,
-    EnvironmentSecrets,
-    SpanFile,
-    SqliteDatabase,
-    LocalObjectStore,
-    InProcessEvents,
-    InProcessDispatch,
-    YaraScanner,
-    ChildProcessParsers,
-    WordLlamaEmbedder,
-    ContentRecords,
-    ContentMetadataAbstraction,
-    PublicWorksFoundationService,
-)
+
+
+def container(settings: Settings) -> Container:
+    """Public works as the settings choose them, each thing built from the others."""
+    return wire(
+        DataFolder,
+        EnvironmentSecrets,
+        SpanFile,
+        SqliteDatabase,
+        LocalObjectStore,
+        InProcessEvents,
+        _dispatch(settings),
+        YaraScanner,
+        ChildProcessParsers,
+        WordLlamaEmbedder,
+        ContentRecords,
+        ContentMetadataAbstraction,
+        PublicWorksFoundationService,
+    )()
+
+
+def _dispatch(settings: Settings) -> type[Dispatch]:
+    if settings.broker_url is None:
+        return InProcessDispatch
+    from foundations.public_works.adapters.celery_dispatch import CeleryDispatch
+
+    return CeleryDispatch

@@ -4,6 +4,7 @@ import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
@@ -14,6 +15,9 @@ from utilities.suggest import did_you_mean
 
 SECRET_PREFIX = "CIVITAS_SECRET_"  # noqa: S105 - a name, no secret
 """Environment variables of this prefix are secrets, not settings."""
+
+BROKERS = ("amqp", "amqps", "redis", "rediss")
+LEASE_SECONDS = 10.0
 
 GIB = 1024**3
 MIB = 1024**2
@@ -78,7 +82,15 @@ class Settings(BaseSettings):
         description="how long finished runs are kept, where a template says nothing",
     )
     journey_lease_seconds: float = Field(
-        default=0, ge=0, description="for trials with two engines on one folder; 0 needs no lease"
+        default=0,
+        ge=0,
+        description="with a broker: after so long without a sign of life others take a process's "
+        "runs over (0: 10 seconds); without one for trials with two engines on one folder",
+    )
+    broker_url: SecretStr | None = Field(
+        default=None,
+        description="amqp://... (RabbitMQ, recommended) or redis://...: journeys are done by "
+        "workers (`worker`), seen to by a `scheduler`; this process only accepts them",
     )
     model_api_key: SecretStr | None = Field(
         default=None, description="for model clients that realms bring; shown nowhere"
@@ -90,6 +102,20 @@ class Settings(BaseSettings):
         if value == "":
             raise ValueError("is empty; name a folder, or unset it")
         return value
+
+    @field_validator("broker_url")
+    @classmethod
+    def _a_broker_we_know(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and urlsplit(value.get_secret_value()).scheme not in BROKERS:
+            raise ValueError(f"is no URL of a broker; it begins with one of {', '.join(BROKERS)}")
+        return value
+
+    @property
+    def lease_seconds(self) -> float:
+        """How long a process may give no sign of life before others take its runs; 0 for ever."""
+        if self.broker_url is not None and not self.journey_lease_seconds:
+            return LEASE_SECONDS
+        return self.journey_lease_seconds
 
     @field_validator("cloud_ready_mode", mode="before")
     @classmethod

@@ -18,11 +18,11 @@ ROOM = Room("foundations.public_works", "public_works")
 async def open_stage(book: Book) -> AsyncIterator[None]:
     """Open the infrastructure and bring its tables up to date."""
     async with AsyncExitStack() as stack:
-        book.enrol(container(), ROOM)
+        settings = book.get(Settings)
+        book.enrol(container(settings), ROOM)
         book.prepare()
         await book.open(stack)
-        level = book.get(Settings).log_level
-        stack.enter_context(add_log_file(book.get(DataFolder).logs / "civitas.jsonl", level=level))
+        stack.enter_context(add_log_file(book.get(DataFolder).logs / "civitas.jsonl", level=settings.log_level))
         if ROOM.migrations is not None:
             await book.get(Database).migrate(ROOM.name, ROOM.migrations)
         yield

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from foundations.declarations import Effect
 from foundations.public_works.adapters.in_process_events import InProcessEvents
-from foundations.public_works.dispatch import Dispatch, Handler
+from foundations.public_works.dispatch import PLAIN, Arrived, Dispatch, Handler, Road
 from foundations.public_works.object_store import ObjectNotFound, ObjectStore
 from foundations.public_works.secrets import EnvironmentSecrets
 from foundations.public_works.settings import Settings
@@ -83,10 +83,12 @@ class VirtualDispatch(Dispatch):
         """Whether somebody is at work, or hangs."""
         self._order = itertools.count()
 
-    def handle(self, queue: str, handler: Handler) -> None:
+    def handle(self, queue: str, handler: Handler, *, arrived: Arrived | None = None) -> None:
         self._handlers[queue] = handler
 
-    def wake(self, queue: str, key: str, *, at: datetime | None = None) -> None:
+    def wake(
+        self, queue: str, key: str, *, at: datetime | None = None, road: Road = PLAIN
+    ) -> None:
         when = max(at or self._clock.time, self._clock.time)
         heapq.heappush(self._wakes, (when, next(self._order), queue, key))
 

@@ -50,7 +50,7 @@ class Keeper(Works, Expecting):
         self._lanes = lanes
         self._dispatch = dispatch
         self._clock = clock
-        self._lease = timedelta(seconds=settings.journey_lease_seconds)
+        self._lease = timedelta(seconds=settings.lease_seconds)
         self._beat = timedelta(seconds=settings.journey_beat_seconds)
         self._sweeping = asyncio.Lock()
         self._next: datetime | None = None

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 from loguru import logger
 
-from foundations.boot import Works
+from foundations.boot import Duty, Works
 from foundations.public_works.dispatch import Dispatch
 from foundations.public_works.object_store import ObjectNotFound, ObjectStore
 from foundations.public_works.settings import Settings
@@ -43,6 +43,8 @@ class Retention(Works):
     What the template says now counts, for runs that began with an older text too; where tenants
     have stored several of one name, the longest.
     """
+
+    duties = frozenset({Duty.ALL, Duty.SCHEDULE})
 
     def __init__(
         self,

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from loguru import logger
 
-from foundations.boot import Works
+from foundations.boot import Duty, Works
 from foundations.public_works.dispatch import Dispatch
 from foundations.public_works.settings import Settings
 from foundations.public_works.threads import in_thread
@@ -79,6 +79,8 @@ class Schedules(Works):
 
     A scheduled run is the local owner's, in the tenant that the template belongs to.
     """
+
+    duties = frozenset({Duty.ALL, Duty.SCHEDULE})
 
     def __init__(
         self,

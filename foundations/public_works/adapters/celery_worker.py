@@ -1,0 +1,140 @@
+"""A worker's process: Celery takes messages from the broker, the city answers them on its loop."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any
+
+from loguru import logger
+
+from foundations.public_works.adapters.celery_app import make_app
+from foundations.public_works.adapters.celery_dispatch import CeleryDispatch
+from foundations.public_works.adapters.celery_messages import TASK, BadMessage
+from utilities.errors import ErrorKind, PlatformError
+from utilities.long_lived import loop_factory
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+_ANSWER_SECONDS = 60.0
+
+WorkersCity = Callable[[], AbstractAsyncContextManager[CeleryDispatch]]
+"""Boots a city that does the work; its dispatch answers messages."""
+
+
+class PoolRefused(PlatformError):
+    """A worker was started with a pool in which its event loop cannot live."""
+
+    kind = ErrorKind.CONFIGURATION
+
+
+def working_app(
+    broker_url: str, city: WorkersCity, *, failed: Callable[[PlatformError], int]
+) -> "Celery":
+    """The Celery application of a worker: it boots a city of its own when the worker starts.
+
+    `failed` is told why the worker cannot start, and answers its exit code.
+    """
+    from celery import signals
+
+    app = make_app(broker_url)
+    home = _Home(city)
+
+    def begun(sender: Any, **_: object) -> None:
+        if sender.app is not app:
+            return
+        try:
+            _check_pool(sender.pool_cls)
+            home.open()
+        except PlatformError as error:
+            raise SystemExit(failed(error)) from error
+
+    def over(sender: Any, **_: object) -> None:
+        if sender.app is app:
+            home.close()
+
+    def wake(*arguments: object, **message: object) -> None:
+        try:
+            home.answer(arguments, message)
+        except BadMessage as error:
+            logger.warning("a message is dropped: {}", error.detail)
+
+    signals.worker_init.connect(begun, weak=False)
+    signals.worker_shutdown.connect(over, weak=False)
+    signals.setup_logging.connect(_leave_logs_alone, weak=False)
+    app.task(name=TASK, typing=False)(wake)
+    return app
+
+
+class _Home:
+    """The thread with the loop on which a worker's city lives."""
+
+    def __init__(self, city: WorkersCity) -> None:
+        self._city = city
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._dispatch: CeleryDispatch | None = None
+        self._stop = asyncio.Event()
+        self._opened: Future[None] = Future()
+        self._thread = threading.Thread(target=self._run, name="city", daemon=True)
+
+    def open(self) -> None:
+        """Boot the city.
+
+        Raises:
+            PlatformError: it does not boot.
+        """
+        self._thread.start()
+        self._opened.result()
+
+    def answer(self, arguments: Sequence[object], message: Mapping[str, object]) -> None:
+        """Have the city answer a message.
+
+        Raises:
+            BadMessage: it is none of ours.
+        """
+        assert self._loop is not None
+        assert self._dispatch is not None
+        work = self._dispatch.receive(arguments, message)
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(_ANSWER_SECONDS)
+
+    def close(self) -> None:
+        """Leave the city: what is in progress is given its time, the rest is left to others."""
+        if self._loop is not None and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join()
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            self._loop = runner.get_loop()
+            try:
+                runner.run(self._live())
+            except BaseException as error:  # noqa: BLE001 - the thread's edge: whoever waits for the boot hears it
+                if self._opened.done():
+                    logger.opt(exception=error).error("the worker's city failed; the worker ends")
+                    os._exit(1)
+                self._opened.set_exception(error)
+
+    async def _live(self) -> None:
+        async with self._city() as dispatch:
+            self._dispatch = dispatch
+            self._opened.set_result(None)
+            await self._stop.wait()
+
+
+def _check_pool(pool: Any) -> None:
+    name = str(getattr(pool, "__module__", pool)).rpartition(".")[2]
+    if name not in _POOL_MODULES:
+        raise PoolRefused(
+            f"a worker with the pool {name} cannot do journeys: all runs of a process share a loop",
+            hint="leave -P out, or give -P threads or -P solo; start more workers for more cores",
+        )
+
+
+_POOL_MODULES = ("thread", "solo")
+
+
+def _leave_logs_alone(**_: object) -> None:
+    """Log lines go where the city's go."""
