@@ -1,14 +1,36 @@
 """What every test shares, and what a run of all tests does that a run of some does not."""
 
 import os
+from collections.abc import Iterator
 
 import pytest
+
+from tests.support.brokers import Broker, broker_fixture
 
 
 @pytest.fixture
 def anyio_backend() -> str:
     """Async tests run on asyncio."""
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A RabbitMQ that all test processes share."""
+    yield from broker_fixture("rabbitmq", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A Redis that all test processes share."""
+    yield from broker_fixture("redis", tmp_path_factory)
+
+
+@pytest.fixture(scope="session", params=["rabbitmq", "redis_server"])
+def broker(request: pytest.FixtureRequest) -> Broker:
+    """Each broker in turn."""
+    found: Broker = request.getfixturevalue(request.param)
+    return found
 
 
 def pytest_configure(config: pytest.Config) -> None:

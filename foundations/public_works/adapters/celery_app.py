@@ -27,6 +27,8 @@ def make_app(broker_url: str) -> "Celery":
 
     rabbit = urlsplit(broker_url).scheme.startswith("amqp")
     app = Celery(NAME, broker=broker_url, set_as_current=False)
+    if not rabbit:
+        app.conf.broker_transport = f"{__package__}.celery_redis:PatientTransport"
     app.conf.update(
         accept_content=["json"],
         task_serializer="json",

@@ -3,9 +3,11 @@
 import asyncio
 import os
 import threading
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager
+from logging import getLogger
 from typing import TYPE_CHECKING, Any
 
 from loguru import logger
@@ -46,6 +48,7 @@ def working_app(
     def begun(sender: Any, **_: object) -> None:
         if sender.app is not app:
             return
+        _calm_celery()
         try:
             _check_pool(sender.pool_cls)
             home.open()
@@ -65,8 +68,28 @@ def working_app(
     signals.worker_init.connect(begun, weak=False)
     signals.worker_shutdown.connect(over, weak=False)
     signals.setup_logging.connect(_leave_logs_alone, weak=False)
-    app.task(name=TASK, typing=False)(wake)
+    app.task(name=TASK, typing=False, Strategy=f"{__name__}:only_ours")(wake)
     return app
+
+
+def only_ours(task: Any, app: Any, consumer: Any, **options: Any) -> Callable[..., Any]:
+    """How a worker takes a message: one of another form is dropped before Celery stumbles on it."""
+    from celery.worker.strategy import default
+
+    taken = default(task, app, consumer, **options)
+
+    def take(message: Any, body: Any, ack: Any, reject: Any, callbacks: Any, **more: Any) -> None:
+        try:
+            arguments, keywords, _ = message.payload
+            if not isinstance(arguments, list) or not isinstance(keywords, dict):
+                raise TypeError
+        except Exception as error:  # noqa: BLE001 - the task runner's edge: a decoder may raise anything
+            logger.warning("a message is dropped: it cannot be read ({})", type(error).__name__)
+            message.ack_log_error(getLogger(__name__), consumer.connection_errors)
+            return
+        taken(message, body, ack, reject, callbacks, **more)
+
+    return take
 
 
 class _Home:
@@ -134,6 +157,12 @@ def _check_pool(pool: Any) -> None:
 
 
 _POOL_MODULES = ("thread", "solo")
+
+
+def _calm_celery() -> None:
+    """Do not repeat what is known: no message has an ETA, and none is long under way."""
+    getLogger("celery.worker.consumer.delayed_delivery").setLevel("ERROR")
+    warnings.filterwarnings("ignore", module=r"celery\.worker\.consumer\.consumer")
 
 
 def _leave_logs_alone(**_: object) -> None:
