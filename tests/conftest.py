@@ -1,10 +1,13 @@
 """What every test shares, and what a run of all tests does that a run of some does not."""
 
 import os
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.support import postgres
 from tests.support.brokers import Broker, broker_fixture
 
 
@@ -33,8 +36,33 @@ def broker(request: pytest.FixtureRequest) -> Broker:
     return found
 
 
+@pytest.fixture(scope="session")
+def postgres_server() -> postgres.PostgresServer:
+    """A real PostgreSQL, shared by all tests and workers of this run."""
+    try:
+        return postgres.shared_server()
+    except postgres.NoPostgres as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def postgres_url(postgres_server: postgres.PostgresServer) -> Iterator[str]:
+    """An empty database of this test's own."""
+    with postgres_server.database() as url:
+        yield url
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop what the workers shared, when all of them have ended."""
+    if not hasattr(config, "workerinput"):
+        postgres.stop_shared_server()
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Judge and tell coverage when all tests run; some tests cannot cover everything."""
+    if not hasattr(config, "workerinput"):
+        folder = Path(tempfile.gettempdir()) / f"servers-of-tests-{os.getpid()}"
+        os.environ[postgres.SHARED] = str(folder)
     coverage = config.pluginmanager.getplugin("_cov")
     asked = any(argument.startswith("--cov") for argument in config.invocation_params.args)
     if coverage is not None and not asked and not all_tests(config):

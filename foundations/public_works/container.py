@@ -5,12 +5,12 @@ from foundations.public_works.adapters.in_process_dispatch import InProcessDispa
 from foundations.public_works.adapters.in_process_events import InProcessEvents
 from foundations.public_works.adapters.local_objects import LocalObjectStore
 from foundations.public_works.adapters.span_file import SpanFile
-from foundations.public_works.adapters.sqlite import SqliteDatabase
 from foundations.public_works.adapters.wordllama_embedder import WordLlamaEmbedder
 from foundations.public_works.adapters.yara_scanner import YaraScanner
 from foundations.public_works.content_metadata import ContentMetadataAbstraction
 from foundations.public_works.data_folder import DataFolder
-from foundations.public_works.dispatch import Dispatch
+from foundations.public_works.database import Database, DatabaseUnusable
+from foundations.public_works.dispatch import BrokerUnusable, Dispatch
 from foundations.public_works.public_works import PublicWorksFoundationService
 from foundations.public_works.records import ContentRecords
 from foundations.public_works.secrets import EnvironmentSecrets
@@ -18,14 +18,13 @@ from foundations.public_works.settings import Settings
 from foundations.wiring import Container, wire
 
 
-
 def container(settings: Settings) -> Container:
-    """Public works as the settings choose them, each thing built from the others."""
-    return wire(
+    """The infrastructure that the settings choose."""
+    wired = wire(
         DataFolder,
         EnvironmentSecrets,
         SpanFile,
-        SqliteDatabase,
+        _database(settings),
         LocalObjectStore,
         InProcessEvents,
         _dispatch(settings),
@@ -35,12 +34,41 @@ def container(settings: Settings) -> Container:
         ContentRecords,
         ContentMetadataAbstraction,
         PublicWorksFoundationService,
-    )()
+    )
+    return wired()
+
+
+def _database(settings: Settings) -> type[Database]:
+    """SQLite in the data folder, or the server that is named."""
+    if not settings.database_url.get_secret_value():
+        from foundations.public_works.adapters.sqlite import SqliteDatabase
+
+        return SqliteDatabase
+    try:
+        from foundations.public_works.adapters.postgres import PostgresDatabase
+    except ImportError as error:
+        raise DatabaseUnusable(
+            f"PostgreSQL needs what is not installed: {error.name}",
+            hint="pip install 'civitas[postgresql]', or unset CIVITAS_DATABASE_URL",
+        ) from error
+    return PostgresDatabase
 
 
 def _dispatch(settings: Settings) -> type[Dispatch]:
+    """Wakes within this process, or by the broker that is named."""
     if settings.broker_url is None:
         return InProcessDispatch
-    from foundations.public_works.adapters.celery_dispatch import CeleryDispatch
-
+    if not settings.database_url.get_secret_value():
+        raise BrokerUnusable(
+            "with a broker journeys are done by several processes, which SQLite does not serve",
+            hint="set CIVITAS_DATABASE_URL to postgresql://..., or unset CIVITAS_BROKER_URL",
+        )
+    try:
+        import celery  # noqa: F401 - whether it is there is known before anything rings
+        from foundations.public_works.adapters.celery_dispatch import CeleryDispatch
+    except ImportError as error:
+        raise BrokerUnusable(
+            f"a broker needs what is not installed: {error.name}",
+            hint="pip install 'civitas[celery]', or unset CIVITAS_BROKER_URL",
+        ) from error
     return CeleryDispatch

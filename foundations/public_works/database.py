@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar, Token
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -16,6 +17,13 @@ Writes = Callable[[Connection], None]
 """A piece of work that adds writes to somebody's transaction."""
 
 
+class Dialect(StrEnum):
+    """Whose SQL a store understands."""
+
+    SQLITE = "sqlite"
+    POSTGRESQL = "postgresql"
+
+
 class DriverCursor(Protocol):
     """What a statement found or changed, as the driver tells it (DB-API)."""
 
@@ -26,23 +34,34 @@ class DriverCursor(Protocol):
 
 
 class DriverConnection(Protocol):
-    """The driver's own connection (DB-API), for SQL on a hot path."""
+    """The driver's own connection (DB-API), for SQL on a hot path; `?` stands for a value."""
 
     def execute(self, sql: str, parameters: Sequence[Any] = ..., /) -> DriverCursor: ...
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> DriverCursor: ...
 
 
 class Database(Protocol):
-    """One relational store, used in short synchronous pieces of work off the event loop."""
+    """One relational store, used in short synchronous pieces of work off the event loop.
+
+    In SQL that goes straight to the driver, `exec_driver_sql` too, `?` stands for a value.
+    """
+
+    @property
+    def dialect(self) -> Dialect: ...
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a read transaction: it sees one consistent state."""
         ...
 
     async def write(self, work: Callable[[Connection], T]) -> T:
-        """Run `work` in a write transaction, one at a time; durable when this returns.
+        """Run `work` in a write transaction, as if one at a time; durable when this returns.
 
-        Committed when `work` returns, rolled back when it raises.
+        Committed when `work` returns, rolled back when it raises. Where others write at the same
+        time it may be run again, from its beginning: it changes nothing but what it writes.
+
+        Raises:
+            StorageFull, DatabaseBusy: the store cannot take it now; nothing was written.
+            OutcomeUnknown: the store was lost at the very moment of the commit.
         """
         ...
 
@@ -70,7 +89,18 @@ class Database(Protocol):
 
         The future raises:
             StorageFull, DatabaseBusy: the store cannot take it now.
+            OutcomeUnknown: the store was lost at the very moment of the commit.
             ConstraintBroken: a row of `work` is there already, or refers to none.
+        """
+        ...
+
+    def commit_statement(
+        self, sql: str, parameters: Sequence[Any]
+    ) -> asyncio.Future[Sequence[Sequence[Any]]]:
+        """Run one statement that is a durable transaction of its own; the rows it answers.
+
+        The quickest road where the store is a server: one question, one answer. Otherwise as
+        `commit`, with the same faults.
         """
         ...
 
@@ -139,7 +169,7 @@ class SchemaTooNew(PlatformError):
 
 
 class DatabaseUnusable(PlatformError):
-    """The database file cannot be used."""
+    """The database cannot be used."""
 
     kind = ErrorKind.CONFIGURATION
 
@@ -160,3 +190,7 @@ class DatabaseBusy(PlatformError):
     """The database does not answer at the moment."""
 
     kind = ErrorKind.UNAVAILABLE
+
+
+class OutcomeUnknown(DatabaseBusy):
+    """The database was lost during a commit, and may have made it or not."""

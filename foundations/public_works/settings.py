@@ -17,8 +17,7 @@ SECRET_PREFIX = "CIVITAS_SECRET_"  # noqa: S105 - a name, no secret
 """Environment variables of this prefix are secrets, not settings."""
 
 BROKERS = ("amqp", "amqps", "redis", "rediss")
-LEASE_SECONDS = 10.0
-
+_SHARED_LEASE_SECONDS = 15
 GIB = 1024**3
 MIB = 1024**2
 
@@ -49,6 +48,14 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("CLOUD_READY_MODE", "cloud_ready_mode"),
     )
     data_dir: Path = Field(default=Path(".civitas"), description="where the city keeps everything")
+    database_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="`postgresql://user:password@host:5432/database`; "
+        "empty keeps everything in SQLite in the data folder",
+    )
+    database_connections: int = Field(
+        default=12, ge=4, description="to a database server that this process opens at the most"
+    )
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535, description="0 takes a free port")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -84,8 +91,8 @@ class Settings(BaseSettings):
     journey_lease_seconds: float = Field(
         default=0,
         ge=0,
-        description="with a broker: after so long without a sign of life others take a process's "
-        "runs over (0: 10 seconds); without one for trials with two engines on one folder",
+        description="after which others take over the runs of a process that is silent; "
+        "0 is 15 with a database server, and needs no lease without",
     )
     broker_url: SecretStr | None = Field(
         default=None,
@@ -95,6 +102,12 @@ class Settings(BaseSettings):
     model_api_key: SecretStr | None = Field(
         default=None, description="for model clients that realms bring; shown nowhere"
     )
+
+    @property
+    def lease_seconds(self) -> float:
+        """How long a holder of runs need not be heard of before others take them over."""
+        shared = _SHARED_LEASE_SECONDS if self.database_url.get_secret_value() else 0
+        return self.journey_lease_seconds or shared
 
     @field_validator("data_dir", mode="before")
     @classmethod
@@ -109,13 +122,6 @@ class Settings(BaseSettings):
         if value is not None and urlsplit(value.get_secret_value()).scheme not in BROKERS:
             raise ValueError(f"is no URL of a broker; it begins with one of {', '.join(BROKERS)}")
         return value
-
-    @property
-    def lease_seconds(self) -> float:
-        """How long a process may give no sign of life before others take its runs; 0 for ever."""
-        if self.broker_url is not None and not self.journey_lease_seconds:
-            return LEASE_SECONDS
-        return self.journey_lease_seconds
 
     @field_validator("cloud_ready_mode", mode="before")
     @classmethod

@@ -1,7 +1,10 @@
-"""The journal on SQLite. SQL goes straight to the driver: this is the hot path."""
+"""The journal in the city's database. SQL goes straight to the driver: this is the hot path.
+
+How it is written on SQLite stands here, how on PostgreSQL in `postgres_writing`.
+"""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,9 +14,12 @@ from sqlalchemy.exc import OperationalError
 from foundations.public_works.database import (
     ConstraintBroken,
     Database,
+    Dialect,
     DriverConnection,
+    OutcomeUnknown,
     Writes,
 )
+from realms.journey import postgres_writing
 from realms.journey.api import Reason, RunStatus
 from realms.journey.engine.failpoints import reach
 from realms.journey.engine.journal import (
@@ -43,7 +49,10 @@ _CHANGE = (
     "updated_at = ?, holder = ?, settled = ? WHERE run_id = ? AND holder IN (0, ?)"
 )
 _ADD = "INSERT INTO journey_facts (run_id, seq, data) VALUES (?, ?, ?)"
-_PIN = "INSERT OR IGNORE INTO journey_texts (hash, name, version, text) VALUES (?, ?, ?, ?)"
+_PIN = (
+    "INSERT INTO journey_texts (hash, name, version, text) VALUES (?, ?, ?, ?) "
+    "ON CONFLICT DO NOTHING"
+)
 _RING = "UPDATE journey_runs SET wake_at = ? WHERE run_id = ? AND holder = 0 AND status = 'waiting'"
 _REMEMBER = "INSERT OR REPLACE INTO journey_memos (tenant, key, output, at) VALUES (?, ?, ?, ?)"
 _LIVING = "SELECT 1 FROM journey_holders WHERE holder = ? AND ended = 0"
@@ -53,6 +62,7 @@ _FREE = (
     f"AND status IN {_OPEN} AND holder > 0 "
     "AND holder IN (SELECT holder FROM journey_holders WHERE ended = 1)"
 )
+_NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 _AT_ONCE = 500
 
 
@@ -62,8 +72,22 @@ class DatabaseJournal(Journal):
     def __init__(self, *, database: Database) -> None:
         self._database = database
         self._tasks: set[asyncio.Task[Outcomes]] = set()
+        self._server = database.dialect is Dialect.POSTGRESQL
+        self._all, self._each = (
+            (postgres_writing.all_together, postgres_writing.each)
+            if self._server
+            else (_all, _each)
+        )
+        self._in_doubt: dict[tuple[str, int], bytes] = {}
+        """Entries of which nobody knows whether they were written."""
 
     # holders
+
+    async def now(self, here: datetime) -> datetime:
+        if not self._server:
+            return here
+        ((now,),) = await self._database.commit_statement(_NOW, ())
+        return _moment(now)
 
     async def take_hold(self, *, at: datetime, until: datetime | None) -> int:
         insert = "INSERT INTO journey_holders (taken_at, until) VALUES (?, ?) RETURNING holder"
@@ -90,29 +114,29 @@ class DatabaseJournal(Journal):
             select = f"SELECT 1 FROM journey_holders WHERE {over} LIMIT 1"  # noqa: S608 - a constant
             return connection.exec_driver_sql(select, values).first() is not None
 
-        def work(connection: Connection) -> int:
-            if connection.exec_driver_sql(_LIVING, (survivor,)).first() is None:
+        def work(connection: DriverConnection) -> int:
+            if connection.execute(_LIVING, (survivor,)).fetchone() is None:
                 return 0
             end = f"UPDATE journey_holders SET ended = 1 WHERE {over}"  # noqa: S608 - a constant
-            connection.exec_driver_sql(end, values)
-            return connection.exec_driver_sql(_FREE).rowcount
+            connection.execute(end, values)
+            return connection.execute(_FREE).rowcount
 
-        return await self._database.write(work) if await self._database.read(look) else 0
+        return await self._database.commit(work) if await self._database.read(look) else 0
 
     async def let_go(self, holder: int) -> None:
         end = "UPDATE journey_holders SET ended = 1 WHERE holder = ?"
 
-        def work(connection: Connection) -> None:
-            connection.exec_driver_sql(end, (holder,))
-            connection.exec_driver_sql(_FREE)
+        def work(connection: DriverConnection) -> None:
+            connection.execute(end, (holder,))
+            connection.execute(_FREE)
 
-        await self._database.write(work)
+        await self._database.commit(work)
 
     # writing
 
     def write(self, entries: Sequence[Entry], *, holder: int) -> "asyncio.Future[Outcomes]":
         along = [_told(work) for entry in entries for work in entry.along]
-        together = self._database.commit(_all(entries, holder), along=along)
+        together = self._together(entries, holder, along)
         if together.done() and not together.cancelled() and together.exception() is None:
             return together
         answer: asyncio.Future[Outcomes] = asyncio.get_running_loop().create_future()
@@ -124,16 +148,18 @@ class DatabaseJournal(Journal):
             error = done.exception()
             refused = isinstance(error, (_OneIsRefused, ConstraintBroken))
             if error is None:
-                answer.set_result(done.result())
+                # a statement that was not refused answers no rows
+                answer.set_result(done.result() or [None] * len(entries))
             elif along and len(entries) > 1:
                 self._apart(entries, holder, answer)
             elif refused and not along:
-                self._database.commit(_each(entries, holder)).add_done_callback(finished)
+                self._database.commit(self._each(entries, holder)).add_done_callback(finished)
             elif refused:
                 answer.set_result([StaleWriter(f"{entries[0].run_id}: {error}")])
             elif isinstance(error, WritesRefused):
                 answer.set_result([error])
             else:
+                self._doubt(entries, error)
                 answer.set_exception(error)
 
         if together.done():
@@ -142,13 +168,57 @@ class DatabaseJournal(Journal):
             together.add_done_callback(finished)
         return answer
 
+    def _together(
+        self, entries: Sequence[Entry], holder: int, along: Sequence[Writes]
+    ) -> "asyncio.Future[Any]":
+        """All of the entries or none, by the quickest road there is."""
+        if self._in_doubt:
+            return self._owned(self._settled(entries, holder))
+        if self._server and entries and not along:
+            statement = postgres_writing.statement(entries, holder)
+            return self._database.commit_statement(statement.sql, statement.parameters)
+        return self._database.commit(self._all(entries, holder), along=along)
+
+    def _doubt(self, entries: Sequence[Entry], error: BaseException) -> None:
+        """Remember entries that may have been written: they are not written again unseen."""
+        if isinstance(error, OutcomeUnknown):
+            self._in_doubt.update({(e.run_id, e.seq): e.data for e in entries})
+
+    async def _settled(self, entries: Sequence[Entry], holder: int) -> Outcomes:
+        """Write those of the entries in doubt that were not written, and the others."""
+        select = "SELECT data FROM journey_facts WHERE run_id = ? AND seq = ?"
+        doubtful = [e for e in entries if self._in_doubt.get((e.run_id, e.seq)) == e.data]
+
+        def look(connection: DriverConnection) -> set[tuple[str, int]]:
+            found = {
+                (e.run_id, e.seq): connection.execute(select, (e.run_id, e.seq)).fetchone()
+                for e in doubtful
+            }
+            return {
+                (e.run_id, e.seq)
+                for e in doubtful
+                if (row := found[e.run_id, e.seq]) is not None and row[0] == e.data
+            }
+
+        await self._database.commit_statement("SELECT 1", ())  # what it had begun has ended then
+        written = await self._database.commit(look)
+        self._in_doubt.clear()
+        rest = [entry for entry in entries if (entry.run_id, entry.seq) not in written]
+        outcomes = iter(await self.write(rest, holder=holder) if rest else ())
+        return [None if (e.run_id, e.seq) in written else next(outcomes) for e in entries]
+
+    def _owned(self, work: Coroutine[Any, Any, Outcomes]) -> "asyncio.Task[Outcomes]":
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
     def _apart(
         self, entries: Sequence[Entry], holder: int, answer: "asyncio.Future[Outcomes]"
     ) -> None:
         """Each entry in a transaction of its own: the writes of one service spoil no other's."""
 
         def finished(task: "asyncio.Task[Outcomes]") -> None:
-            self._tasks.discard(task)
             if answer.done():
                 return
             if task.cancelled():
@@ -158,9 +228,7 @@ class DatabaseJournal(Journal):
             else:
                 answer.set_result(task.result())
 
-        task = asyncio.get_running_loop().create_task(self._one_by_one(entries, holder))
-        self._tasks.add(task)
-        task.add_done_callback(finished)
+        self._owned(self._one_by_one(entries, holder)).add_done_callback(finished)
 
     async def _one_by_one(self, entries: Sequence[Entry], holder: int) -> Outcomes:
         outcomes: list[PlatformError | None] = []
@@ -186,7 +254,8 @@ class DatabaseJournal(Journal):
         failed, reason = RunStatus.FAILED.value, Reason.CORRUPT_STATE.value
 
         def work(connection: Connection) -> None:
-            if connection.exec_driver_sql(_LIVING, (holder,)).first() is None:
+            living = _LIVING + (" FOR SHARE" if self._server else "")
+            if connection.exec_driver_sql(living, (holder,)).first() is None:
                 raise StaleWriter(f"the lease of holder {holder} has ended")
             values = (failed, reason, _micros(at), run_id, holder)
             if connection.exec_driver_sql(change, values).rowcount != 1:
@@ -229,7 +298,7 @@ class DatabaseJournal(Journal):
             for first in range(0, len(run_ids), _AT_ONCE):
                 wanted = tuple(run_ids[first : first + _AT_ONCE])
                 where = f"WHERE run_id IN ({', '.join('?' * len(wanted))})"
-                rows = connection.exec_driver_sql(_SELECT + where, wanted).all()
+                rows = connection.exec_driver_sql(f"{_SELECT}{where} ORDER BY run_id", wanted).all()
                 select = f"SELECT run_id, data FROM journey_facts {where} ORDER BY run_id, seq"  # noqa: S608 - placeholders only
                 entries: dict[str, list[bytes]] = {row[0]: [] for row in rows}
                 for run_id, data in connection.exec_driver_sql(select, wanted).all():
@@ -455,7 +524,12 @@ def _told(work: Writes) -> Writes:
         try:
             work(connection)
         except OperationalError as error:
-            if any(word in str(error.orig) for word in _STORE):
+            code = getattr(error.orig, "sqlstate", None) or ""
+            if (
+                error.connection_invalidated
+                or code[:2] in _STORES
+                or any(word in str(error.orig) for word in _STORE)
+            ):
                 raise
             raise WritesRefused.by(error.orig or error) from error
         except Exception as error:
@@ -465,7 +539,9 @@ def _told(work: Writes) -> Writes:
 
 
 _STORE = ("full", "locked", "I/O")
-"""Words of the driver for faults that are the store's and not the service's."""
+"""Words of SQLite's driver for faults that are the store's and not the service's."""
+_STORES = {"08", "40", "53", "55", "57", "58"}
+"""PostgreSQL's classes of such faults; a lost connection has no class."""
 
 
 def _after_a_refusal(entry: Entry) -> StaleWriter:

@@ -20,7 +20,7 @@ from realms.journey.engine.journal import (
     VersionTaken,
     WritesRefused,
 )
-from tests.support.journals import open_journal
+from tests.support.journals import journal_url, open_journal
 from tests.support.journeys import BEGAN
 
 pytestmark = pytest.mark.anyio
@@ -28,10 +28,11 @@ pytestmark = pytest.mark.anyio
 HOUR = timedelta(hours=1)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 async def journal(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Journal]:
-    async with open_journal(request.param, tmp_path) as opened:
-        yield opened
+    with journal_url(request) as url:
+        async with open_journal(request.param, tmp_path, url=url) as opened:
+            yield opened
 
 
 @pytest.fixture

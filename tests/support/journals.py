@@ -1,22 +1,39 @@
 """Journals for tests: over a database of its own, and ones that fail at a chosen commit."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from pathlib import Path
+from threading import Thread
+
+import pytest
+from pydantic import SecretStr
 
 import realms.journey
 from foundations.public_works.adapters.sqlite import SqliteDatabase
 from foundations.public_works.data_folder import DataFolder
+from foundations.public_works.database import Database
 from foundations.public_works.settings import Settings
 from realms.journey.engine.journal import Entry, Journal, RunFilter, RunRow, Stored
 from realms.journey.engine.memory_journal import MemoryJournal
 from realms.journey.records import DatabaseJournal
+from tests.support.postgres import PostgresServer
 from utilities.errors import ErrorKind, PlatformError
 from utilities.ids import TimeSortableIds
 
 MIGRATIONS = Path(realms.journey.__file__).parent / "migrations"
+
+
+@asynccontextmanager
+async def open_server_database(url: str) -> AsyncIterator[Database]:
+    """The database at `url` with the journal's tables."""
+    from foundations.public_works.adapters.postgres import PostgresDatabase
+
+    settings = Settings(database_url=SecretStr(url), database_connections=4)
+    async with PostgresDatabase(settings=settings) as database:
+        await database.migrate("journey", MIGRATIONS)
+        yield database
 
 
 @asynccontextmanager
@@ -32,13 +49,38 @@ async def open_database(folder: Path) -> AsyncIterator[SqliteDatabase]:
 
 
 @asynccontextmanager
-async def open_journal(kind: str, folder: Path) -> AsyncIterator[Journal]:
-    """The journal called `kind`."""
+async def open_journal(kind: str, folder: Path, *, url: str = "") -> AsyncIterator[Journal]:
+    """The journal called `kind`; the one on PostgreSQL in the database at `url`."""
     if kind == "memory":
         yield MemoryJournal()
         return
+    if kind == "postgres":
+        async with open_server_database(url) as server:
+            yield DatabaseJournal(database=server)
+        return
     async with open_database(folder) as database:
         yield DatabaseJournal(database=database)
+
+
+@contextmanager
+def journal_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A database of its own for a test that is run with "postgres", with the journal's tables."""
+    if request.param != "postgres":
+        yield ""
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    with server.database(template=server.prepared("journey", _prepare)) as url:
+        yield url
+
+
+def _prepare(url: str) -> None:
+    async def open_once() -> None:
+        async with open_server_database(url):
+            pass
+
+    thread = Thread(target=lambda: asyncio.run(open_once()))  # a loop may be running here
+    thread.start()
+    thread.join()
 
 
 class DiskFull(PlatformError):
@@ -52,6 +94,9 @@ class OtherJournal(Journal):
 
     def __init__(self, inner: Journal) -> None:
         self.inner = inner
+
+    async def now(self, here: datetime) -> datetime:
+        return await self.inner.now(here)
 
     async def take_hold(self, *, at: datetime, until: datetime | None) -> int:
         return await self.inner.take_hold(at=at, until=until)

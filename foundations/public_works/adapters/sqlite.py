@@ -29,6 +29,7 @@ from foundations.public_works.data_folder import DataFolder
 from foundations.public_works.database import (
     Database,
     DatabaseUnusable,
+    Dialect,
     DriverConnection,
     StorageFull,
     Writes,
@@ -55,6 +56,10 @@ class SqliteDatabase(Database):
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
         self._queued = 0
         self._engine_commits = 0
+
+    @property
+    def dialect(self) -> Dialect:
+        return Dialect.SQLITE
 
     @property
     def commits(self) -> int:
@@ -128,6 +133,11 @@ class SqliteDatabase(Database):
                 self._checkpoints.committed()
                 return future
         return self._on_writer(lambda: self._transactions.run_waiting(work))
+
+    def commit_statement(
+        self, sql: str, parameters: Sequence[Any]
+    ) -> asyncio.Future[Sequence[Sequence[Any]]]:
+        return self.commit(lambda connection: connection.execute(sql, parameters).fetchall())
 
     async def migrate(self, room: str, folder: Path) -> None:
         await self.write(lambda connection: migrate(connection, room, folder))

@@ -36,7 +36,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "content_edge",
-        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("id", sa.Integer().with_variant(sa.BigInteger(), "postgresql"), primary_key=True),
         sa.Column("tenant", sa.String(64), nullable=False),
         sa.Column("file_id", sa.String(64), nullable=False),
         sa.Column("subject", sa.Text, nullable=False),

@@ -146,6 +146,13 @@ class Journal(Protocol):
 
     # holders: those who drive runs
 
+    async def now(self, here: datetime) -> datetime:
+        """The time by which leases are judged: that of the store where machines share one.
+
+        `here` is what the clock of this machine says.
+        """
+        ...
+
     async def take_hold(self, *, at: datetime, until: datetime | None) -> int:
         """A new holder, larger than all before; its lease ends at `until`, or never by time."""
         ...

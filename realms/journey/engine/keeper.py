@@ -63,7 +63,7 @@ class Keeper(Works, Expecting):
     async def working(self) -> AsyncIterator[None]:
         """Take over: whoever wrote before is fenced off, and every unfinished run goes on."""
         arm()
-        now = self._clock.now()
+        now = await self._journal.now(self._clock.now())
         until = now + self._lease if self._lease else None
         holder = await self._journal.take_hold(at=now, until=until)
         reach("hold_taken")
@@ -93,7 +93,8 @@ class Keeper(Works, Expecting):
         """Wake every run that is due; order the next look for when another will be."""
         async with self._sweeping:
             reach("sweep")
-            await self._journal.dismiss(at=self._clock.now(), survivor=self._driver.holder)
+            now = await self._journal.now(self._clock.now())
+            await self._journal.dismiss(at=now, survivor=self._driver.holder)
             await self._lanes.look_at_all()
             taken = 0
             while taken < _AHEAD:
@@ -156,9 +157,9 @@ class Keeper(Works, Expecting):
         """Prolong the lease while the process lives; where it was lost, stop driving."""
         while self._lease:
             await asyncio.sleep(self._lease.total_seconds() / 3)
-            until: datetime = self._clock.now() + self._lease
             reach("renew")
             try:
+                until = await self._journal.now(self._clock.now()) + self._lease
                 living = await self._journal.renew(holder, until=until)
             except PlatformError as error:
                 logger.error("the lease could not be prolonged: {}", error.detail)

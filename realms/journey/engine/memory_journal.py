@@ -36,6 +36,9 @@ class MemoryJournal(Journal):
         self._leases: dict[int, datetime | None] = {}
         self._holders = 0
 
+    async def now(self, here: datetime) -> datetime:
+        return here
+
     async def take_hold(self, *, at: datetime, until: datetime | None) -> int:
         self._holders += 1
         self._leases[self._holders] = until

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -10,6 +10,8 @@ from sqlalchemy import Connection
 
 from foundations.public_works.database import Database
 from realms.journey.engine.journal import VersionTaken
+from realms.journey.stored_times import micros as _micros
+from realms.journey.stored_times import moment as _moment
 
 _TEMPLATE = "tenant, name, version, hash, text, number, put_at, put_by"
 _NEWEST = (
@@ -118,7 +120,7 @@ class TemplateRecords:
 
     async def current_that_say(self, words: Sequence[str]) -> list[StoredTemplate]:
         """The current versions, of all tenants, in whose texts one of the words stands."""
-        said = " OR ".join(["instr(text, ?) > 0"] * len(words))
+        said = " OR ".join(["replace(text, ?, '') <> text"] * len(words))  # in every dialect
         return await self._templates(f"AS t WHERE ({said}) AND {_NEWEST}", tuple(words))
 
     async def _templates(self, where: str, values: tuple[Any, ...]) -> list[StoredTemplate]:
@@ -147,7 +149,11 @@ class ScheduleRecords:
     async def keep(self, ringing: Ringing) -> None:
         """Write where a schedule is, in the place of where it was."""
         marks = "VALUES (?, ?, ?, ?, ?, ?)"
-        replace = f"INSERT OR REPLACE INTO journey_schedules ({_SCHEDULE}) {marks}"
+        replace = (
+            f"INSERT INTO journey_schedules ({_SCHEDULE}) {marks} "
+            "ON CONFLICT (tenant, template) DO UPDATE SET times = excluded.times, "
+            "next_at = excluded.next_at, waiting = excluded.waiting, last = excluded.last"
+        )
         values = (
             ringing.tenant,
             ringing.template,
@@ -181,7 +187,7 @@ class ArchiveRecords:
             f"DELETE FROM journey_runs WHERE run_id = ? AND status NOT IN {OPEN} AND updated_at < ?"  # noqa: S608 - constants
         )
         facts = "DELETE FROM journey_facts WHERE run_id = ?"
-        keep = "INSERT OR IGNORE INTO journey_leftovers (key) VALUES (?)"
+        keep = "INSERT INTO journey_leftovers (key) VALUES (?) ON CONFLICT DO NOTHING"
 
         def work(connection: Connection) -> list[str]:
             removed = []
@@ -243,14 +249,3 @@ def _ringing(found: Any) -> Ringing:
         waiting=tuple(map(_moment, orjson.loads(waiting))),
         last=last,
     )
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def _micros(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(microseconds=1)
-
-
-def _moment(micros: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=int(micros))

@@ -23,8 +23,10 @@ def upgrade() -> None:
         sa.Column("storage_location", sa.Text, nullable=False),
         sa.Column("trace_id", sa.Text, nullable=False),
         sa.Column("created_at", sa.Text, nullable=False),
-        sa.Column("warnings", sa.Text, nullable=False),
+        sa.Column("warnings", sa.Text().with_variant(sa.JSON(), "postgresql"), nullable=False),
         sa.Column("reason", sa.Text, nullable=False),
-        sa.Column("announced", sa.Integer, nullable=False),
+        sa.Column(
+            "announced", sa.Integer().with_variant(sa.Boolean(), "postgresql"), nullable=False
+        ),
     )
     op.create_index("files_by_tenant", "files", ["tenant", "track", "file_id"])

@@ -5,6 +5,7 @@ from alembic import op
 
 revision = "0001"
 down_revision = None
+_LARGE = sa.Integer().with_variant(sa.BigInteger(), "postgresql")
 
 
 def upgrade() -> None:
@@ -15,9 +16,9 @@ def upgrade() -> None:
         sa.Column("track", sa.Text, primary_key=True),
         sa.Column("file_id", sa.Text, primary_key=True),
         sa.Column("policy_version", sa.Text, primary_key=True),
-        sa.Column("allowed", sa.Integer, nullable=False),
+        sa.Column("allowed", sa.Integer().with_variant(sa.Boolean(), "postgresql"), nullable=False),
         sa.Column("classification", sa.Text, nullable=False),
-        sa.Column("rules", sa.Text, nullable=False),
+        sa.Column("rules", sa.Text().with_variant(sa.JSON(), "postgresql"), nullable=False),
         sa.Column("refused_by", sa.Text, nullable=False),
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("decided_at", sa.Text, nullable=False),
@@ -34,7 +35,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "data_lineage",
-        sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+        sa.Column("id", _LARGE, primary_key=True, autoincrement=True),
         sa.Column("tenant", sa.Text, nullable=False),
         sa.Column("track", sa.Text, nullable=False),
         sa.Column("subject", sa.Text, nullable=False),

@@ -5,13 +5,14 @@ from alembic import op
 
 revision = "0001"
 down_revision = None
+_LARGE = sa.Integer().with_variant(sa.BigInteger(), "postgresql")
 
 
 def upgrade() -> None:
     """Create events, subscriptions and deliveries."""
     op.create_table(
         "post_events",
-        sa.Column("seq", sa.Integer, primary_key=True, autoincrement=True),
+        sa.Column("seq", _LARGE, primary_key=True, autoincrement=True),
         sa.Column("event_id", sa.Text, nullable=False, unique=True),
         sa.Column("tenant", sa.Text, nullable=False),
         sa.Column("topic", sa.Text, nullable=False),
@@ -42,7 +43,7 @@ def upgrade() -> None:
             sa.ForeignKey("post_subscriptions.id", ondelete="CASCADE"),
             primary_key=True,
         ),
-        sa.Column("seq", sa.Integer, sa.ForeignKey("post_events.seq"), primary_key=True),
+        sa.Column("seq", _LARGE, sa.ForeignKey("post_events.seq"), primary_key=True),
         sa.Column("key", sa.Text),
         sa.Column("attempts", sa.Integer, nullable=False),
         sa.Column("due_at", sa.Text, nullable=False),

@@ -1,0 +1,319 @@
+"""The relational store on PostgreSQL: many writers, as if one at a time, and durable commits."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import psycopg
+from loguru import logger
+from sqlalchemy import Connection, Engine, String, Table, create_engine, event
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
+
+from foundations.public_works.adapters import postgres_driver as driver
+from foundations.public_works.adapters.migrations import migrate
+from foundations.public_works.adapters.postgres_driver import SESSION, Backend, for_psycopg
+from foundations.public_works.adapters.postgres_statements import Statements
+from foundations.public_works.database import (
+    Database,
+    DatabaseUnusable,
+    Dialect,
+    DriverConnection,
+    DriverCursor,
+    Writes,
+    current_attempt,
+)
+from foundations.public_works.settings import Settings
+from foundations.public_works.threads import in_thread
+
+T = TypeVar("T")
+_TRIES = 10
+_PAUSE_SECONDS = 0.005
+_LONGEST_PAUSE_SECONDS = 0.5
+_CONNECT_SECONDS = 10
+_FREE_SECONDS = 10
+"""How long a piece of work waits for one of our connections."""
+_OF_OWN = 2
+"""Connections beside the pools: that of the statements, and that of `commit`."""
+_GRAVES = 250
+_GRAVE_SECONDS = 0.02
+
+
+class PostgresDatabase(Database):
+    """A database of a PostgreSQL server, 14 or later.
+
+    Work that reads sees one snapshot. Work that writes is serialisable: where two transactions
+    would not be as one after the other, one of them is made again. Those of `commit` and of
+    `commit_statement` lock what they must themselves, and are made one after the other.
+    """
+
+    def __init__(self, *, settings: Settings) -> None:
+        self._url = driver.parsed(settings.database_url.get_secret_value())
+        shared = max(2, settings.database_connections - _OF_OWN)
+        writers = max(1, shared // 3)
+        self._reader_engine = self._engine("REPEATABLE READ", shared - writers, read_only=True)
+        self._writer_engine = self._engine("SERIALIZABLE", writers)
+        self._committing_engine = self._engine("READ COMMITTED", 1)
+        self._committer = ThreadPoolExecutor(1, thread_name_prefix="postgres-commits")
+        self._predecessor: Backend | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        event.listen(self._committing_engine, "connect", self._bury)
+
+    @property
+    def dialect(self) -> Dialect:
+        return Dialect.POSTGRESQL
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        await in_thread(self._check)
+        dsn = self._url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._statements = Statements(dsn=dsn)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._statements.close()
+        await in_thread(self._close)
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        return await in_thread(self._again, self._reader_engine, work)
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        return await in_thread(self._again, self._writer_engine, work)
+
+    async def write_with_checkpoint(self, work: Writes) -> None:
+        attempt = current_attempt()
+        if attempt is None:
+            await self.write(work)
+        else:
+            attempt.add(work)
+
+    def commit(
+        self, work: Callable[[DriverConnection], T], *, along: Sequence[Writes] = ()
+    ) -> asyncio.Future[T]:
+        def written(connection: Connection) -> T:
+            result = work(_Driver(connection.connection.driver_connection))
+            for writes in along:
+                writes(connection)
+            return result
+
+        future: asyncio.Future[T] = self._loop.create_future()
+        context = copy_context()
+        queued = self._committer.submit(
+            context.run, self._again_or_broken, self._committing_engine, written
+        )
+        queued.add_done_callback(lambda done: self._tell(done, future))
+        return future
+
+    def commit_statement(
+        self, sql: str, parameters: Sequence[Any]
+    ) -> asyncio.Future[Sequence[Sequence[Any]]]:
+        future: asyncio.Future[Sequence[Sequence[Any]]] = self._loop.create_future()
+
+        async def run() -> None:
+            try:
+                rows = await self._statements.run(sql, parameters)
+            except Exception as error:  # noqa: BLE001 - nothing is lost: the future hands it on
+                _settle(future, error=error)
+            else:
+                _settle(future, result=rows)
+
+        task = self._loop.create_task(run())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return future
+
+    async def migrate(self, room: str, folder: Path) -> None:
+        def work(connection: Connection) -> None:
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            connection.exec_driver_sql("SET LOCAL lock_timeout = '60s'")
+            # several processes of one city may start together: one migrates, the others look
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('civitas schema'))")
+            migrate(connection, room, folder)
+
+        await in_thread(self._again, self._committing_engine, work)
+
+    def _engine(self, isolation: Any, connections: int, *, read_only: bool = False) -> Engine:
+        options = " ".join(f"-c {name}={value}" for name, value in SESSION.items())
+        engine = create_engine(
+            self._url.set(drivername="postgresql+psycopg"),
+            isolation_level=isolation,
+            pool_size=connections,
+            max_overflow=0,
+            pool_timeout=_FREE_SECONDS,
+            use_native_hstore=False,  # it would ask for the type at every connect
+            connect_args={"options": options, "connect_timeout": _CONNECT_SECONDS},
+        )
+
+        @event.listens_for(engine, "connect")
+        def _connect(connection: Any, _: object) -> None:
+            connection.execute(driver.DURABLE)
+            connection.commit()
+            connection.read_only = read_only
+
+        @event.listens_for(engine, "before_cursor_execute", retval=True)
+        def _straight(
+            _c: object, _cursor: object, sql: str, values: Any, context: Any, _many: object
+        ) -> tuple[str, Any]:
+            return (for_psycopg(sql) if context.compiled is None else sql), values
+
+        return engine
+
+    def _check(self) -> None:
+        """Look at the server once, so that an unfit one is found at boot."""
+        try:
+            with self._reader_engine.connect() as connection:
+                asked = (
+                    "SELECT current_setting('server_version_num')::int, "
+                    "current_setting('server_version'), current_setting('server_encoding'), "
+                    "current_setting('fsync'), pg_is_in_recovery()"
+                )
+                number, version, encoding, fsync, standby = connection.exec_driver_sql(asked).one()
+        except SQLAlchemyError as error:
+            raise self._unusable(error) from error
+        if number < driver.OLDEST:
+            raise DatabaseUnusable(
+                f"the server is PostgreSQL {version}", hint="use version 14 or later"
+            )
+        if encoding != "UTF8":
+            raise DatabaseUnusable(
+                f"the database keeps its text in {encoding}",
+                hint="create one with ENCODING 'UTF8' TEMPLATE template0",
+            )
+        if standby:
+            raise DatabaseUnusable("the server is a standby", hint="name the primary")
+        if fsync != "on":
+            logger.warning("the database server has fsync off: a power cut there loses commits")
+
+    def _unusable(self, error: SQLAlchemyError) -> DatabaseUnusable:
+        cause = getattr(error, "orig", None) or error
+        fault = driver.explained(cause)
+        where = self._url.render_as_string(hide_password=True)
+        said = " ".join(str(cause).split())
+        return DatabaseUnusable(
+            f"{where} is no usable database: {said}",
+            hint=(fault.hint if fault is not None and fault.hint else "")
+            or "look whether the server runs, and at CIVITAS_DATABASE_URL",
+        )
+
+    def _again(self, engine: Engine, work: Callable[[Connection], T]) -> T:
+        """Run `work` in a transaction, again while others are in its way."""
+        tried = 0
+        while True:
+            tried += 1
+            committing = False
+            try:
+                with engine.connect() as connection, connection.begin() as transaction:
+                    result = work(connection)
+                    committing = True
+                    transaction.commit()
+                return result
+            except (DBAPIError, psycopg.Error, NoConnectionFree) as error:
+                # SQLAlchemy hands on the driver's own error as `orig`
+                cause = error.orig if isinstance(error, DBAPIError) else error
+                lost = driver.connection_lost(cause) or _gone(error)
+                if tried < _TRIES and driver.may_be_retried(cause):
+                    time.sleep(_pause(tried))
+                    continue
+                if tried == 1 and lost and not committing:
+                    continue  # a connection of before the server was started anew
+                fault = driver.explained(cause, committing=committing)
+                if fault is None:
+                    raise
+                raise fault from error
+
+    def _again_or_broken(self, engine: Engine, work: Callable[[Connection], T]) -> T:
+        try:
+            return self._again(engine, work)
+        except (DBAPIError, psycopg.Error) as error:
+            cause = error.orig if isinstance(error, DBAPIError) else error
+            if driver.code_of(cause).startswith("23"):
+                raise driver.broken_constraint(cause or error) from error
+            raise
+
+    def _bury(self, connection: Any, _: object) -> None:
+        """Of two connections for `commit`, the first has ended before the second begins."""
+        with connection.cursor() as cursor:
+            for _again in range(_GRAVES if self._predecessor else 0):
+                cursor.execute(for_psycopg(driver.BURIED), self._predecessor)
+                if not cursor.fetchall():
+                    break
+                time.sleep(_GRAVE_SECONDS)
+            cursor.execute(driver.WHO_AM_I)
+            self._predecessor = Backend(*cursor.fetchone())
+        connection.rollback()
+
+    def _tell(self, done: Future[T], future: asyncio.Future[T]) -> None:
+        def settle() -> None:
+            error = done.exception()
+            if error is None:
+                _settle(future, result=done.result())
+            else:
+                _settle(future, error=error)
+
+        self._loop.call_soon_threadsafe(settle)
+
+    def _close(self) -> None:
+        self._committer.shutdown(wait=True)
+        for engine in (self._reader_engine, self._writer_engine, self._committing_engine):
+            engine.dispose()
+
+
+class _Driver(DriverConnection):
+    """psycopg's connection inside a transaction, with `?` for values."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> DriverCursor:
+        cursor: DriverCursor = self._connection.execute(for_psycopg(sql), parameters)
+        return cursor
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> DriverCursor:
+        cursor: Any = self._connection.cursor()
+        cursor.executemany(for_psycopg(sql), rows)
+        found: DriverCursor = cursor
+        return found
+
+
+def _settle(
+    future: "asyncio.Future[Any]", *, result: Any = None, error: BaseException | None = None
+) -> None:
+    if future.cancelled():
+        if error is not None:
+            logger.warning("a write failed whose caller had gone: {}", error)
+    elif error is not None:
+        future.set_exception(error)
+    else:
+        future.set_result(result)
+
+
+def _pause(tried: int) -> float:
+    """Longer from try to try, and never the same for two who are in each other's way."""
+    longest = min(_PAUSE_SECONDS * 2**tried, _LONGEST_PAUSE_SECONDS)
+    return random.uniform(longest / 4, longest)  # noqa: S311 - no secret
+
+
+def _gone(error: BaseException) -> bool:
+    return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
+@event.listens_for(Table, "before_create")
+def _by_code_points(table: Table, connection: Connection, **_: object) -> None:
+    """Let text sort and compare by its code points, as it does on SQLite."""
+    if connection.dialect.name == Dialect.POSTGRESQL:
+        for column in table.columns:
+            kind = column.type.dialect_impl(connection.dialect)
+            if isinstance(kind, String) and kind.collation is None:
+                column.type = type(kind)(length=kind.length, collation="C")
