@@ -5,9 +5,11 @@ How it is written on SQLite stands here, how on PostgreSQL in `postgres_writing`
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
@@ -62,6 +64,33 @@ _FREE = (
     f"AND status IN {_OPEN} AND holder > 0 "
     "AND holder IN (SELECT holder FROM journey_holders WHERE ended = 1)"
 )
+_FREE_CLAIMED = (
+    "UPDATE journey_runs SET holder = 0 WHERE status IN ('pending', 'queued', 'waiting') "
+    "AND holder > 0 AND holder IN (SELECT holder FROM journey_holders WHERE ended = 1)"
+)
+_READY = (
+    "holder = 0 AND wake_at IS NOT NULL "
+    "AND (status IN ('pending', 'running', 'compensating') "
+    "OR (status IN ('queued', 'waiting') AND wake_at <= ?))"
+)
+_CLAIM = {
+    Dialect.SQLITE: (
+        "UPDATE journey_runs SET holder = ? WHERE run_id IN (SELECT value FROM json_each(?)) "  # noqa: S608 - constants
+        f"AND {_READY} AND EXISTS ({_LIVING}) RETURNING {_COLUMNS}"
+    ),
+    Dialect.POSTGRESQL: (
+        "WITH free AS (SELECT run_id AS id, ?::int AS holder FROM journey_runs "  # noqa: S608 - constants
+        f"WHERE run_id = ANY(ARRAY(SELECT jsonb_array_elements_text(?::text::jsonb))) AND {_READY} "
+        "FOR UPDATE SKIP LOCKED), "
+        f"living AS MATERIALIZED ({_LIVING} FOR SHARE) "
+        "UPDATE journey_runs SET holder = free.holder FROM free, living "
+        f"WHERE journey_runs.run_id = free.id RETURNING journey_runs.{_COLUMNS.replace(' holder', ' journey_runs.holder')}"
+    ),
+}
+_RELEASE = {
+    Dialect.SQLITE: "IN (SELECT value FROM json_each(?))",
+    Dialect.POSTGRESQL: "= ANY(ARRAY(SELECT jsonb_array_elements_text(?::text::jsonb)))",
+}
 _NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 _AT_ONCE = 500
 
@@ -119,7 +148,7 @@ class DatabaseJournal(Journal):
                 return 0
             end = f"UPDATE journey_holders SET ended = 1 WHERE {over}"  # noqa: S608 - a constant
             connection.execute(end, values)
-            return connection.execute(_FREE).rowcount
+            return connection.execute(_FREE).rowcount + connection.execute(_FREE_CLAIMED).rowcount
 
         return await self._database.commit(work) if await self._database.read(look) else 0
 
@@ -129,8 +158,59 @@ class DatabaseJournal(Journal):
         def work(connection: DriverConnection) -> None:
             connection.execute(end, (holder,))
             connection.execute(_FREE)
+            connection.execute(_FREE_CLAIMED)
 
         await self._database.commit(work)
+
+    async def claim(
+        self, run_ids: Sequence[str], *, holder: int, at: datetime
+    ) -> Mapping[str, Stored]:
+        if not run_ids:
+            return {}
+        sql = _CLAIM[self._database.dialect]
+        values = (holder, _listed(run_ids), _micros(at), holder)
+        claimed = {row[0]: _row(row) for row in await self._database.commit_statement(sql, values)}
+        stored = await self.load(list(claimed))
+        return {run_id: replace(stored[run_id], row=row) for run_id, row in claimed.items()}
+
+    async def release(
+        self,
+        run_ids: Sequence[str],
+        *,
+        holder: int,
+        wake_at: datetime | None = None,
+        reason: Reason | None = None,
+    ) -> None:
+        changes: dict[str, Any] = {"holder": 0}
+        if wake_at is not None:
+            changes["wake_at"] = _micros(wake_at)
+        if reason is not None:
+            changes["reason"] = reason.value
+        among = _RELEASE[self._database.dialect]
+        update = (
+            f"UPDATE journey_runs SET {', '.join(f'{name} = ?' for name in changes)} "  # noqa: S608 - constant column names
+            f"WHERE run_id {among} AND holder = ? RETURNING 1"
+        )
+        if run_ids:
+            values = (*changes.values(), _listed(run_ids), holder)
+            await self._database.commit_statement(update, values)
+
+    async def take_turn(self, name: str, *, holder: int, at: datetime, until: datetime) -> bool:
+        take = (
+            "INSERT INTO journey_turns (name, holder, until) "  # noqa: S608 - constants
+            f"SELECT ?, holder, ? FROM ({_LIVING.replace('SELECT 1', 'SELECT holder')}) AS living "
+            "WHERE true ON CONFLICT (name) "
+            "DO UPDATE SET holder = excluded.holder, until = excluded.until "
+            "WHERE journey_turns.holder = excluded.holder OR journey_turns.until <= ? "
+            "OR journey_turns.holder IN (SELECT holder FROM journey_holders WHERE ended = 1) "
+            "RETURNING 1"
+        )
+        values = (name, _micros(until), holder, _micros(at))
+        return bool(await self._database.commit_statement(take, values))
+
+    async def end_turn(self, name: str, *, holder: int) -> None:
+        end = "DELETE FROM journey_turns WHERE name = ? AND holder = ? RETURNING 1"
+        await self._database.commit_statement(end, (name, holder))
 
     # writing
 
@@ -586,6 +666,10 @@ def _changes(row: RunRow, holder: int) -> tuple[Any, ...]:
         row.run_id,
         holder,
     )
+
+
+def _listed(run_ids: Sequence[str]) -> str:
+    return orjson.dumps(list(run_ids)).decode()
 
 
 def _row(found: Any) -> RunRow:

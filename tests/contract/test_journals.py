@@ -693,3 +693,107 @@ async def test_templates_are_those_whose_texts_are_kept(journal: Journal, me: in
     await write(journal, first(), first("run-2", template="flow"), holder=me)
 
     assert await journal.templates() == ["data_mash_flow", "flow"]
+
+
+# claims
+
+
+SOON = BEGAN + timedelta(minutes=1)
+
+
+async def claimed(journal: Journal, *run_ids: str, holder: int, at: Any = BEGAN) -> list[str]:
+    return sorted(await journal.claim(run_ids, holder=holder, at=at))
+
+
+async def test_a_free_run_that_moves_is_claimed_once(journal: Journal, me: int) -> None:
+    other = await journal.take_hold(at=BEGAN, until=None)
+    await write(journal, first(), first("run-2"), holder=me)
+
+    stored = (await journal.claim(["run-1", "run-9"], holder=other, at=BEGAN - HOUR))["run-1"]
+
+    assert (stored.row, stored.entries) == (row(holder=other), (b"one",))
+    assert await row_of(journal) == row(holder=other)
+    assert await claimed(journal, "run-1", "run-2", holder=me) == ["run-2"]
+    assert await claimed(journal, "run-1", "run-2", holder=me) == []
+    assert await claimed(journal, holder=me) == []
+
+
+async def test_only_runs_that_are_ready_are_claimed(journal: Journal, me: int) -> None:
+    waiting = {"status": RunStatus.WAITING, "reason": Reason.TIMER, "wake_at": SOON}
+    await write(
+        journal,
+        first("timer", **waiting),
+        first("person", **waiting | {"wake_at": None}),
+        first("paused", status=RunStatus.PAUSED, wake_at=None),
+        first("ended", status=RunStatus.SUCCEEDED),
+        first("pending", status=RunStatus.PENDING, wake_at=SOON),
+        holder=me,
+    )
+    all_of_them = ("timer", "person", "paused", "ended", "pending")
+
+    assert await claimed(journal, *all_of_them, holder=me) == ["pending"]
+    assert await claimed(journal, *all_of_them, holder=me, at=SOON) == ["timer"]
+
+
+async def test_whoever_has_claimed_a_run_is_the_only_one_who_writes_it(
+    journal: Journal, me: int
+) -> None:
+    other = await journal.take_hold(at=BEGAN, until=None)
+    await write(journal, first(), holder=me)
+    await journal.claim(["run-1"], holder=other, at=BEGAN)
+    begun = Entry("run-1", 1, b"two", row(holder=me))
+
+    assert await write(journal, begun, holder=me) == ["StaleWriter"]
+    assert await write(journal, begun._replace(row=row(holder=other)), holder=other) == [None]
+
+
+async def test_what_a_dead_process_had_claimed_is_free_again(journal: Journal, me: int) -> None:
+    brief = await journal.take_hold(at=BEGAN, until=BEGAN + HOUR)
+    gone = await journal.take_hold(at=BEGAN, until=None)
+    waiting = {"status": RunStatus.WAITING, "reason": Reason.TIMER}
+    await write(journal, first("a", **waiting), first("b", status=RunStatus.PENDING), holder=me)
+    await journal.claim(["a"], holder=brief, at=BEGAN)
+    await journal.claim(["b"], holder=gone, at=BEGAN)
+
+    await journal.let_go(gone)
+    assert (await row_of(journal, "b")).holder == 0
+    assert await journal.dismiss(at=BEGAN + HOUR, survivor=me) == 1
+    assert await claimed(journal, "a", "b", holder=brief) == []
+
+
+async def test_a_claim_that_is_given_back_leaves_the_run_as_it_was(
+    journal: Journal, me: int
+) -> None:
+    await write(journal, first(), first("run-2"), first("run-3"), holder=me)
+    await journal.claim(["run-1", "run-2"], holder=me, at=BEGAN)
+
+    await journal.release([], holder=me)
+    await journal.release(["run-1", "run-3"], holder=me)
+    await journal.release(["run-2"], holder=me, wake_at=SOON, reason=Reason.TEMPLATE)
+    await journal.release(["run-1"], holder=me + 1, wake_at=SOON)
+
+    assert await row_of(journal) == row()
+    assert await row_of(journal, "run-2") == row("run-2", wake_at=SOON, reason=Reason.TEMPLATE)
+    assert await row_of(journal, "run-3") == row("run-3")
+
+
+# turns
+
+
+async def test_one_at_a_time_has_its_turn(journal: Journal) -> None:
+    one, other = [await journal.take_hold(at=BEGAN, until=BEGAN + 9 * HOUR) for _ in range(2)]
+
+    async def turn(holder: int, at: Any = BEGAN) -> bool:
+        return await journal.take_turn("x", holder=holder, at=at, until=at + HOUR)
+
+    assert [await turn(one), await turn(other), await turn(one)] == [True, False, True]
+    assert await journal.take_turn("y", holder=other, at=BEGAN, until=BEGAN + HOUR)
+    await journal.end_turn("x", holder=other)
+    assert not await turn(other)
+    assert await turn(other, BEGAN + HOUR)
+    assert not await turn(one, BEGAN + HOUR)
+    await journal.end_turn("x", holder=other)
+    assert await turn(one)
+    await journal.let_go(one)
+    assert await turn(other)
+    assert not await turn(one)

@@ -1,0 +1,36 @@
+"""Runs that are claimed before they move, requests to whoever holds a run, and whose turn it is."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+
+_CLAIMED = sa.text("holder > 0 AND status IN ('pending', 'queued', 'waiting')")
+
+
+def upgrade() -> None:
+    """Create an index and two tables."""
+    op.create_index(
+        "journey_runs_claimed",
+        "journey_runs",
+        ["holder"],
+        sqlite_where=_CLAIMED,
+        postgresql_where=_CLAIMED,
+    )
+    op.create_table(
+        "journey_requests",
+        sa.Column("id", sa.String(64), primary_key=True),
+        sa.Column("run_id", sa.String(64), nullable=False),
+        sa.Column("data", sa.LargeBinary, nullable=False),
+        sa.Column("asked_at", sa.BigInteger, nullable=False),
+        sa.Column("taken_by", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("answer", sa.LargeBinary),
+    )
+    op.create_index("journey_requests_run", "journey_requests", ["run_id"])
+    op.create_table(
+        "journey_turns",
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("holder", sa.Integer, nullable=False),
+        sa.Column("until", sa.BigInteger, nullable=False),
+    )
