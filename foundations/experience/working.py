@@ -35,7 +35,7 @@ class NoBroker(PlatformError):
 
 @cache
 def celery_app(platform: CityFactory) -> "Celery":
-    """For `celery -A main.celery_app worker`: what cannot be started ends the process with a word."""
+    """For `celery -A main.celery_app worker`; what cannot be started says why and ends it."""
     try:
         settings = Settings.load()
         configure_logs(level=settings.log_level)
@@ -114,7 +114,7 @@ def broker_of(settings: Settings) -> str:
     if settings.broker_url is None:
         raise NoBroker(
             "workers and schedulers need a broker, and none is set",
-            hint="set CIVITAS_BROKER_URL to amqp://... or redis://..., for all processes of the city",
+            hint="set CIVITAS_BROKER_URL to amqp://... or redis://... for all of the city",
         )
     return settings.broker_url.get_secret_value()
 

@@ -65,6 +65,7 @@ def _dispatch(settings: Settings) -> type[Dispatch]:
         )
     try:
         import celery  # noqa: F401 - whether it is there is known before anything rings
+
         from foundations.public_works.adapters.celery_dispatch import CeleryDispatch
     except ImportError as error:
         raise BrokerUnusable(

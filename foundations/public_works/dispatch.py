@@ -32,7 +32,8 @@ class BrokerUnusable(PlatformError):
 class Dispatch(Protocol):
     """Calls the handler of a queue with a key, soon or at a time. A wake may be lost or doubled.
 
-    A queue that this process does not handle is handled by other processes, where there are any.
+    A wake with a road goes to other processes, where there are any, if this one does not handle its
+    queue.
     """
 
     def handle(self, queue: str, handler: Handler, *, arrived: Arrived | None = None) -> None:
@@ -43,7 +44,7 @@ class Dispatch(Protocol):
         ...
 
     def wake(
-        self, queue: str, key: str, *, at: datetime | None = None, road: Road = PLAIN
+        self, queue: str, key: str, *, at: datetime | None = None, road: Road | None = None
     ) -> None:
         """Ring for `key`: now, or when the clock says `at`. Never waits."""
         ...

@@ -22,7 +22,9 @@ async def open_stage(book: Book) -> AsyncIterator[None]:
         book.enrol(container(settings), ROOM)
         book.prepare()
         await book.open(stack)
-        stack.enter_context(add_log_file(book.get(DataFolder).logs / "civitas.jsonl", level=settings.log_level))
+        stack.enter_context(
+            add_log_file(book.get(DataFolder).logs / "civitas.jsonl", level=settings.log_level)
+        )
         if ROOM.migrations is not None:
             await book.get(Database).migrate(ROOM.name, ROOM.migrations)
         yield

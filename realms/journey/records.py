@@ -84,7 +84,8 @@ _CLAIM = {
         "FOR UPDATE SKIP LOCKED), "
         f"living AS MATERIALIZED ({_LIVING} FOR SHARE) "
         "UPDATE journey_runs SET holder = free.holder FROM free, living "
-        f"WHERE journey_runs.run_id = free.id RETURNING journey_runs.{_COLUMNS.replace(' holder', ' journey_runs.holder')}"
+        "WHERE journey_runs.run_id = free.id RETURNING "
+        + ", ".join(f"journey_runs.{column}" for column in _COLUMNS.split(", "))
     ),
 }
 _RELEASE = {
@@ -211,6 +212,17 @@ class DatabaseJournal(Journal):
     async def end_turn(self, name: str, *, holder: int) -> None:
         end = "DELETE FROM journey_turns WHERE name = ? AND holder = ? RETURNING 1"
         await self._database.commit_statement(end, (name, holder))
+
+    async def next_slot(self, name: str, *, earliest: datetime, spacing: timedelta) -> datetime:
+        take = (
+            "INSERT INTO journey_slots (name, at) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET "
+            "at = CASE WHEN journey_slots.at + ? > excluded.at THEN journey_slots.at + ? "
+            "ELSE excluded.at END RETURNING at"
+        )
+        apart = spacing // timedelta(microseconds=1)
+        values = (name, _micros(earliest), apart, apart)
+        ((slot,),) = await self._database.commit_statement(take, values)
+        return _moment(slot)
 
     # writing
 

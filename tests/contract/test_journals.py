@@ -797,3 +797,12 @@ async def test_one_at_a_time_has_its_turn(journal: Journal) -> None:
     await journal.let_go(one)
     assert await turn(other)
     assert not await turn(one)
+
+
+async def test_slots_keep_their_distance(journal: Journal) -> None:
+    async def slot(name: str, earliest: Any) -> Any:
+        return await journal.next_slot(name, earliest=earliest, spacing=HOUR)
+
+    assert [await slot("x", BEGAN) for _ in range(3)] == [BEGAN + n * HOUR for n in range(3)]
+    assert await slot("y", BEGAN) == BEGAN
+    assert await slot("x", BEGAN + 9 * HOUR) == BEGAN + 9 * HOUR

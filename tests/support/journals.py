@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Thread
 
@@ -131,6 +131,9 @@ class OtherJournal(Journal):
 
     async def end_turn(self, name: str, *, holder: int) -> None:
         await self.inner.end_turn(name, holder=holder)
+
+    async def next_slot(self, name: str, *, earliest: datetime, spacing: timedelta) -> datetime:
+        return await self.inner.next_slot(name, earliest=earliest, spacing=spacing)
 
     def write(
         self, entries: Sequence[Entry], *, holder: int

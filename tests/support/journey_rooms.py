@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from foundations.boot import Works
+from foundations.boot import Duty, Works
 from foundations.curator.registry import Registry
 from foundations.declarations import Effect, service, soa_api
 from foundations.public_works.adapters.in_process_dispatch import InProcessDispatch
@@ -149,7 +149,17 @@ async def open_realms(folder: Path) -> AsyncIterator[Registry]:
             InProcessDispatch(settings=settings, clock=clock)
         )
         objects, secrets = LocalObjectStore(folder=data), EnvironmentSecrets()
-        parts = (settings, ids, clock, database, dispatch, objects, secrets, InProcessEvents())
+        parts = (
+            settings,
+            Duty.ALL,
+            ids,
+            clock,
+            database,
+            dispatch,
+            objects,
+            secrets,
+            InProcessEvents(),
+        )
         registry.add(DistributedTracing())
         for part in parts:
             registry.add(part)

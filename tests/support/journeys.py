@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from inspect import isawaitable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
+from foundations.boot import Duty
 from foundations.declarations import Effect
 from foundations.public_works.adapters.in_process_events import InProcessEvents
-from foundations.public_works.dispatch import PLAIN, Arrived, Dispatch, Handler, Road
+from foundations.public_works.dispatch import Arrived, Dispatch, Handler, Road
 from foundations.public_works.object_store import ObjectNotFound, ObjectStore
 from foundations.public_works.secrets import EnvironmentSecrets
 from foundations.public_works.settings import Settings
@@ -23,14 +24,17 @@ from realms.journey.control.engine import JourneyEngine
 from realms.journey.control.operators import JourneyOperators
 from realms.journey.engine.accepting import Accepting
 from realms.journey.engine.children import SubJourneys
-from realms.journey.engine.driver import Driver
 from realms.journey.engine.journal import Journal
 from realms.journey.engine.keeper import Keeper
 from realms.journey.engine.lanes import Lanes
+from realms.journey.engine.leadership import Leadership
 from realms.journey.engine.memory_journal import MemoryJournal
 from realms.journey.engine.payloads import Payloads
 from realms.journey.engine.ports import TemplateSource, Written
+from realms.journey.engine.requesting import Requesting
+from realms.journey.engine.requests import RequestRecords
 from realms.journey.engine.runner import Runner, Services, Steps
+from realms.journey.engine.sharing import SharedDriver
 from realms.journey.language.compiling import load_plan
 from realms.journey.plans.plan import ParameterShape, Plan, Signature
 from utilities.clock import Clock
@@ -87,7 +91,7 @@ class VirtualDispatch(Dispatch):
         self._handlers[queue] = handler
 
     def wake(
-        self, queue: str, key: str, *, at: datetime | None = None, road: Road = PLAIN
+        self, queue: str, key: str, *, at: datetime | None = None, road: Road | None = None
     ) -> None:
         when = max(at or self._clock.time, self._clock.time)
         heapq.heappush(self._wakes, (when, next(self._order), queue, key))
@@ -291,7 +295,8 @@ class JourneyCity:
     settings: Settings = field(default_factory=lambda: _SETTINGS)
     dispatch: VirtualDispatch = field(init=False)
     templates: TextTemplates = field(init=False)
-    driver: Driver = field(init=False)
+    driver: SharedDriver = field(init=False)
+    leadership: Leadership = field(init=False)
     keeper: Keeper = field(init=False)
     engine: JourneyEngine = field(init=False)
     operators: JourneyOperators = field(init=False)
@@ -326,7 +331,7 @@ class JourneyCity:
             tracing=self.tracing,
             clock=self.clock,
         )
-        self.driver = driver = Driver(
+        self.driver = driver = SharedDriver(
             journal=self.journal,
             templates=self.templates,
             runner=runner,
@@ -335,8 +340,31 @@ class JourneyCity:
             events=self.events,
             clock=self.clock,
             settings=self.settings,
+            duty=Duty.ALL,
         )
-        lanes = Lanes(journal=self.journal, driver=driver, dispatch=self.dispatch, clock=self.clock)
+        lanes = Lanes(
+            journal=self.journal,
+            driver=driver,
+            dispatch=self.dispatch,
+            clock=self.clock,
+            settings=self.settings,
+            duty=Duty.ALL,
+        )
+        nobody = cast("RequestRecords", None)  # one process asks nobody
+        requesting = Requesting(
+            records=nobody,
+            dispatch=self.dispatch,
+            clock=self.clock,
+            ids=self.ids,
+            duty=Duty.ALL,
+        )
+        self.leadership = Leadership(
+            journal=self.journal,
+            driver=driver,
+            clock=self.clock,
+            settings=self.settings,
+            duty=Duty.ALL,
+        )
         accepting = Accepting(
             journal=self.journal,
             templates=self.templates,
@@ -352,6 +380,7 @@ class JourneyCity:
             driver=driver,
             runner=runner,
             payloads=payloads,
+            requesting=requesting,
             clock=self.clock,
         )
         self.engine = JourneyEngine(
@@ -360,6 +389,7 @@ class JourneyCity:
             accepting=accepting,
             driver=driver,
             payloads=payloads,
+            requesting=requesting,
             clock=self.clock,
             ids=self.ids,
             settings=self.settings,
@@ -371,6 +401,7 @@ class JourneyCity:
             templates=self.templates,
             services=self.services,
             payloads=payloads,
+            requesting=requesting,
             clock=self.clock,
             ids=self.ids,
         )
@@ -382,9 +413,11 @@ class JourneyCity:
             journal=self.journal,
             driver=driver,
             lanes=lanes,
+            leadership=self.leadership,
             dispatch=self.dispatch,
             clock=self.clock,
             settings=self.settings,
+            duty=Duty.ALL,
         )
 
     def _progress(self) -> object:

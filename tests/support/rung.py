@@ -4,6 +4,7 @@ Its broker and the file of its notes come by environment.
 """
 
 import os
+import sys
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -64,5 +65,5 @@ def __getattr__(name: str) -> "Celery":
 
 
 def _failed(error: PlatformError) -> int:
-    print(f"refused: {error.detail}", flush=True)
+    sys.stdout.write(f"refused: {error.detail}\n")
     return 78

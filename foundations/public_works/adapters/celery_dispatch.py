@@ -80,8 +80,8 @@ class CeleryDispatch(InProcessDispatch):
         for key in wakes.keys:
             self.wake(wakes.queue, key)
 
-    def _ring(self, queue: str, key: str, road: Road) -> None:
-        if queue in self._handlers:
+    def _ring(self, queue: str, key: str, road: Road | None) -> None:
+        if queue in self._handlers or road is None:
             super()._ring(queue, key, road)
             return
         leaving = self._leaving.setdefault((queue, road), {})

@@ -80,9 +80,7 @@ def only_ours(task: Any, app: Any, consumer: Any, **options: Any) -> Callable[..
 
     def take(message: Any, body: Any, ack: Any, reject: Any, callbacks: Any, **more: Any) -> None:
         try:
-            arguments, keywords, _ = message.payload
-            if not isinstance(arguments, list) or not isinstance(keywords, dict):
-                raise TypeError
+            _check_form(message.payload)
         except Exception as error:  # noqa: BLE001 - the task runner's edge: a decoder may raise anything
             logger.warning("a message is dropped: it cannot be read ({})", type(error).__name__)
             message.ack_log_error(getLogger(__name__), consumer.connection_errors)
@@ -90,6 +88,12 @@ def only_ours(task: Any, app: Any, consumer: Any, **options: Any) -> Callable[..
         taken(message, body, ack, reject, callbacks, **more)
 
     return take
+
+
+def _check_form(payload: Any) -> None:
+    arguments, keywords, _ = payload
+    if not isinstance(arguments, list) or not isinstance(keywords, dict):
+        raise TypeError
 
 
 class _Home:

@@ -8,7 +8,7 @@ from typing import Self
 
 from loguru import logger
 
-from foundations.public_works.dispatch import PLAIN, Arrived, Dispatch, Handler, Road
+from foundations.public_works.dispatch import Arrived, Dispatch, Handler, Road
 from foundations.public_works.settings import Settings
 from utilities.clock import Clock
 
@@ -51,7 +51,7 @@ class InProcessDispatch(Dispatch):
         self._handlers[queue] = handler
 
     def wake(
-        self, queue: str, key: str, *, at: datetime | None = None, road: Road = PLAIN
+        self, queue: str, key: str, *, at: datetime | None = None, road: Road | None = None
     ) -> None:
         if not self._open:
             return
@@ -61,8 +61,10 @@ class InProcessDispatch(Dispatch):
         else:
             self._ring(queue, key, road)
 
-    def _ring(self, queue: str, key: str, road: Road) -> None:
+    def _ring(self, queue: str, key: str, road: Road | None) -> None:
         """Have the handler called in a task, now."""
+        if queue not in self._handlers:
+            return  # this process has nothing to do with it
         if (queue, key) in self._tasks:
             self._again.add((queue, key))
         else:
@@ -70,7 +72,7 @@ class InProcessDispatch(Dispatch):
             self._tasks[queue, key] = task
 
     def _ring_later(
-        self, delay: float, queue: str, key: str, *, at: datetime | None, road: Road
+        self, delay: float, queue: str, key: str, *, at: datetime | None, road: Road | None
     ) -> None:
         def ring() -> None:
             self._timers.discard(timer)

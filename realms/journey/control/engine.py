@@ -17,6 +17,7 @@ from realms.journey.engine.inputs import checked_values
 from realms.journey.engine.journal import AliasTaken, Journal, RunRow
 from realms.journey.engine.payloads import Payloads
 from realms.journey.engine.ports import NotOpen, TemplateSource, Written
+from realms.journey.engine.requesting import Requesting, by_its_holder
 from realms.journey.engine.state import CorruptJournal
 from utilities.clock import Clock
 from utilities.context import current
@@ -35,6 +36,7 @@ class JourneyEngine(Journeys):
         accepting: Accepting,
         driver: Driver,
         payloads: Payloads,
+        requesting: Requesting,
         clock: Clock,
         ids: Ids,
         settings: Settings,
@@ -44,6 +46,7 @@ class JourneyEngine(Journeys):
         self._accepting = accepting
         self._driver = driver
         self._payloads = payloads
+        self._requesting = requesting
         self._clock = clock
         self._ids = ids
         self._backlog = settings.journey_backlog
@@ -131,6 +134,7 @@ class JourneyEngine(Journeys):
             plan = None
         return views.full(stored.row, run, plan)
 
+    @by_its_holder
     async def supply(self, run_id: str, milestone_id: str, result: Mapping[str, Any]) -> JourneyRun:
         """Give the result of a milestone that waits or has failed; the run goes on from there.
 
@@ -149,6 +153,9 @@ class JourneyEngine(Journeys):
             by = By(user.principal, self._clock.now(), user.roles)
             facts = reopening.supply(hand.plan, hand.run, by, path=milestone_id, result=result)
             await self._driver.take(hand, facts)
+
+    async def run_called(self, id_or_alias: str) -> str:
+        return (await self._row(id_or_alias)).run_id
 
     async def _same(self, row: RunRow, written: Written, values: Mapping[str, Any]) -> JourneyRun:
         """The run that has the alias already, if it was asked for in the same words."""

@@ -23,6 +23,7 @@ from realms.journey.engine.hands import Hand
 from realms.journey.engine.journal import Journal, StaleWriter
 from realms.journey.engine.payloads import Payloads
 from realms.journey.engine.ports import Children, TemplateSource, Written
+from realms.journey.engine.requesting import Requesting
 from realms.journey.engine.runner import Beginner, Runner
 from realms.journey.engine.state import CorruptJournal, NodeState, RunState
 from realms.journey.plans.plan import SubJourney
@@ -42,8 +43,10 @@ class SubJourneys(Children, Beginner):
         driver: Driver,
         runner: Runner,
         payloads: Payloads,
+        requesting: Requesting,
         clock: Clock,
     ) -> None:
+        self._requesting = requesting
         self._journal = journal
         self._templates = templates
         self._accepting = accepting
@@ -121,10 +124,18 @@ class SubJourneys(Children, Beginner):
 
     async def stop(self, child: str, reason: Reason) -> None:
         reach("child_stops")
-        async with self._driver.holding(child) as hand:
-            if hand.run.ended is None and hand.run.stopping is None:
-                now = self._clock.now()
-                await self._driver.take(hand, [RunStopping(at=now, reason=reason)])
+        if not self._requesting.local:
+            await self._requesting.tell(child, "stop", {"reason": reason.value})
+            return
+        try:
+            async with self._driver.holding(child) as hand:
+                if hand.run.ended is None and hand.run.stopping is None:
+                    now = self._clock.now()
+                    await self._driver.take(hand, [RunStopping(at=now, reason=reason)])
+        except StaleWriter:
+            if not self._requesting.shared:
+                raise
+            await self._requesting.tell(child, "stop", {"reason": reason.value})
 
 
 def _child_id(run: RunState, state: NodeState) -> str:

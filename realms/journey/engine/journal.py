@@ -3,13 +3,12 @@
 from asyncio import Future
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
 from realms.journey.api import Reason, RunStatus
 from realms.journey.engine.state import RunState
 from utilities.errors import ErrorKind, PlatformError
-
 
 MOVING = frozenset({RunStatus.PENDING, RunStatus.RUNNING, RunStatus.COMPENSATING})
 """A free run in one of these waits for nothing but a process."""
@@ -211,6 +210,10 @@ class Journal(Protocol):
 
     async def end_turn(self, name: str, *, holder: int) -> None:
         """Let others have their turn."""
+        ...
+
+    async def next_slot(self, name: str, *, earliest: datetime, spacing: timedelta) -> datetime:
+        """A time that nobody else is given: at the earliest then, and so long after the last."""
         ...
 
     # writing

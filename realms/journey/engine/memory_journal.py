@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from realms.journey.api import Reason, RunStatus
@@ -36,6 +36,7 @@ class MemoryJournal(Journal):
         self._memos: dict[tuple[str, str], Memo] = {}
         self._leases: dict[int, datetime | None] = {}
         self._holders = 0
+        self._slots: dict[str, datetime] = {}
         self._turns: dict[str, tuple[int, datetime]] = {}
 
     async def now(self, here: datetime) -> datetime:
@@ -106,6 +107,12 @@ class MemoryJournal(Journal):
     async def end_turn(self, name: str, *, holder: int) -> None:
         if self._turns.get(name, (0, None))[0] == holder:
             del self._turns[name]
+
+    async def next_slot(self, name: str, *, earliest: datetime, spacing: timedelta) -> datetime:
+        last = self._slots.get(name)
+        slot = earliest if last is None else max(earliest, last + spacing)
+        self._slots[name] = slot
+        return slot
 
     def write(
         self, entries: Sequence[Entry], *, holder: int

@@ -10,7 +10,7 @@ _CLAIMED = sa.text("holder > 0 AND status IN ('pending', 'queued', 'waiting')")
 
 
 def upgrade() -> None:
-    """Create an index and two tables."""
+    """Create an index and three tables."""
     op.create_index(
         "journey_runs_claimed",
         "journey_runs",
@@ -33,4 +33,9 @@ def upgrade() -> None:
         sa.Column("name", sa.Text, primary_key=True),
         sa.Column("holder", sa.Integer, nullable=False),
         sa.Column("until", sa.BigInteger, nullable=False),
+    )
+    op.create_table(
+        "journey_slots",
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("at", sa.BigInteger, nullable=False),
     )

@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from foundations.public_works.dispatch import PLAIN, Arrived, Dispatch, Handler, Road
+from foundations.public_works.dispatch import Arrived, Dispatch, Handler, Road
 from utilities.clock import Clock
 from utilities.errors import ErrorKind, PlatformError
 
@@ -127,7 +127,7 @@ class VirtualDispatch(Dispatch):
         self._handlers[queue] = handler
 
     def wake(
-        self, queue: str, key: str, *, at: datetime | None = None, road: Road = PLAIN
+        self, queue: str, key: str, *, at: datetime | None = None, road: Road | None = None
     ) -> None:
         due = self._loop.time() if at is None else (at - BEGAN).total_seconds()
         self._loop.call_at(max(due, self._loop.time()), self._ring, queue, key)

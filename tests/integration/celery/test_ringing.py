@@ -16,8 +16,13 @@ import pytest
 
 from foundations.public_works.adapters.celery_app import OVERTAKING, make_app, queue_by
 from foundations.public_works.adapters.celery_dispatch import CeleryDispatch
-from foundations.public_works.adapters.celery_messages import MOST_KEYS, TASK, MessageTooLarge, packed
-from foundations.public_works.dispatch import Road
+from foundations.public_works.adapters.celery_messages import (
+    MOST_KEYS,
+    TASK,
+    MessageTooLarge,
+    packed,
+)
+from foundations.public_works.dispatch import PLAIN, Road
 from foundations.public_works.settings import Settings
 from tests.support.brokers import Broker, place_at
 from tests.support.rung import BROKER, NOTES
@@ -41,7 +46,9 @@ class Worker:
         return [line.split() for line in self.notes.read_text().splitlines()]
 
     def keys(self) -> list[str]:
-        return [key for line in self.noted() if line[0] in {"together", "alone"} for key in line[2:]]
+        return [
+            key for line in self.noted() if line[0] in {"together", "alone"} for key in line[2:]
+        ]
 
     def wait_for(self, key: str) -> None:
         deadline = time.monotonic() + PATIENCE
@@ -96,7 +103,7 @@ async def test_wakes_that_come_together_travel_together(
     worker: Worker, bell: CeleryDispatch
 ) -> None:
     for number in range(250):
-        bell.wake("runs", f"run-{number}")
+        bell.wake("runs", f"run-{number}", road=PLAIN)
     bell.wake("lanes", "north/x", road=Road(priority=9))
 
     await asyncio.to_thread(worker.wait_for, "run-249")
@@ -104,7 +111,7 @@ async def test_wakes_that_come_together_travel_together(
 
     batches = [line[2:] for line in worker.noted() if line[0] == "together" and "run-" in line[2]]
     assert sorted(len(batch) for batch in batches) == [50, 100, 100]
-    assert ["alone"] == [line[0] for line in worker.noted() if line[2:] == ["north/x"]]
+    assert [line[0] for line in worker.noted() if line[2:] == ["north/x"]] == ["alone"]
 
 
 async def test_a_wake_that_comes_a_hundred_times_harms_nobody(worker: Worker) -> None:
@@ -228,7 +235,7 @@ async def test_a_broker_that_is_away_holds_up_nobody(tmp_path: Path) -> None:
     begun = time.monotonic()
     async with CeleryDispatch(settings=settings, clock=SystemClock()) as dispatch:
         for number in range(300):
-            dispatch.wake("runs", str(number))
+            dispatch.wake("runs", str(number), road=PLAIN)
 
         assert time.monotonic() - begun < 1
     assert time.monotonic() - begun < 20

@@ -82,6 +82,7 @@ class World(ScheduledTemplates):
             driver=self.city.driver,
             records=ArchiveRecords(database=self.database),
             objects=self.objects,
+            leadership=self.city.leadership,
             dispatch=self.city.dispatch,
             clock=self.city.clock,
             settings=Settings(journey_retention_days=30),
