@@ -79,7 +79,7 @@ def work(platform: CityFactory, settings: Settings, *, queues: Sequence[str] = (
     app.worker_main(["worker", "--loglevel", "WARNING", *_QUIET, *taken])
 
 
-_QUIET = ("--without-gossip", "--without-mingle", "--quiet")
+_QUIET = ("--without-gossip", "--without-mingle")
 
 
 async def schedule(platform: CityFactory, settings: Settings, ready: Callable[[], None]) -> int:
