@@ -11,6 +11,7 @@ from foundations.public_works.content_metadata import ContentMetadataAbstraction
 from foundations.public_works.data_folder import DataFolder
 from foundations.public_works.database import Database, DatabaseUnusable
 from foundations.public_works.dispatch import BrokerUnusable, Dispatch
+from foundations.public_works.events import Events
 from foundations.public_works.public_works import PublicWorksFoundationService
 from foundations.public_works.records import ContentRecords
 from foundations.public_works.secrets import EnvironmentSecrets
@@ -26,7 +27,7 @@ def container(settings: Settings) -> Container:
         SpanFile,
         _database(settings),
         LocalObjectStore,
-        InProcessEvents,
+        _events(settings),
         _dispatch(settings),
         YaraScanner,
         ChildProcessParsers,
@@ -52,6 +53,15 @@ def _database(settings: Settings) -> type[Database]:
             hint="pip install 'civitas[postgresql]', or unset CIVITAS_DATABASE_URL",
         ) from error
     return PostgresDatabase
+
+
+def _events(settings: Settings) -> type[Events]:
+    """Events within this process, or also those of others on the same database."""
+    if not settings.database_url.get_secret_value():
+        return InProcessEvents
+    from foundations.public_works.adapters.postgres_events import PostgresEvents
+
+    return PostgresEvents
 
 
 def _dispatch(settings: Settings) -> type[Dispatch]:

@@ -390,6 +390,7 @@ class JourneyCity:
             driver=driver,
             payloads=payloads,
             requesting=requesting,
+            events=self.events,
             clock=self.clock,
             ids=self.ids,
             settings=self.settings,

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
+from foundations.public_works.events import Events
 from foundations.public_works.object_store import ObjectNotFound
 from foundations.public_works.settings import Settings
-from realms.journey.api import JourneyRun, Journeys, Reason, UnknownRun
+from realms.journey.api import JourneyRun, Journeys, Reason, RunStatus, UnknownRun
 from realms.journey.control import reopening, views
 from realms.journey.control.verbs import By
 from realms.journey.engine.accepting import Accepting, Order, TooManyRuns
@@ -25,6 +26,11 @@ from utilities.errors import PlatformError
 from utilities.ids import Ids
 
 
+_FIRST_LOOK = 0.03
+_LONGEST_LOOK = 1.0
+_MAY_BE_SETTLED = (RunStatus.WAITING, RunStatus.PAUSED)
+
+
 class JourneyEngine(Journeys):
     """Accepts runs and tells of them; the driver moves them."""
 
@@ -37,10 +43,12 @@ class JourneyEngine(Journeys):
         driver: Driver,
         payloads: Payloads,
         requesting: Requesting,
+        events: Events,
         clock: Clock,
         ids: Ids,
         settings: Settings,
     ) -> None:
+        self._events = events
         self._journal = journal
         self._templates = templates
         self._accepting = accepting
@@ -96,6 +104,8 @@ class JourneyEngine(Journeys):
 
     async def wait(self, run_id: str, *, seconds: float) -> JourneyRun:
         """The run as soon as it is settled, or as it is after `seconds`."""
+        if self._requesting.shared:
+            return await self._waited((await self._row(run_id)).run_id, seconds)
         if not self._driver.has(run_id) or self._driver.tenant(run_id) != current().tenant:
             run_id = (await self._row(run_id)).run_id
         settled = self._driver.watch(run_id)
@@ -113,6 +123,33 @@ class JourneyEngine(Journeys):
         if hand.run.start.tenant != current().tenant:
             return await self.get(run_id)
         return views.full(hand.row, hand.run, hand.plan)
+
+    async def _waited(self, run_id: str, seconds: float) -> JourneyRun:
+        """Wait for a run that any process may hold: for its events, and by looking besides."""
+        loop = asyncio.get_running_loop()
+        over, pause = loop.time() + seconds, _FIRST_LOOK
+        async with self._events.subscribe(f"journey.{run_id}") as events:
+            following = asyncio.ensure_future(anext(events))
+            try:
+                while True:
+                    row = await self._row(run_id)
+                    if row.status.ended or row.status in _MAY_BE_SETTLED:
+                        known = await self.get(run_id)
+                        if known.settled:
+                            return known
+                    if (left := over - loop.time()) <= 0:
+                        return await self.get(run_id)
+                    look = min(loop.time() + min(pause, left), over)
+                    while (left := look - loop.time()) > 0:
+                        await asyncio.wait({following}, timeout=left)
+                        if following.done():
+                            event = following.result()
+                            following = asyncio.ensure_future(anext(events))
+                            if event.get("settled"):
+                                break
+                    pause = min(2 * pause, _LONGEST_LOOK)
+            finally:
+                following.cancel()
 
     async def get(self, run_id: str) -> JourneyRun:
         hand = self._driver.durable(run_id)
