@@ -69,10 +69,16 @@ class SharedDriver(Driver):
 
     @asynccontextmanager
     async def driving(self, holder: int) -> AsyncIterator[None]:
-        async with super().driving(holder):
-            if self.drives:
-                self._dispatch.handle(QUEUE, self.advance, arrived=self.arrived)
+        self.holder = holder
+        self._group.begin(holder)
+        if self.drives:
+            self._dispatch.handle(QUEUE, self.advance, arrived=self.arrived)
+        self.open = True
+        try:
             yield
+        finally:
+            self.open = False
+            await self._drain()
 
     async def begin_anew(self, holder: int) -> None:
         """Leave everything to whoever has taken it over, and go on as another holder."""
