@@ -180,6 +180,12 @@ class ConstraintBroken(PlatformError):
     kind = ErrorKind.CONFLICT
 
 
+class TextRefused(PlatformError):
+    """A text holds a character that the database does not keep."""
+
+    kind = ErrorKind.INVALID
+
+
 class StorageFull(PlatformError):
     """The disk has no room left."""
 

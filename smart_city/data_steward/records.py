@@ -154,8 +154,9 @@ class DataRecords:
         self, tenant: str, track: DataTrack, node: str, *, limit: int
     ) -> tuple[LineageLink, ...]:
         """The links of `node` and of everything made from it, oldest first."""
-        made = sa.select(sa.literal(node).label("node")).cte("made", recursive=True)
         own = (_lineage.c.tenant == tenant, _lineage.c.track == track)
+        first = sa.select(_lineage.c.subject.label("node")).where(*own, _lineage.c.object == node)
+        made = first.cte("made", recursive=True)
         further = sa.select(_lineage.c.subject).where(*own, _lineage.c.object == made.c.node)
         made = made.union(further)
         nodes = sa.select(made.c.node)
@@ -163,7 +164,10 @@ class DataRecords:
             sa.select(*_LINK)
             .where(
                 *own,
-                _lineage.c.subject.in_(nodes) | _lineage.c.object.in_(nodes),
+                (_lineage.c.subject == node)
+                | (_lineage.c.object == node)
+                | _lineage.c.subject.in_(nodes)
+                | _lineage.c.object.in_(nodes),
             )
             .order_by(_lineage.c.id)
             .limit(limit)

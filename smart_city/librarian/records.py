@@ -1,12 +1,16 @@
-"""Tables of the librarian: an entry for each file, its passages, and SQLite's FTS5 over them."""
+"""Tables of the librarian: an entry for each file, its passages, and an index of their words.
+
+The index is SQLite's FTS5, or a tsvector with the same words.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from foundations.public_works.database import Database
+from foundations.public_works.database import Database, Dialect
 from foundations.public_works.semantics import IndexableContent
+from foundations.public_works.words import words_of
 from smart_city.librarian.api import IndexEntry
 from smart_city.stamps import stamp
 
@@ -40,6 +44,18 @@ _BY_WORDS = sa.text(
     "WHERE library_words MATCH :words AND p.tenant = :tenant "
     "ORDER BY bm25(library_words), p.id LIMIT :most"
 )
+_BY_TSVECTOR = sa.text(
+    "SELECT file_id, number, name, place, text FROM library_passages "
+    "WHERE words @@ CAST(:words AS tsquery) AND tenant = :tenant "
+    "ORDER BY ts_rank(words, CAST(:words AS tsquery), 1) DESC, id LIMIT :most"
+)
+_ADD_WITH_WORDS = sa.text(
+    "INSERT INTO library_passages (tenant, file_id, number, place, name, text, words) "
+    "VALUES (:tenant, :file_id, :number, :place, :name, :text, CAST(:words AS tsvector))"
+)
+_LAST_PLACE = 16_383
+"""PostgreSQL counts the places of words so far."""
+_LONGEST_WORD = 2_046
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +79,7 @@ class LibraryRecords:
 
     def __init__(self, *, database: Database) -> None:
         self._database = database
+        self._server = database.dialect is Dialect.POSTGRESQL
 
     async def replace(self, tenant: str, entry: IndexEntry, content: IndexableContent) -> None:
         """Put a file's content in the place of what was there: whole, or not at all."""
@@ -80,7 +97,9 @@ class LibraryRecords:
                     )
                 )
             connection.execute(sa.insert(_entries).values(values))
-            if rows:
+            if rows and self._server:
+                connection.execute(_ADD_WITH_WORDS, _with_words(rows))
+            elif rows:
                 connection.execute(sa.insert(_passages), rows)
 
         await self._database.write(work)
@@ -93,9 +112,10 @@ class LibraryRecords:
         return IndexEntry.model_validate(dict(row)) if row else None
 
     async def by_words(self, tenant: str, words: Sequence[str], *, most: int) -> list[FoundPassage]:
-        """The passages with any of these words, by bm25, best first."""
-        values = {"words": _match(words), "tenant": tenant, "most": most}
-        rows = await self._database.read(lambda c: c.execute(_BY_WORDS, values).all())
+        """The passages with any of these words, best first: by bm25, or by `ts_rank`."""
+        match, query = (_tsquery, _BY_TSVECTOR) if self._server else (_match, _BY_WORDS)
+        values = {"words": match(words), "tenant": tenant, "most": most}
+        rows = await self._database.read(lambda c: c.execute(query, values).all())
         return [FoundPassage(*row) for row in rows]
 
     async def names(self, tenant: str, file_ids: Iterable[str]) -> Mapping[str, str]:
@@ -111,3 +131,30 @@ def _match(words: Sequence[str]) -> str:
     """An FTS5 expression for any of `words`: each is quoted, so that none can be syntax."""
     quoted = ['"' + word.replace('"', '""') + '"' for word in words]
     return " OR ".join(quoted)
+
+
+def _tsquery(words: Sequence[str]) -> str:
+    """The same for a tsvector: what FTS5 sees as several words must stand side by side."""
+    phrases = ("<->".join(f"'{word}'" for word in parts) for parts in words_of(words) if parts)
+    return " | ".join(f"({phrase})" for phrase in phrases)
+
+
+def _with_words(rows: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:
+    """Rows of passages, each with its tsvector: the words of its text, and after them its name's.
+
+    A place between the two lets no phrase reach from one into the other.
+    """
+    texts = words_of([str(row["text"]) for row in rows])
+    names = words_of([str(row["name"]) for row in rows])
+    return [
+        {**row, "words": _tsvector([*text, "", *name])}
+        for row, text, name in zip(rows, texts, names, strict=True)
+    ]
+
+
+def _tsvector(words: Sequence[str]) -> str:
+    return " ".join(
+        f"'{word}':{min(place, _LAST_PLACE)}"
+        for place, word in enumerate(words, start=1)
+        if word and len(word.encode()) <= _LONGEST_WORD
+    )

@@ -20,7 +20,7 @@ from realms.journey.engine.journal import (
     VersionTaken,
     WritesRefused,
 )
-from tests.support.journals import journal_url, open_journal
+from tests.support.journals import journal_database, open_journal
 from tests.support.journeys import BEGAN
 
 pytestmark = pytest.mark.anyio
@@ -30,7 +30,7 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture(params=["memory", "sqlite", "postgres"])
 async def journal(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Journal]:
-    with journal_url(request) as url:
+    with journal_database(request) as url:
         async with open_journal(request.param, tmp_path, url=url) as opened:
             yield opened
 

@@ -1,11 +1,10 @@
 """Journals for tests: over a database of its own, and ones that fail at a chosen commit."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from threading import Thread
 
 import pytest
 from pydantic import SecretStr
@@ -19,7 +18,7 @@ from realms.journey.api import Reason
 from realms.journey.engine.journal import Entry, Journal, RunFilter, RunRow, Stored
 from realms.journey.engine.memory_journal import MemoryJournal
 from realms.journey.records import DatabaseJournal
-from tests.support.postgres import PostgresServer
+from tests.support.postgres import own_database
 from utilities.errors import ErrorKind, PlatformError
 from utilities.ids import TimeSortableIds
 
@@ -63,25 +62,14 @@ async def open_journal(kind: str, folder: Path, *, url: str = "") -> AsyncIterat
         yield DatabaseJournal(database=database)
 
 
-@contextmanager
-def journal_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """A database of its own for a test that is run with "postgres", with the journal's tables."""
-    if request.param != "postgres":
-        yield ""
-        return
-    server: PostgresServer = request.getfixturevalue("postgres_server")
-    with server.database(template=server.prepared("journey", _prepare)) as url:
-        yield url
+def journal_database(request: pytest.FixtureRequest) -> AbstractContextManager[str]:
+    """The URL of a database with the journal's tables, where a test is run with "postgres"."""
+    return own_database(request, "journey", _prepare)
 
 
-def _prepare(url: str) -> None:
-    async def open_once() -> None:
-        async with open_server_database(url):
-            pass
-
-    thread = Thread(target=lambda: asyncio.run(open_once()))  # a loop may be running here
-    thread.start()
-    thread.join()
+async def _prepare(url: str) -> None:
+    async with open_server_database(url):
+        pass
 
 
 class DiskFull(PlatformError):

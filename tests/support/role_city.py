@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from loguru import logger
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from pydantic import SecretStr
 
 from foundations.boot import BootReport, StageRecord, StageStatus
 from foundations.curator.discovery import roles
@@ -18,6 +19,7 @@ from foundations.curator.registry import Registry
 from foundations.curator.verification import BootRefused
 from foundations.public_works.adapters.in_process_events import InProcessEvents
 from foundations.public_works.adapters.local_objects import LocalObjectStore
+from foundations.public_works.adapters.postgres import PostgresDatabase
 from foundations.public_works.adapters.sqlite import SqliteDatabase
 from foundations.public_works.adapters.wordllama_embedder import WordLlamaEmbedder
 from foundations.public_works.adapters.yara_scanner import YaraScanner
@@ -94,7 +96,11 @@ class RoleCity:
 
 @asynccontextmanager
 async def role_city(
-    path: Path, *, clock: MovableClock | None = None, extra: tuple[Any, ...] = ()
+    path: Path,
+    *,
+    clock: MovableClock | None = None,
+    extra: tuple[Any, ...] = (),
+    database_url: str = "",
 ) -> AsyncIterator[RoleCity]:
     """Open the roles over the data folder `path`; leave them, and the folder can be opened again.
 
@@ -104,7 +110,8 @@ async def role_city(
     tracing.add_processor(SimpleSpanProcessor(spans))
     report = BootReport([StageRecord("public_works", StageStatus.OPEN, 0.25)])
     moved = clock or MovableClock()
-    given = (Settings(data_dir=path), report, moved, TimeSortableIds(), tracing)
+    settings = Settings(data_dir=path, database_url=SecretStr(database_url))
+    given = (settings, report, moved, TimeSortableIds(), tracing)
     for part in (*given, EMBEDDER, SCANNER):
         registry.add(part)
     city = RoleCity(registry, moved, spans)
@@ -113,7 +120,7 @@ async def role_city(
         stack.enter_context(_listening(city.log))
         below = wire(
             DataFolder,
-            SqliteDatabase,
+            PostgresDatabase if database_url else SqliteDatabase,
             LocalObjectStore,
             InProcessEvents,
             ContentRecords,

@@ -20,6 +20,7 @@ from foundations.public_works.database import (
     DatabaseUnusable,
     OutcomeUnknown,
     StorageFull,
+    TextRefused,
 )
 from utilities.errors import PlatformError
 
@@ -118,6 +119,10 @@ def explained(error: BaseException | None, *, committing: bool = False) -> Platf
     code = code_of(error)
     if code.startswith("23"):
         return None
+    if code == "22021" or "NUL (0x00)" in str(error):
+        return TextRefused(
+            "a text holds a character that PostgreSQL does not keep", hint="leave out NUL"
+        )
     if code == "53100":
         return StorageFull(
             "the disk of the database server is full", hint="free some space there and retry"

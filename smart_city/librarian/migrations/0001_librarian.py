@@ -1,14 +1,15 @@
-"""Entries, passages, and the full text index over the passages."""
+"""Entries, passages, and the full text index over the passages: FTS5, or a tsvector with GIN."""
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0001"
 down_revision = None
+_LARGE = sa.Integer().with_variant(sa.BigInteger(), "postgresql")
 
 
 def upgrade() -> None:
-    """Create entries and passages, and FTS5 over the passages without a copy of their text."""
+    """Create entries and passages, and the index over the passages."""
     op.create_table(
         "library_entries",
         sa.Column("tenant", sa.Text, primary_key=True),
@@ -22,7 +23,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "library_passages",
-        sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+        sa.Column("id", _LARGE, primary_key=True, autoincrement=True),
         sa.Column("tenant", sa.Text, nullable=False),
         sa.Column("file_id", sa.Text, nullable=False),
         sa.Column("number", sa.Integer, nullable=False),
@@ -32,6 +33,20 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("library_passages_by_file", "library_passages", ["tenant", "file_id", "number"])
+    if op.get_bind().dialect.name == "postgresql":
+        _index_by_tsvector()
+    else:
+        _index_by_fts5()
+
+
+def _index_by_tsvector() -> None:
+    """Words come from who adds a passage, so that they are the same as FTS5's."""
+    op.execute("ALTER TABLE library_passages ADD COLUMN words tsvector NOT NULL")
+    op.execute("CREATE INDEX library_passages_by_words ON library_passages USING gin (words)")
+
+
+def _index_by_fts5() -> None:
+    """Over the passages, without a copy of their text."""
     op.execute(
         "CREATE VIRTUAL TABLE library_words USING fts5("
         "text, name, content='library_passages', content_rowid='id', "

@@ -7,7 +7,7 @@ from typing import Any
 
 import realms
 from foundations.public_works.adapters.sqlite_driver import sqlite_driver
-from foundations.public_works.database import Database
+from foundations.public_works.database import Database, Dialect
 from foundations.public_works.settings import Settings
 from main import Platform
 from realms.journey.api import JourneyRun, Journeys, RunStatus
@@ -92,7 +92,16 @@ async def check_results(city: Platform) -> int:
 
 async def settings_of(city: Platform) -> dict[str, Any]:
     """How the city keeps what it keeps, asked of the store itself."""
-    database, driver = city.registry.get(Database), sqlite_driver()
+    database = city.registry.get(Database)
+    loop = {"loop": meter.loop_name()}
+    if database.dialect is Dialect.POSTGRESQL:
+        asked = "SELECT current_setting(name) FROM unnest(ARRAY[?, ?, ?]) WITH ORDINALITY AS n(name)"
+        names = ("server_version", "synchronous_commit", "fsync")
+        rows = await database.commit_statement(asked, names)
+        return {"postgresql": rows[0][0], "synchronous_commit": rows[1][0], **loop} | {
+            "fsync": rows[2][0] == "on"
+        }
+    driver = sqlite_driver()
 
     def ask(connection: Any) -> tuple[str, int]:
         asked = ("PRAGMA journal_mode", "PRAGMA synchronous")
@@ -105,5 +114,5 @@ async def settings_of(city: Platform) -> dict[str, Any]:
         "journal_mode": journal_mode,
         "synchronous": {1: "normal", 2: "full", 3: "extra"}[synchronous],
         "fsync": True,
-        "loop": meter.loop_name(),
+        **loop,
     }

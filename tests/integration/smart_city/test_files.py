@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from foundations.public_works.data_folder import DataFolder
-from foundations.public_works.database import StorageFull
+from foundations.public_works.database import StorageFull, TextRefused
 from foundations.public_works.media_types import EmptyFile, UnsupportedFile
 from foundations.public_works.object_store import ObjectStore
 from foundations.public_works.scanner import Malware
@@ -111,7 +111,7 @@ async def test_upload_that_is_registered_again_gives_the_first_answer(
 
 @pytest.mark.parametrize(
     "spool",
-    ["", ".", "..", "../city.sqlite3", "/etc/passwd", "nothing", "sub/file", "nul\0byte", "link"],
+    ["", ".", "..", "../city.lock", "/etc/passwd", "nothing", "sub/file", "nul\0byte", "link"],
 )
 async def test_only_a_plain_file_directly_in_staging_can_be_registered(
     city: RoleCity, steward: ContentSteward, spool: str
@@ -119,12 +119,12 @@ async def test_only_a_plain_file_directly_in_staging_can_be_registered(
     staging = city.folder.staging
     (staging / "sub").mkdir()
     (staging / "sub" / "file").write_bytes(CSV)
-    (staging / "link").symlink_to(city.folder.database)
+    (staging / "link").symlink_to(city.folder.path / "city.lock")
 
-    with pytest.raises(UnknownUpload):
+    with pytest.raises((UnknownUpload, TextRefused)):
         await steward.register_upload(spool, "rain.csv")
 
-    assert city.folder.database.exists()
+    assert (city.folder.path / "city.lock").exists()
     assert (staging / "sub" / "file").exists()
 
 
@@ -500,4 +500,4 @@ async def test_tenant_whose_name_is_a_path_stays_below_its_own_key(
 
     assert city.objects() == [record.storage_location]
     assert record.storage_location.startswith("client/x.")
-    assert city.get(DataFolder).database.exists()
+    assert (city.get(DataFolder).path / "city.lock").exists()

@@ -1,5 +1,10 @@
 """Search by words and by meaning, in one's own tenant only, with any text as the question."""
 
+import re
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
 import pytest
 
 from foundations.public_works.content_metadata import ContentMetadataAbstraction, content_id_of
@@ -15,8 +20,17 @@ from foundations.public_works.semantics import (
 )
 from smart_city.data_steward.api import DataSteward, PolicyRefused, PolicySubject
 from smart_city.librarian import searching
-from smart_city.librarian.api import FoundBy, Librarian, NotIndexed, SearchHit, UnusableQuery
-from tests.support.role_city import EMBEDDER, SOUTH, RoleCity, as_user
+from smart_city.librarian.api import (
+    FoundBy,
+    IndexEntry,
+    Librarian,
+    NotIndexed,
+    SearchHit,
+    UnusableQuery,
+)
+from smart_city.librarian.records import LibraryRecords
+from tests.support.postgres import PostgresServer
+from tests.support.role_city import EMBEDDER, SOUTH, RoleCity, as_user, role_city
 from utilities.context import current
 
 pytestmark = pytest.mark.anyio
@@ -259,3 +273,67 @@ async def test_only_the_first_words_of_a_long_question_count(
     found = await hits(library, f"{filler} snow")
 
     assert all(FoundBy.WORDS not in hit.found_by for hit in found)
+
+
+SCRIPTS = (
+    "Crème brûlée, naïve façade; ÅNGSTRÖM units.",
+    "snake_case and kebab-case, e-mail a.b@example.org, weather.csv, 3.14 and 1e10",
+    "Привет, мир! Ёлка.",
+    "日本語の文章 and 한국어",
+    "हिन्दी में लिखा हुआ",
+    "it's o'clock: 'quoted' \\ back\\slash <-> & | ! ()",
+    "e\u0301te\u0301 combined; Straße; İstanbul; ﬁne ligature",
+    "🛷 sled ✂ scissors ½ half ² squared",
+)
+QUESTIONS = (
+    *("creme brulee", "NAIVE", "façade", "angstrom", "snake_case", "case", "kebab-case", "csv"),
+    *("weather.csv", "3.14", "14", "1e10", "Привет", "елка", "ёлка", "日本語の文章", "日本語"),
+    *("हिन्दी", "o'clock", "clock", "back\\slash", "été", "ete", "strasse", "Straße"),
+    *("istanbul", "fine", "½", "2", "example.org", "a b example org", "org", "scripts"),
+)
+
+
+async def test_every_index_finds_the_passages_that_fts5_finds(
+    both: tuple[LibraryRecords, LibraryRecords],
+) -> None:
+    found: list[dict[str, set[int]]] = [{}, {}]
+    for question in QUESTIONS:
+        words = list(dict.fromkeys(re.findall(r"\w+", question.casefold())))
+        assert words, question
+        for records, hits in zip(both, found, strict=True):
+            passages = await records.by_words("north", words, most=50)
+            hits[question] = {passage.number for passage in passages}
+
+    assert found[0] == found[1]
+    assert sum(map(bool, found[0].values())) > len(QUESTIONS) / 2
+
+
+@pytest.fixture
+async def both(
+    postgres_server: PostgresServer, tmp_path: Path
+) -> AsyncIterator[tuple[LibraryRecords, LibraryRecords]]:
+    """The same passages in either index."""
+    passages = tuple(Passage(number=n, place=f"line {n}", text=t) for n, t in enumerate(SCRIPTS))
+    async with AsyncExitStack() as stack:
+        records: list[LibraryRecords] = []
+        for url in ("", stack.enter_context(postgres_server.database())):
+            folder = tmp_path / str(len(records))
+            city = await stack.enter_async_context(role_city(folder, database_url=url))
+            records.append(city.get(LibraryRecords))
+            content = IndexableContent(
+                content_id="content-1",
+                file_id="file-1",
+                name="scripts of_the world.txt",
+                media_type="text/plain",
+                summary="",
+                key_phrases=(),
+                passages=passages,
+            )
+            entry = IndexEntry(
+                **content.model_dump(include={"file_id", "content_id", "name", "media_type"}),
+                passages=len(passages),
+                indexed_at=city.clock.now(),
+                trace_id="trace-1",
+            )
+            await records[-1].replace("north", entry, content)
+        yield records[0], records[1]
