@@ -55,6 +55,10 @@ def working_app(
         except PlatformError as error:
             raise SystemExit(failed(error)) from error
 
+    def ready(sender: Any, **_: object) -> None:
+        if sender.app is app:
+            logger.info("the worker is ready")
+
     def over(sender: Any, **_: object) -> None:
         if sender.app is app:
             home.close()
@@ -66,6 +70,7 @@ def working_app(
             logger.warning("a message is dropped: {}", error.detail)
 
     signals.worker_init.connect(begun, weak=False)
+    signals.worker_ready.connect(ready, weak=False)
     signals.worker_shutdown.connect(over, weak=False)
     signals.setup_logging.connect(_leave_logs_alone, weak=False)
     app.task(name=TASK, typing=False, Strategy=f"{__name__}:only_ours")(wake)
