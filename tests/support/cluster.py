@@ -22,7 +22,9 @@ from main import Platform
 
 TRIAL_REALMS = Path(__file__).parents[1] / "chaos" / "city"
 PATIENCE = 60.0
+_OWN_REALMS = Path(realms.__file__).parent
 _CONTEXT: Any = get_context("forkserver")
+_CONTEXT.set_forkserver_preload(["tests.chaos.preloaded"])
 
 
 @dataclass(slots=True)
@@ -149,7 +151,7 @@ def _live(
     os.dup2(output, 2)
     sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
     sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
-    realms.__path__.extend(folder for folder in folders if folder not in realms.__path__)
+    realms.__path__[:] = [str(_OWN_REALMS), *folders]  # what was imported before has others
     multiprocessing.current_process().daemon = False
     if ledger:
         from tests.chaos.ledger import LedgerLine
