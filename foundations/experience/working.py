@@ -22,8 +22,7 @@ from utilities.long_lived import calm_collector
 from utilities.observability.logs import configure_logs
 
 if TYPE_CHECKING:
-    from celery import Celery
-
+    from foundations.public_works.adapters.celery_app import Celery
     from foundations.public_works.adapters.celery_dispatch import CeleryDispatch
 
 

@@ -1,5 +1,7 @@
 """What public works is made of. The one place that chooses between infrastructures."""
 
+from importlib.util import find_spec
+
 from foundations.public_works.adapters.child_process import ChildProcessParsers
 from foundations.public_works.adapters.in_process_dispatch import InProcessDispatch
 from foundations.public_works.adapters.in_process_events import InProcessEvents
@@ -73,13 +75,11 @@ def _dispatch(settings: Settings) -> type[Dispatch]:
             "with a broker journeys are done by several processes, which SQLite does not serve",
             hint="set CIVITAS_DATABASE_URL to postgresql://..., or unset CIVITAS_BROKER_URL",
         )
-    try:
-        import celery  # noqa: F401 - whether it is there is known before anything rings
-
-        from foundations.public_works.adapters.celery_dispatch import CeleryDispatch
-    except ImportError as error:
+    if find_spec("celery") is None:
         raise BrokerUnusable(
-            f"a broker needs what is not installed: {error.name}",
+            "a broker needs what is not installed: celery",
             hint="pip install 'civitas[celery]', or unset CIVITAS_BROKER_URL",
-        ) from error
+        )
+    from foundations.public_works.adapters.celery_dispatch import CeleryDispatch
+
     return CeleryDispatch

@@ -719,7 +719,11 @@ async def test_a_free_run_that_moves_is_claimed_once(journal: Journal, me: int) 
 
 
 async def test_only_runs_that_are_ready_are_claimed(journal: Journal, me: int) -> None:
-    waiting = {"status": RunStatus.WAITING, "reason": Reason.TIMER, "wake_at": SOON}
+    waiting: dict[str, Any] = {
+        "status": RunStatus.WAITING,
+        "reason": Reason.TIMER,
+        "wake_at": SOON,
+    }
     await write(
         journal,
         first("timer", **waiting),
@@ -750,7 +754,7 @@ async def test_whoever_has_claimed_a_run_is_the_only_one_who_writes_it(
 async def test_what_a_dead_process_had_claimed_is_free_again(journal: Journal, me: int) -> None:
     brief = await journal.take_hold(at=BEGAN, until=BEGAN + HOUR)
     gone = await journal.take_hold(at=BEGAN, until=None)
-    waiting = {"status": RunStatus.WAITING, "reason": Reason.TIMER}
+    waiting: dict[str, Any] = {"status": RunStatus.WAITING, "reason": Reason.TIMER}
     await write(journal, first("a", **waiting), first("b", status=RunStatus.PENDING), holder=me)
     await journal.claim(["a"], holder=brief, at=BEGAN)
     await journal.claim(["b"], holder=gone, at=BEGAN)

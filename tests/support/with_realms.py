@@ -1,4 +1,4 @@
-"""Civitas with realms of the tests beside its own: `python -m tests.support.with_realms A,B worker`.
+"""Civitas with realms of tests beside its own: `python -m tests.support.with_realms A,B worker`.
 
 The first argument names folders of realms; the others are the command line.
 """

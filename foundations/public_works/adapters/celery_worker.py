@@ -43,37 +43,12 @@ def working_app(
     from celery import signals
 
     app = make_app(broker_url)
-    home = _Home(city)
-
-    def begun(sender: Any, **_: object) -> None:
-        if sender.app is not app:
-            return
-        _calm_celery()
-        try:
-            _check_pool(sender.pool_cls)
-            home.open()
-        except PlatformError as error:
-            raise SystemExit(failed(error)) from error
-
-    def ready(sender: Any, **_: object) -> None:
-        if sender.app is app:
-            logger.info("the worker is ready")
-
-    def over(sender: Any, **_: object) -> None:
-        if sender.app is app:
-            home.close()
-
-    def wake(*arguments: object, **message: object) -> None:
-        try:
-            home.answer(arguments, message)
-        except BadMessage as error:
-            logger.warning("a message is dropped: {}", error.detail)
-
-    signals.worker_init.connect(begun, weak=False)
-    signals.worker_ready.connect(ready, weak=False)
-    signals.worker_shutdown.connect(over, weak=False)
+    home = _Home(city, app, failed)
+    signals.worker_init.connect(home.begun, weak=False)
+    signals.worker_ready.connect(home.ready, weak=False)
+    signals.worker_shutdown.connect(home.over, weak=False)
     signals.setup_logging.connect(_leave_logs_alone, weak=False)
-    app.task(name=TASK, typing=False, Strategy=f"{__name__}:only_ours")(wake)
+    app.task(name=TASK, typing=False, Strategy=f"{__name__}:only_ours")(home.wake)
     return app
 
 
@@ -102,15 +77,47 @@ def _check_form(payload: Any) -> None:
 
 
 class _Home:
-    """The thread with the loop on which a worker's city lives."""
+    """The thread with the loop on which a worker's city lives, and what Celery tells it."""
 
-    def __init__(self, city: WorkersCity) -> None:
+    def __init__(
+        self, city: WorkersCity, app: "Celery", failed: Callable[[PlatformError], int]
+    ) -> None:
         self._city = city
+        self._app = app
+        self._failed = failed
         self._loop: asyncio.AbstractEventLoop | None = None
         self._dispatch: CeleryDispatch | None = None
         self._stop = asyncio.Event()
         self._opened: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name="city", daemon=True)
+
+    def begun(self, sender: Any, **_: object) -> None:
+        """Boot the city before the first message is taken; without one there is no worker."""
+        if sender.app is not self._app:
+            return
+        _calm_celery()
+        try:
+            _check_pool(sender.pool_cls)
+            self.open()
+        except PlatformError as error:
+            raise SystemExit(self._failed(error)) from error
+
+    def ready(self, sender: Any, **_: object) -> None:
+        if sender.app is self._app:
+            logger.info("the worker is ready")
+
+    def over(self, sender: Any, **_: object) -> None:
+        if sender.app is self._app:
+            self.close()
+
+    def wake(self, *arguments: object, **message: object) -> None:
+        """Answer a message; what cannot be answered now is rung again by the scheduler."""
+        try:
+            self.answer(arguments, message)
+        except BadMessage as error:
+            logger.warning("a message is dropped: {}", error.detail)
+        except (PlatformError, TimeoutError) as error:
+            logger.warning("a message could not be answered: {}", error)
 
     def open(self) -> None:
         """Boot the city.

@@ -25,7 +25,6 @@ from utilities.context import current
 from utilities.errors import PlatformError
 from utilities.ids import Ids
 
-
 _FIRST_LOOK = 0.03
 _LONGEST_LOOK = 1.0
 _MAY_BE_SETTLED = (RunStatus.WAITING, RunStatus.PAUSED)

@@ -2,9 +2,9 @@
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, get_type_hints
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, get_type_hints
 
 import orjson
 from pydantic import BaseModel, TypeAdapter
@@ -157,8 +157,8 @@ A = TypeVar("A", bound=Asks)
 
 
 def by_its_holder(
-    verb: Callable[Concatenate[A, str, P], Awaitable[M]],
-) -> Callable[Concatenate[A, str, P], Awaitable[M]]:
+    verb: Callable[Concatenate[A, str, P], Coroutine[Any, Any, M]],
+) -> Callable[Concatenate[A, str, P], Coroutine[Any, Any, M]]:
     """Let a verb be done where the run is held; its arguments and its answer are JSON."""
     signature = inspect.signature(verb)
 
@@ -173,4 +173,4 @@ def by_its_holder(
         given: TypeAdapter[M] = TypeAdapter(get_type_hints(verb)["return"])
         return given.validate_python(answer)
 
-    return asked
+    return cast("Callable[Concatenate[A, str, P], Coroutine[Any, Any, M]]", asked)

@@ -95,7 +95,9 @@ async def settings_of(city: Platform) -> dict[str, Any]:
     database = city.registry.get(Database)
     loop = {"loop": meter.loop_name()}
     if database.dialect is Dialect.POSTGRESQL:
-        asked = "SELECT current_setting(name) FROM unnest(ARRAY[?, ?, ?]) WITH ORDINALITY AS n(name)"
+        asked = (
+            "SELECT current_setting(name) FROM unnest(ARRAY[?, ?, ?]) WITH ORDINALITY AS n(name)"
+        )
         names = ("server_version", "synchronous_commit", "fsync")
         rows = await database.commit_statement(asked, names)
         return {"postgresql": rows[0][0], "synchronous_commit": rows[1][0], **loop} | {

@@ -80,7 +80,9 @@ async def test_signal_while_booting_ends_the_boot(tmp_path: Path) -> None:
     left: list[str] = []
 
     @asynccontextmanager
-    async def slow_city(settings: Settings, *, working: bool = True, duty: Duty | None = None) -> AsyncIterator[City]:
+    async def slow_city(
+        settings: Settings, *, working: bool = True, duty: Duty | None = None
+    ) -> AsyncIterator[City]:
         os.kill(os.getpid(), signal.SIGTERM)
         try:
             await asyncio.Event().wait()

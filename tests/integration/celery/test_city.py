@@ -5,7 +5,6 @@ import signal
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -69,9 +68,7 @@ async def until(city: Platform, run_id: str, status: RunStatus) -> JourneyRun:
 
 
 async def start(city: Platform, template: str, order: str) -> JourneyRun:
-    return await city.registry.get(Journeys).start(
-        template, values(template, order), alias=order
-    )
+    return await city.registry.get(Journeys).start(template, values(template, order), alias=order)
 
 
 async def test_every_journey_comes_to_what_it_comes_to_in_one_process(
