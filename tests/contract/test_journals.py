@@ -781,6 +781,16 @@ async def test_a_claim_that_is_given_back_leaves_the_run_as_it_was(
     assert await row_of(journal, "run-3") == row("run-3")
 
 
+async def test_what_a_holder_has_is_told(journal: Journal, me: int) -> None:
+    ended = first("run-3", status=RunStatus.SUCCEEDED, holder=me)
+    await write(journal, first(), first("run-2", holder=me), ended, holder=me)
+    await journal.claim(["run-1"], holder=me, at=BEGAN)
+
+    assert sorted(await journal.held(me)) == ["run-1", "run-2"]
+    assert await journal.held(me + 1) == []
+    assert await journal.held(0) == []
+
+
 # turns
 
 

@@ -114,6 +114,9 @@ class OtherJournal(Journal):
     ) -> None:
         await self.inner.release(run_ids, holder=holder, wake_at=wake_at, reason=reason)
 
+    async def held(self, holder: int) -> list[str]:
+        return await self.inner.held(holder)
+
     async def take_turn(self, name: str, *, holder: int, at: datetime, until: datetime) -> bool:
         return await self.inner.take_turn(name, holder=holder, at=at, until=until)
 

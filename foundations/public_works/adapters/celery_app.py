@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from foundations.public_works.dispatch import URGENT, Road
 
 if TYPE_CHECKING:
-    from celery import Celery as Celery  # the type is for those who hold one
+    from celery import Celery as Celery  # noqa: PLC0414 - the type, for those who hold one
     from kombu import Queue
 
 NAME = "civitas"

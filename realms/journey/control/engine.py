@@ -8,14 +8,14 @@ from typing import Any
 from foundations.public_works.events import Events
 from foundations.public_works.object_store import ObjectNotFound
 from foundations.public_works.settings import Settings
-from realms.journey.api import JourneyRun, Journeys, Reason, RunStatus, UnknownRun
+from realms.journey.api import JourneyRun, Journeys, Reason, UnknownRun
 from realms.journey.control import reopening, views
 from realms.journey.control.verbs import By
 from realms.journey.engine.accepting import Accepting, Order, TooManyRuns
 from realms.journey.engine.codec import CorruptFact
 from realms.journey.engine.driver import Driver, folded
 from realms.journey.engine.inputs import checked_values
-from realms.journey.engine.journal import AliasTaken, Journal, RunRow
+from realms.journey.engine.journal import AliasTaken, Journal, RunRow, Stored
 from realms.journey.engine.payloads import Payloads
 from realms.journey.engine.ports import NotOpen, TemplateSource, Written
 from realms.journey.engine.requesting import Requesting, by_its_holder
@@ -27,7 +27,6 @@ from utilities.ids import Ids
 
 _FIRST_LOOK = 0.03
 _LONGEST_LOOK = 1.0
-_MAY_BE_SETTLED = (RunStatus.WAITING, RunStatus.PAUSED)
 
 
 class JourneyEngine(Journeys):
@@ -104,7 +103,7 @@ class JourneyEngine(Journeys):
     async def wait(self, run_id: str, *, seconds: float) -> JourneyRun:
         """The run as soon as it is settled, or as it is after `seconds`."""
         if self._requesting.shared:
-            return await self._waited((await self._row(run_id)).run_id, seconds)
+            return await self._waited(run_id, seconds)
         if not self._driver.has(run_id) or self._driver.tenant(run_id) != current().tenant:
             run_id = (await self._row(run_id)).run_id
         settled = self._driver.watch(run_id)
@@ -126,19 +125,13 @@ class JourneyEngine(Journeys):
     async def _waited(self, run_id: str, seconds: float) -> JourneyRun:
         """Wait for a run that any process may hold: for its events, and by looking besides."""
         loop = asyncio.get_running_loop()
+        run = await self.get(run_id)
         over, pause = loop.time() + seconds, _FIRST_LOOK
-        async with self._events.subscribe(f"journey.{run_id}") as events:
+        async with self._events.subscribe(f"journey.{run.run_id}") as events:
             following = asyncio.ensure_future(anext(events))
             try:
-                while True:
-                    row = await self._row(run_id)
-                    if row.status.ended or row.status in _MAY_BE_SETTLED:
-                        known = await self.get(run_id)
-                        if known.settled:
-                            return known
-                    if (left := over - loop.time()) <= 0:
-                        return await self.get(run_id)
-                    look = min(loop.time() + min(pause, left), over)
+                while not run.settled and (left := over - loop.time()) > 0:
+                    look = loop.time() + min(pause, left)
                     while (left := look - loop.time()) > 0:
                         await asyncio.wait({following}, timeout=left)
                         if following.done():
@@ -147,15 +140,16 @@ class JourneyEngine(Journeys):
                             if event.get("settled"):
                                 break
                     pause = min(2 * pause, _LONGEST_LOOK)
+                    run = await self.get(run.run_id)
             finally:
                 following.cancel()
+        return run
 
     async def get(self, run_id: str) -> JourneyRun:
         hand = self._driver.durable(run_id)
         if hand is not None and hand.run.start.tenant == current().tenant:
             return views.full(hand.row, hand.run, hand.plan)
-        row = await self._row(run_id)
-        stored = (await self._journal.load([row.run_id]))[row.run_id]
+        stored = await self._stored(run_id)
         if stored.row.reason is Reason.CORRUPT_STATE:
             return views.unreadable(stored.row)
         try:
@@ -204,6 +198,14 @@ class JourneyEngine(Journeys):
                 hint="choose another alias, or ask with rerun",
             )
         return run
+
+    async def _stored(self, id_or_alias: str) -> Stored:
+        """A run of the tenant as it is kept, by one look where its id is given."""
+        stored = (await self._journal.load([id_or_alias])).get(id_or_alias)
+        if stored is None or stored.row.tenant != current().tenant:
+            row = await self._row(id_or_alias)
+            stored = (await self._journal.load([row.run_id]))[row.run_id]
+        return stored
 
     async def _row(self, id_or_alias: str) -> RunRow:
         row = await self._journal.find(current().tenant, id_or_alias)

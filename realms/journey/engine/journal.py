@@ -200,6 +200,10 @@ class Journal(Protocol):
         """
         ...
 
+    async def held(self, holder: int) -> list[str]:
+        """Runs that have not ended and are the holder's."""
+        ...
+
     async def take_turn(self, name: str, *, holder: int, at: datetime, until: datetime) -> bool:
         """Whether it is the holder's turn at something that one process does at a time.
 

@@ -57,7 +57,7 @@ class Keeper(Works, Expecting):
         self._clock = clock
         self._lease = timedelta(seconds=settings.lease_seconds)
         beat = timedelta(seconds=settings.journey_beat_seconds)
-        self._beat = min(beat, _RINGS_EVERY) if duty is Duty.SCHEDULE else beat
+        self._beat = min(beat, _BEATS.get(duty, beat))
         self._rang: dict[str, datetime] = {}
         """When workers were last told of a run that is ready, and that none has taken yet."""
         self._sweeping = asyncio.Lock()
@@ -109,6 +109,8 @@ class Keeper(Works, Expecting):
             reach("sweep")
             if self._duty is Duty.WORK or not await self._leadership.leads():
                 self._look_for_those_out_of_time()
+                if self._duty is Duty.WORK:
+                    await self._driver.look_after()
                 self._next = None
                 self.expect(self._clock.now() + self._beat)
                 return
@@ -228,5 +230,6 @@ _RINGS_EVERY = timedelta(seconds=1)
 """A scheduler looks so often; what was ready for so long may not have been heard of."""
 _RINGS_AGAIN = timedelta(seconds=10)
 """A worker is told once more of a run that nobody has taken in this time."""
+_BEATS = {Duty.SCHEDULE: _RINGS_EVERY, Duty.WORK: timedelta(seconds=5)}
 _RANG = 10_000
 _SHORTEST = timedelta(milliseconds=100)

@@ -95,6 +95,10 @@ class MemoryJournal(Journal):
                     row, holder=0, wake_at=wake_at or row.wake_at, reason=reason or row.reason
                 )
 
+    async def held(self, holder: int) -> list[str]:
+        rows = self._rows.values()
+        return [r.run_id for r in rows if 0 < r.holder == holder and not r.status.ended]
+
     async def take_turn(self, name: str, *, holder: int, at: datetime, until: datetime) -> bool:
         whose, over = self._turns.get(name, (0, at))
         if holder not in self._leases:

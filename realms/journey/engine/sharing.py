@@ -66,6 +66,8 @@ class SharedDriver(Driver):
         self.drives = duty in {Duty.ALL, Duty.WORK}
         self._most = settings.worker_runs
         self._given_back: list[str] = []
+        self._missed: set[str] = set()
+        """What was held and not in memory when it was looked last."""
 
     @asynccontextmanager
     async def driving(self, holder: int) -> AsyncIterator[None]:
@@ -129,6 +131,18 @@ class SharedDriver(Driver):
         for run_id, stored in claimed.items():
             if not self.has(run_id) and run_id not in self._loading:
                 self._loading[run_id] = self._owned(self._load(run_id, stored))
+
+    async def look_after(self) -> None:
+        """Give back what this process is said to hold and does not, if that stays so."""
+        held = await self._journal.held(self.holder)
+        missing = {
+            run_id for run_id in held if not self.has(run_id) and run_id not in self._loading
+        }
+        for_long = missing & self._missed
+        self._missed = missing - for_long
+        if for_long:
+            logger.warning("{} runs that were held here are given back", len(for_long))
+            await self._journal.release(sorted(for_long), holder=self.holder)
 
     def _rest(self, hand: Hand) -> None:
         super()._rest(hand)
