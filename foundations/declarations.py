@@ -112,13 +112,18 @@ def _entered(method: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Corouti
     takes_trace_id, takes_user = "trace_id" in own, "user_context" in own
 
     @functools.wraps(method)
-    async def enter(*args: Any, **kwargs: Any) -> R:
+    def enter(*args: Any, **kwargs: Any) -> Coroutine[Any, Any, R]:
         context = current_or_none()
         if context is None or len(args) > 1 or "trace_id" in kwargs or "user_context" in kwargs:
-            context, args = given(context, args, kwargs)
-            with bound(context):
-                return await method(*args, **filled(context, kwargs))
-        return await method(*args, **filled(context, kwargs))  # in the context that is bound
+            return entered(context, args, kwargs)
+        return method(*args, **(filled(context, kwargs) if own else kwargs))  # as it is bound
+
+    async def entered(
+        context: CallContext | None, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> R:
+        context, args = given(context, args, kwargs)
+        with bound(context):
+            return await method(*args, **filled(context, kwargs))
 
     def given(
         context: CallContext | None, args: tuple[Any, ...], kwargs: dict[str, Any]

@@ -1,6 +1,7 @@
 """An API as others see it: its contract, read from the method's signature, and a way to call it."""
 
 import dataclasses
+import functools
 import inspect
 import types
 from collections.abc import Callable, Mapping
@@ -71,19 +72,19 @@ class Contract:
             UntypedApi: it is not async, a type is missing or unusable, or it answers with something
                 that is neither a pydantic model nor a dataclass.
         """
-        if not inspect.iscoroutinefunction(method):
+        if not inspect.iscoroutinefunction(inspect.unwrap(method)):
             raise UntypedApi("is not async", hint="declare it with async def")
         hints = _hints(method)
         answer = _answer_type(hints)
         try:
             arguments = _arguments_model(method, hints)
-            adapter = TypeAdapter(answer)
+            adapter, output_schema = _answers(answer)
             return cls(
                 arguments=arguments,
                 answer=adapter,
                 answer_type=answer,
                 input_schema=arguments.model_json_schema(mode="validation"),
-                output_schema=adapter.json_schema(mode="serialization"),
+                output_schema=output_schema,
             )
         except (PydanticUserError, PydanticSchemaGenerationError) as error:
             raise UntypedApi(
@@ -247,6 +248,13 @@ def _answer_type(hints: dict[str, Any]) -> Any:
     ):
         return answer
     raise UntypedApi(f"answers with {answer!r}", hint="answer with one pydantic model or dataclass")
+
+
+@functools.cache
+def _answers(answer: type) -> tuple[TypeAdapter[Any], JsonSchema]:
+    """What serialises a type, and its JSON Schema: worked out once for all APIs that give it."""
+    adapter = TypeAdapter(answer)
+    return adapter, adapter.json_schema(mode="serialization")
 
 
 def _resolved(schema: JsonSchema) -> JsonSchema:

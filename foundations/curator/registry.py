@@ -1,6 +1,6 @@
 """The registry: every class of the city by type and by name, and what fills its dependencies."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from fnmatch import fnmatchcase
 from typing import Any, TypeVar, cast
@@ -38,6 +38,7 @@ class Registry(Book):
 
     def __init__(self) -> None:
         self._entries: list[Entry] = []
+        self._by_provider: dict[int, Entry] = {}
         self._names: dict[str, Entry] = {}
         self._snake: dict[tuple[str, str], Entry] = {}
         self._faults: list[Fault] = []
@@ -192,9 +193,8 @@ class Registry(Book):
 
     def dependencies(self, entry: Entry) -> list[Entry]:
         """What an entry was built from."""
-        by_provider = {id(other.provider): other for other in self._entries}
-        sources = (_behind(source) for source in _sources(entry).values())
-        return [by_provider[id(s)] for s in sources if id(s) in by_provider]
+        sources = (id(_behind(source)) for source in _sources(entry).values())
+        return [self._by_provider[source] for source in sources if source in self._by_provider]
 
     def faults(self) -> list[Fault]:
         """All faults found so far, those of services' own boot checks last."""
@@ -216,6 +216,7 @@ class Registry(Book):
             self._faults.append(_same_path(entry, self._snake[path]))
             return
         self._entries.append(entry)
+        self._by_provider[id(entry.provider)] = entry
         if entry.listed:
             self._names[entry.name] = entry
             self._snake[path] = entry
@@ -257,30 +258,26 @@ class Registry(Book):
         if fault not in self._faults:
             self._faults.append(fault)
 
-    def _broken_by(self, entry: Entry, seen: tuple[Entry, ...] = ()) -> Entry | None:
+    def _broken_by(self, entry: Entry) -> Entry | None:
         """The entry below (or this one) that keeps it from being built."""
-        if any(fault.subject.split(".", 1)[0] == entry.name for fault in self._blocking()):
-            return entry
-        if entry in seen:
-            return None
-        for other in self.dependencies(entry):
-            if (culprit := self._broken_by(other, (*seen, entry))) is not None:
-                return culprit
-        return None
+        broken = {f.subject.split(".", 1)[0] for f in self._faults if f.kind in _BLOCKING}
+        return next((e for e in self._below(entry) if e.name in broken), None) if broken else None
 
-    def _blocking(self) -> Iterable[Fault]:
-        kinds = (
-            FaultKind.UNRESOLVED,
-            FaultKind.AMBIGUOUS,
-            FaultKind.CIRCULAR,
-            FaultKind.UNBUILDABLE,
-        )
-        return [fault for fault in self._faults if fault.kind in kinds]
+    def _below(self, entry: Entry) -> Iterator[Entry]:
+        """An entry, and each that it was built from, directly or by others, once."""
+        seen: set[int] = set()
+        open_ = [entry]
+        while open_:
+            found = open_.pop()
+            if id(found) not in seen:
+                seen.add(id(found))
+                yield found
+                open_ += reversed(self.dependencies(found))
 
     def _build(self, entry: Entry) -> None:
         if self._broken_by(entry) is not None:
             return  # the cause has been reported; its consequences would only hide it
-        if circle := self._circle_through(entry, (entry,)):
+        if circle := self._circle_through(entry):
             names = " -> ".join(other.name for other in circle)
             problem = f"needs itself: {names}"
             remedy = "break the circle: let one of them look the other up when it is called"
@@ -294,14 +291,25 @@ class Registry(Book):
             remedy = "see its constructor; it must neither fail nor do I/O"
             self._faults.append(Fault(FaultKind.UNBUILDABLE, entry.name, problem, remedy))
 
-    def _circle_through(self, entry: Entry, path: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    def _circle_through(self, entry: Entry) -> tuple[Entry, ...]:
         """The path from an entry back to itself along its dependencies, or an empty one."""
-        for other in self.dependencies(path[-1]):
-            if other is entry:
-                return (*path, entry)
-            if other not in path and (found := self._circle_through(entry, (*path, other))):
-                return found
+        seen: set[int] = set()
+        paths: list[tuple[Entry, ...]] = [(entry,)]
+        while paths:
+            path = paths.pop()
+            for other in reversed(self.dependencies(path[-1])):
+                if other is entry:
+                    return (*path, entry)
+                if id(other) not in seen:
+                    seen.add(id(other))
+                    paths.append((*path, other))
         return ()
+
+
+_BLOCKING = frozenset(
+    {FaultKind.UNRESOLVED, FaultKind.AMBIGUOUS, FaultKind.CIRCULAR, FaultKind.UNBUILDABLE}
+)
+"""Faults that keep what they are about from being built."""
 
 
 def _undeclared(cls: type) -> Fault:

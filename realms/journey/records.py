@@ -39,7 +39,11 @@ from utilities.errors import PlatformError
 
 Outcomes = Sequence[PlatformError | None]
 
-_OPEN = "('pending', 'queued', 'running', 'waiting', 'paused', 'compensating')"
+_OPEN = (
+    "(status = 'running' OR status = 'waiting' OR status = 'pending' OR status = 'queued' "
+    "OR status = 'paused' OR status = 'compensating')"
+)
+"""Word for word as the indexes have it, or none of them is used."""
 _COLUMNS = (
     "run_id, tenant, alias, template, template_hash, status, reason, "
     "wake_at, created_at, updated_at, holder, lane, parent, settled"
@@ -47,20 +51,22 @@ _COLUMNS = (
 _CREATE = f"INSERT INTO journey_runs ({_COLUMNS}) VALUES ({', '.join('?' * 14)})"  # noqa: S608 - constant column names
 _CHANGE = (
     "UPDATE journey_runs SET template_hash = ?, status = ?, reason = ?, wake_at = ?, "
-    "updated_at = ?, holder = ?, settled = ? WHERE run_id = ? AND holder IN (0, ?)"
+    "updated_at = ?, holder = ?, settled = ? WHERE run_id = ? AND (holder = 0 OR holder = ?)"
 )
 _ADD = "INSERT INTO journey_facts (run_id, seq, data) VALUES (?, ?, ?)"
 _PIN = (
     "INSERT INTO journey_texts (hash, name, version, text) VALUES (?, ?, ?, ?) "
     "ON CONFLICT DO NOTHING"
 )
+_ADD_MANY = [(3 * n, _ADD + ", (?, ?, ?)" * (n - 1)) for n in (128, 64, 32, 16, 8, 4, 2, 1)]
+"""How many values it takes, and the statement; few of them, so that each stays prepared."""
 _RING = "UPDATE journey_runs SET wake_at = ? WHERE run_id = ? AND holder = 0 AND status = 'waiting'"
 _REMEMBER = "INSERT OR REPLACE INTO journey_memos (tenant, key, output, at) VALUES (?, ?, ?, ?)"
 _LIVING = "SELECT 1 FROM journey_holders WHERE holder = ? AND ended = 0"
 _SELECT = f"SELECT {_COLUMNS} FROM journey_runs "  # noqa: S608 - constant column names
 _FREE = (
     "UPDATE journey_runs SET holder = 0 WHERE status IN ('running', 'paused', 'compensating') "  # noqa: S608 - constants
-    f"AND status IN {_OPEN} AND holder > 0 "
+    f"AND {_OPEN} AND holder > 0 "
     "AND holder IN (SELECT holder FROM journey_holders WHERE ended = 1)"
 )
 _FREE_CLAIMED = (
@@ -185,7 +191,7 @@ class DatabaseJournal(Journal):
     async def held(self, holder: int) -> list[str]:
         select = (
             "SELECT run_id FROM journey_runs WHERE holder = ? AND holder > 0 "  # noqa: S608 - constants
-            f"AND status IN {_OPEN}"
+            f"AND {_OPEN}"
         )
         return [row[0] for row in await self._database.commit_statement(select, (holder,))]
 
@@ -242,7 +248,7 @@ class DatabaseJournal(Journal):
     # writing
 
     def write(self, entries: Sequence[Entry], *, holder: int) -> "asyncio.Future[Outcomes]":
-        along = [_told(work) for entry in entries for work in entry.along]
+        along = [_told(work) for entry in entries if entry.along for work in entry.along]
         together = self._together(entries, holder, along)
         if together.done() and not together.cancelled() and together.exception() is None:
             return together
@@ -435,7 +441,7 @@ class DatabaseJournal(Journal):
         if wanted.status is not None:
             parts["status = ?"] = wanted.status.value
         if wanted.status is not None and not wanted.status.ended:
-            parts[f"status IN {_OPEN} AND ? = 1"] = 1
+            parts[f"{_OPEN} AND ? = 1"] = 1
         if wanted.reason is not None:
             parts["reason = ?"] = wanted.reason.value
         if wanted.template:
@@ -465,15 +471,13 @@ class DatabaseJournal(Journal):
         return await self._database.read(work)
 
     async def lane(self, tenant: str, lane: str) -> list[RunRow]:
-        where = (
-            f"WHERE tenant = ? AND lane = ? AND lane <> '' AND status IN {_OPEN} ORDER BY run_id"
-        )
+        where = f"WHERE tenant = ? AND lane = ? AND lane <> '' AND {_OPEN} ORDER BY run_id"
         return await self._rows(where, (tenant, lane))
 
     async def queued_lanes(self) -> list[tuple[str, str]]:
         select = (
             "SELECT DISTINCT tenant, lane FROM journey_runs "  # noqa: S608 - a constant
-            f"WHERE lane <> '' AND status = 'queued' AND status IN {_OPEN}"
+            f"WHERE lane <> '' AND status = 'queued' AND {_OPEN}"
         )
 
         def work(connection: Connection) -> list[tuple[str, str]]:
@@ -495,7 +499,7 @@ class DatabaseJournal(Journal):
         self, template: str, *, before: datetime, after: str = "", limit: int = 500
     ) -> list[RunRow]:
         where = (
-            f"WHERE run_id > ? AND template = ? AND status NOT IN {_OPEN} AND updated_at < ? "
+            f"WHERE run_id > ? AND template = ? AND NOT {_OPEN} AND updated_at < ? "
             "AND (status <> 'failed' OR settled = 1) ORDER BY run_id LIMIT ?"
         )
         return await self._rows(where, (after, template, _micros(before), limit))
@@ -540,18 +544,16 @@ def _all(entries: Sequence[Entry], holder: int) -> Callable[[DriverConnection], 
     def work(connection: DriverConnection) -> Outcomes:
         if connection.execute(_LIVING, (holder,)).fetchone() is None:
             raise _OneIsRefused  # so that nothing is written along with it
-        made = [entry.row for entry in entries if entry.row is not None and not entry.seq]
-        for row in made:
-            if row.alias and _alias_taken(connection, row):
-                raise _OneIsRefused
-        changed = [entry.row for entry in entries if entry.row is not None and entry.seq]
+        made, changed, added = _by_kind(entries)
+        if any(row.alias and _alias_taken(connection, row) for row in made):
+            raise _OneIsRefused
         if made:
             connection.executemany(_CREATE, [_values(row) for row in made])
         if changed:
             values = [_changes(row, holder) for row in changed]
             if connection.executemany(_CHANGE, values).rowcount != len(values):
                 raise _OneIsRefused
-        connection.executemany(_ADD, [(e.run_id, e.seq, e.data) for e in entries])
+        _add(connection, added)
         for entry in entries:
             if entry.rings or entry.memos:
                 _besides(connection, entry)
@@ -559,6 +561,30 @@ def _all(entries: Sequence[Entry], holder: int) -> Callable[[DriverConnection], 
         return [None] * len(entries)
 
     return work
+
+
+def _by_kind(entries: Sequence[Entry]) -> tuple[list[RunRow], list[RunRow], list[Any]]:
+    """Rows to be made, rows to be changed, and the columns of all entries one after the other."""
+    made: list[RunRow] = []
+    changed: list[RunRow] = []
+    added: list[Any] = []
+    for run_id, seq, data, row, *_ in entries:
+        added += (run_id, seq, data)
+        if row is not None:
+            (changed if seq else made).append(row)
+    return made, changed, added
+
+
+def _add(connection: DriverConnection, values: list[Any]) -> None:
+    """Add entries, whose columns stand one after the other, many in a statement.
+
+    That is fewer steps to and fro between the store and the interpreter.
+    """
+    first = 0
+    for columns, statement in _ADD_MANY:
+        while len(values) - first >= columns:
+            connection.execute(statement, values[first : first + columns])
+            first += columns
 
 
 def _each(entries: Sequence[Entry], holder: int) -> Callable[[DriverConnection], Outcomes]:

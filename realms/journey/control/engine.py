@@ -107,16 +107,17 @@ class JourneyEngine(Journeys):
         if not self._driver.has(run_id) or self._driver.tenant(run_id) != current().tenant:
             run_id = (await self._row(run_id)).run_id
         settled = self._driver.watch(run_id)
+        expiry = settled.get_loop().call_later(seconds, _expired, settled)
         try:
             if not self._driver.has(run_id) or self._driver.at_rest(run_id):
                 known = await self.get(run_id)
                 if known.settled:
                     return known
-            async with asyncio.timeout(seconds):
-                hand = await settled
+            hand = await settled
         except TimeoutError:
             return await self.get(run_id)
         finally:
+            expiry.cancel()
             self._driver.unwatch(run_id, settled)
         if hand.run.start.tenant != current().tenant:
             return await self.get(run_id)
@@ -214,6 +215,12 @@ class JourneyEngine(Journeys):
                 f'no run is called "{id_or_alias}"', hint="GET /api/journey/runs lists"
             )
         return row
+
+
+def _expired(waiter: "asyncio.Future[Any]") -> None:
+    """Wait no longer; a timer is all that takes, where `asyncio.timeout` asks for the task too."""
+    if not waiter.done():
+        waiter.set_exception(TimeoutError())
 
 
 def _names(alias: str, *, rerun: bool) -> Iterator[str]:

@@ -23,6 +23,7 @@ from realms.journey.api import (
 )
 from realms.journey.control.migrating import Migration
 from realms.journey.control.questions import OpenQuestion, open_questions
+from realms.journey.engine.facts import RunSettled
 from realms.journey.engine.journal import RunRow
 from realms.journey.engine.state import NodeState, RunState
 from realms.journey.plans.plan import Call, Node, Plan
@@ -51,9 +52,16 @@ def summary(row: RunRow) -> RunSummary:
 def full(row: RunRow, run: RunState, plan: Plan | None) -> JourneyRun:
     """Everything about a run; milestones in the plan's order, or as far as the facts go."""
     start = run.start
-    fields = _row_fields(row)
-    fields["wake_at"] = _wakes(run)
-    fields |= {
+    fields = {
+        "run_id": row.run_id,
+        "alias": row.alias,
+        "template": row.template,
+        "template_hash": row.template_hash,
+        "status": row.status,
+        "reason": row.reason,
+        "created_at": row.created_at,
+        "updated_at": row.updated_at,
+        "wake_at": None if run.ended is not None or run.paused else _wakes(run),
         "trace_id": start.trace_id,
         "principal": start.principal,
         "input": dict(start.values),
@@ -63,7 +71,7 @@ def full(row: RunRow, run: RunState, plan: Plan | None) -> JourneyRun:
         "warnings": tuple(_warnings(run, plan)) if plan and plan.forgiving else (),
         "questions": _questions(run, plan) if plan and run.active else (),
         "left_undone": tuple(run.left_undone),
-        "settlement": _settlement(run),
+        "settlement": None if run.settled is None else _settlement(run.settled),
         "deadline": run.deadline,
         "forked_from": start.forked_from,
         "parent": start.parent,
@@ -135,8 +143,6 @@ def _row_fields(row: RunRow) -> dict[str, Any]:
 
 def _wakes(run: RunState) -> datetime | None:
     """When a timer moves the run: not when it would be cut, or a question be too late."""
-    if run.ended is not None or run.paused:
-        return None
     times = [n.wake_at for n in run.active.values() if n.wake_at and n.reason in _TIMED]
     return min(times, default=run.queued_until if run.status is RunStatus.QUEUED else None)
 
@@ -253,8 +259,5 @@ def _warnings(run: RunState, plan: Plan) -> Iterator[Warned]:
             yield Warned(milestone_id=path, error=state.error)
 
 
-def _settlement(run: RunState) -> Settlement | None:
-    done = run.settled
-    if done is None:
-        return None
+def _settlement(done: RunSettled) -> Settlement:
     return Settlement(by=done.principal, at=done.at, note=done.note, settled_by=done.settled_by)

@@ -1,6 +1,6 @@
 """Entries of the journal as bytes: JSON with a schema version; older versions are read too."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -11,6 +11,7 @@ from realms.journey.api import Failure
 from realms.journey.engine.facts import (
     Fact,
     IterationEnded,
+    MilestoneBegan,
     MilestoneSucceeded,
     RunStarted,
 )
@@ -46,13 +47,9 @@ def encode(facts: Sequence[Fact]) -> bytes:
     Raises:
         UnstorableResult: a fact holds something that is no JSON of at most 64 bits a number.
     """
-    kept = facts
-    for fact in facts:
-        if type(fact) in _HEAVY and fact.spilled:  # type: ignore[union-attr]  # those of _HEAVY have it
-            kept = [_light(fact) for fact in facts]
-            break
+    written = [_WRITTEN.get(type(fact), _whole)(fact) for fact in facts]
     try:
-        return orjson.dumps({"v": SCHEMA_VERSION, "facts": kept}, default=_plain)
+        return orjson.dumps({"v": SCHEMA_VERSION, "facts": written}, default=_plain)
     except TypeError as error:
         raise UnstorableResult(
             str(error), hint="answer with JSON values of at most 64 bits"
@@ -93,17 +90,53 @@ def _upcast(stored: Any) -> Any:
             )
 
 
-_Heavy = (MilestoneSucceeded, IterationEnded)
-_HEAVY = frozenset({MilestoneSucceeded, IterationEnded, RunStarted})
+# facts as they are written; those that every milestone makes leave out what is as always
 
 
-def _light(fact: Fact) -> Fact:
-    """A fact without what the object store keeps for it."""
-    if isinstance(fact, _Heavy) and fact.spilled:
-        return replace(fact, output=None)
-    if isinstance(fact, RunStarted) and fact.spilled:
-        return replace(fact, values={})
+def _whole(fact: Fact) -> object:
     return fact
+
+
+def _began(fact: MilestoneBegan) -> object:
+    written = {"kind": fact.kind, "at": fact.at, "path": fact.path, "attempt": fact.attempt}
+    if fact.alone:
+        written["alone"] = True
+    return written
+
+
+def _succeeded(fact: MilestoneSucceeded) -> object:
+    written = {
+        "kind": fact.kind,
+        "at": fact.at,
+        "path": fact.path,
+        "output": None if fact.spilled else fact.output,
+        "attempt": fact.attempt,
+    }
+    if fact.spilled:
+        written["spilled"] = fact.spilled
+    if fact.signal:
+        written["signal"] = fact.signal
+    if fact.memo or fact.gathered:
+        written["memo"] = fact.memo
+        written["gathered"] = fact.gathered
+    return written
+
+
+def _iterated(fact: IterationEnded) -> object:
+    return replace(fact, output=None) if fact.spilled else fact
+
+
+def _started(fact: RunStarted) -> object:
+    return replace(fact, values={}) if fact.spilled else fact
+
+
+_WRITTEN: Mapping[type, Callable[[Any], object]] = {
+    MilestoneBegan: _began,
+    MilestoneSucceeded: _succeeded,
+    IterationEnded: _iterated,
+    RunStarted: _started,
+}
+"""What the object store keeps for a fact is not written again."""
 
 
 def _plain(value: object) -> object:

@@ -5,7 +5,7 @@ the same, on every machine. `apply` (folding.py) folds facts, `decide` says what
 `step` goes on until something must be done outside.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -130,8 +130,10 @@ class Turn:
         self.moves.append(move)
 
 
-def step(plan: Plan, run: RunState, now: datetime, *, first: Iterable[Fact] = ()) -> Step:
+def step(plan: Plan, run: RunState, now: datetime, *, first: Sequence[Fact] = ()) -> Step:
     """Take up the facts that just came (`first`), then decide until all that is left is to act."""
+    if len(first) == 1 and (onward := _straight_on(plan, run, now, first[0])) is not None:
+        return onward
     turn = Turn(plan, run, now)
     for fact in first:
         turn.record(fact)
@@ -147,6 +149,26 @@ def step(plan: Plan, run: RunState, now: datetime, *, first: Iterable[Fact] = ()
         for path in fresh:
             decide(turn, path)
     return Step(tuple(turn.facts), tuple(turn.moves))
+
+
+def _straight_on(plan: Plan, run: RunState, now: datetime, fact: Fact) -> Step | None:
+    """The step of most milestones: one succeeded, and the only one that waited for it begins.
+
+    It is what `decide` comes to as well, without the looking about; None where there is more to it.
+    """
+    if type(fact) is not MilestoneSucceeded or (path := plan.onward.get(fact.path)) is None:
+        return None
+    looked_at = run.fresh or run.paused or run.ended or run.stopping
+    looked_at = looked_at or (run.read_back and plan.nodes[path].on_entry)
+    if looked_at or run.stage is not Stage.WORKING or not run.start.trace_id or path in run.nodes:
+        return None
+    began = MilestoneBegan(at=now, path=path, attempt=1)
+    apply(run, fact)
+    apply(run, began)
+    run.fresh = []
+    state = run.active[path]
+    state.handed = 1
+    return Step((fact, began), (Perform(path, 1, state.generation),))
 
 
 def woken(plan: Plan, run: RunState, now: datetime) -> Step:
@@ -484,20 +506,12 @@ def _followed(turn: Turn, state: NodeState) -> None:
         return
     if run.stopping is not None and run.stage is Stage.WORKING:
         return
-    straight = (
-        state.status is RunStatus.SUCCEEDED
-        and run.stage is Stage.WORKING
-        and not run.read_back
-        and bool(run.start.trace_id)
-    )
     for path in plan.followers.get(state.node, ()):
         known = run.nodes.get(path)
         if known is not None and known.status is not RunStatus.PENDING:
             continue
         node = plan.nodes[path]
-        if known is None and straight and node.straight and path not in plan.closing:
-            turn.record(MilestoneBegan(at=turn.now, path=path, attempt=1))
-        elif ready(plan, run, node):
+        if ready(plan, run, node):
             enter(turn, node)
 
 

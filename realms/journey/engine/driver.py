@@ -99,8 +99,8 @@ class Driver(StepBook):
         self._events = events
         self._clock = clock
         self._grace = settings.drain_seconds
-        self._group = GroupCommit(journal=journal)
-        self._gate = Gate(settings.journey_attempts)
+        self._gate = gate = Gate(settings.journey_attempts)
+        self._group = GroupCommit(journal=journal, under_way=lambda: gate.under_way)
         self._hands: dict[str, Hand] = {}
         self._loading: dict[str, asyncio.Task[Hand | None]] = {}
         self._waiters: dict[str, list[asyncio.Future[Hand]]] = {}
@@ -108,6 +108,7 @@ class Driver(StepBook):
         self._plans: dict[str, Plan] = {}
         self._compiling = asyncio.Lock()
         self._accepting = 0
+        self._loop: asyncio.AbstractEventLoop
         self._spoilt: dict[str, AttemptFailed] = {}
         """Attempts that failed because what they write could not be written, by run."""
         self.children: Children | None = None
@@ -124,6 +125,7 @@ class Driver(StepBook):
         long.
         """
         self.holder = holder
+        self._loop = asyncio.get_running_loop()
         self._group.begin(holder)
         self._dispatch.handle(QUEUE, self.advance)
         self.open = True
@@ -263,7 +265,7 @@ class Driver(StepBook):
         if not self.open:
             work.close()
             raise NotOpen("nothing is taken up any more", hint="try again in a moment")
-        task = asyncio.get_running_loop().create_task(work)
+        task = self._loop.create_task(work)
         self._works.add(task)
         task.add_done_callback(self._works.discard)  # what it raises, its caller hears
         return await asyncio.shield(task)
@@ -318,7 +320,7 @@ class Driver(StepBook):
 
     def watch(self, run_id: str) -> "asyncio.Future[Hand]":
         """A future of the run, done as soon as it is settled from now on; to be `unwatch`ed."""
-        waiter: asyncio.Future[Hand] = asyncio.get_running_loop().create_future()
+        waiter: asyncio.Future[Hand] = self._loop.create_future()
         self._waiters.setdefault(run_id, []).append(waiter)
         return waiter
 
@@ -428,6 +430,8 @@ class Driver(StepBook):
         """Make attempts of one run one after the other, as long as each leads to the next."""
         following: core.Perform | None = move
         known = True
+        task = asyncio.current_task()
+        assert task is not None
         try:
             while following is not None:
                 move = following
@@ -440,12 +444,12 @@ class Driver(StepBook):
                 reach("decided", move.path)
                 await self._durable(hand, step, along=made.along, memos=made.memos)
                 reach("after", move.path)
-                _done_with(hand, move.path)
-                following = self._followed(hand, step.moves) if step.moves else None
+                _done_with(hand, move.path, task)
+                following = self._followed(hand, step.moves, task) if step.moves else None
         except WritesRefused as error:
             await self._spoilt_by(error, hand, move)
         finally:
-            _done_with(hand, move.path)
+            _done_with(hand, move.path, task)
             if not known:
                 self._fell(hand)
             self._rest(hand)
@@ -470,7 +474,9 @@ class Driver(StepBook):
         async with self.holding(hand.run.run_id):
             pass
 
-    def _followed(self, hand: Hand, moves: Sequence[core.Move]) -> core.Perform | None:
+    def _followed(
+        self, hand: Hand, moves: Sequence[core.Move], task: "asyncio.Task[Any]"
+    ) -> core.Perform | None:
         """Act on moves; an attempt that comes first is answered, for the caller to make."""
         first = moves[0]
         if not self.open or hand.lost or not isinstance(first, core.Perform):
@@ -478,8 +484,6 @@ class Driver(StepBook):
             return None
         if len(moves) > 1:
             self._act(hand, moves[1:])
-        task = asyncio.current_task()
-        assert task is not None
         hand.tasks[first.path] = task
         return first
 
@@ -586,7 +590,7 @@ class Driver(StepBook):
             del self._hands[hand.run.run_id]
 
     def _owned(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
-        task = asyncio.get_running_loop().create_task(work)
+        task = self._loop.create_task(work)
         self._works.add(task)
         task.add_done_callback(self._ended)
         return task
@@ -624,7 +628,7 @@ class Driver(StepBook):
         asked_for = not taken_up or _needs_a_wake(hand.run, now)
         if asked_for:
             hand.users += 1
-            asyncio.get_running_loop().call_later(_LINGER_SECONDS, self._leave, hand)
+            self._loop.call_later(_LINGER_SECONDS, self._leave, hand)
         if taken_up and asked_for:
             self._dispatch.wake(QUEUE, run_id)
         first = core.recovered(hand.run, now)
@@ -789,9 +793,9 @@ def _needs_a_wake(run: RunState, now: datetime) -> bool:
     return run.stage is Stage.QUEUED or (deadline is not None and deadline <= now)
 
 
-def _done_with(hand: Hand, path: str) -> None:
-    """This task makes no attempt at `path` any more; another may by now."""
-    if hand.tasks.get(path) is asyncio.current_task():
+def _done_with(hand: Hand, path: str, task: "asyncio.Task[Any]") -> None:
+    """`task` makes no attempt at `path` any more; another may by now."""
+    if hand.tasks.get(path) is task:
         del hand.tasks[path]
 
 

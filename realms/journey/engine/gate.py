@@ -21,6 +21,11 @@ class Gate:
         self._waiting: list[tuple[int, int, bool, asyncio.Future[None]]] = []
         self._order = itertools.count()
 
+    @property
+    def under_way(self) -> int:
+        """How many attempts are inside."""
+        return self._inside
+
     def enter_at_once(self) -> bool:
         """Go in if there is room and nobody waits; whoever goes in must `leave`."""
         if self._waiting or self._alone or self._inside >= self._most:

@@ -5,8 +5,9 @@ which they were added; when the store takes nothing they are kept, and tried aga
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from time import perf_counter
 
 from loguru import logger
 
@@ -25,6 +26,11 @@ _AGAIN_AT_THE_END_SECONDS = 0.1
 _LOOK_SECONDS = 0.005
 _MOST = 2_000
 """So many entries go into one commit at the most."""
+_LINGERS = 4
+"""So many times as long as a commit took, the next waits for others to join it."""
+_LINGERS_AT_MOST = 0.002
+_WORTH_IT = 0.0002
+"""Seconds. What is quicker than that gains nothing by company."""
 
 
 class JournalUnusable(PlatformError):
@@ -40,10 +46,19 @@ class _Pending:
 
 
 class GroupCommit:
-    """The one who writes to the journal; one for each process."""
+    """The one who writes to the journal; one for each process.
 
-    def __init__(self, *, journal: Journal) -> None:
+    What is added in one tick of the loop is written together. While attempts are under way whose
+    entries will come soon, a commit that follows close on another waits a little for them: each has
+    its price, whatever is in it. `under_way` says how many there are.
+    """
+
+    def __init__(self, *, journal: Journal, under_way: Callable[[], int] = lambda: 0) -> None:
         self._journal = journal
+        self._under_way = under_way
+        self._not_before = 0.0
+        self._loop: asyncio.AbstractEventLoop
+        """Asked for once: each time costs the hot path a call of the system."""
         self._holder = 0
         self._pending: list[_Pending] = []
         self._writing: list[_Pending] = []
@@ -59,7 +74,8 @@ class GroupCommit:
         self.commits = 0
 
     def begin(self, holder: int) -> None:
-        """Write as `holder` from now on."""
+        """Write as `holder` from now on, on the loop that runs."""
+        self._loop = asyncio.get_running_loop()
         self._holder = holder
         self._trouble = None
 
@@ -79,7 +95,7 @@ class GroupCommit:
         It raises `StaleWriter`, `AliasTaken` or `WritesRefused` when the entry was refused, and for
         the entry that begins a run also what keeps the store from writing at the moment.
         """
-        durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        durable: asyncio.Future[None] = self._loop.create_future()
         if self._trouble is not None and entry.seq == 0:
             durable.set_exception(self._trouble)
             return durable
@@ -88,7 +104,7 @@ class GroupCommit:
             return durable
         self._pending.append(_Pending(entry, durable))
         if self._scheduled is None and not self._writing:
-            self._scheduled = asyncio.get_running_loop().call_soon(self._flush)
+            self._scheduled = self._loop.call_soon(self._flush)
         return durable
 
     def renewed(self, entry: Entry) -> "asyncio.Future[None] | None":
@@ -96,12 +112,12 @@ class GroupCommit:
         for untold in self._untold:
             if untold[0] is entry:
                 self._untold.remove(untold)
-                refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+                refused: asyncio.Future[None] = self._loop.create_future()
                 refused.set_exception(untold[1])
                 return refused
         for pending in (*self._writing, *self._pending):
             if pending.entry is entry and not self._stopped:
-                pending.durable = asyncio.get_running_loop().create_future()
+                pending.durable = self._loop.create_future()
                 return pending.durable
         return None
 
@@ -130,6 +146,10 @@ class GroupCommit:
 
     def _flush(self) -> None:
         self._scheduled = None
+        began = perf_counter()
+        if began < self._not_before and self._under_way():
+            self._scheduled = self._loop.call_later(self._not_before - began, self._flush)
+            return
         self._writing, self._pending = self._pending[:_MOST], self._pending[_MOST:]
         if not self._writing:
             self._trouble = None  # the next that comes finds out whether it is over
@@ -143,6 +163,9 @@ class GroupCommit:
             if done is None:  # whatever it raised, what is to be written stays in hand
                 self._refused(JournalUnusable("the journal failed", hint="see the log"))
         if done.done():
+            took = perf_counter() - began
+            linger = min(_LINGERS * took, _LINGERS_AT_MOST) if took >= _WORTH_IT else 0.0
+            self._not_before = began + took + linger
             self._finished(done)
         else:
             done.add_done_callback(self._finished)
@@ -166,7 +189,7 @@ class GroupCommit:
             if not pending.durable.done():
                 pending.durable.set_result(None)
         if self._pending and self._scheduled is None:
-            self._scheduled = asyncio.get_running_loop().call_soon(self._flush)
+            self._scheduled = self._loop.call_soon(self._flush)
 
     def _told_apart(
         self, written: Sequence[_Pending], outcomes: Sequence[PlatformError | None]
@@ -189,7 +212,7 @@ class GroupCommit:
                 kept.append(pending)
         self._pending = kept
         self._broken.update(refused)
-        asyncio.get_running_loop().call_soon(self._broken.clear)
+        self._loop.call_soon(self._broken.clear)
         trouble = (o for o in outcomes if o is not None and not isinstance(o, _REFUSALS))
         if (error := next(trouble, None)) is not None:
             self._refused(error)
@@ -222,8 +245,7 @@ class GroupCommit:
     def _try_again(self) -> None:
         if self._scheduled is not None:
             self._scheduled.cancel()
-        loop = asyncio.get_running_loop()
-        self._scheduled = loop.call_later(self._again, self._flush)
+        self._scheduled = self._loop.call_later(self._again, self._flush)
 
 
 _REFUSALS = (StaleWriter, AliasTaken, WritesRefused)

@@ -72,6 +72,7 @@ class SharedDriver(Driver):
     @asynccontextmanager
     async def driving(self, holder: int) -> AsyncIterator[None]:
         self.holder = holder
+        self._loop = asyncio.get_running_loop()
         self._group.begin(holder)
         if self.drives:
             self._dispatch.handle(QUEUE, self.advance, arrived=self.arrived)

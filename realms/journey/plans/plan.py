@@ -1,6 +1,6 @@
 """The compiled road of a journey: an immutable plan in which nothing is left to look up."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -333,10 +333,20 @@ class Plan:
 
     forgiving: bool = field(init=False, repr=False, compare=False)
     """Whether a milestone may fail without the run doing so."""
+    onward: Mapping[str, str] = field(init=False, repr=False, compare=False)
+    """For each milestone that leads to one other and nothing else, and there straight: that one."""
 
     def __post_init__(self) -> None:
         forgives = any(node.continue_on_error for node in self.nodes.values())
         object.__setattr__(self, "forgiving", forgives)
+        object.__setattr__(self, "onward", dict(self._onward()))
+
+    def _onward(self) -> Iterator[tuple[str, str]]:
+        for path, followers in self.followers.items():
+            if len(followers) == 1 and not self.nodes[path].branch_of:
+                (following,) = followers
+                if self.nodes[following].straight and following not in self.closing:
+                    yield path, following
 
     def descendants(self, path: str) -> frozenset[str]:
         """Every milestone that needs `path`, directly or by others."""

@@ -23,6 +23,7 @@ from realms.journey.engine.facts import (
     RetryScheduled,
     RunAdmitted,
     RunFailed,
+    RunPaused,
     RunResumed,
     RunStarted,
     RunSucceeded,
@@ -34,7 +35,7 @@ from realms.journey.engine.state import CorruptJournal
 from realms.journey.language.compiling import load_plan
 from realms.journey.plans.retries import DEFAULT_RETRY, FINAL_KINDS
 from tests.support.journeys import BEGAN, DATA_MASH, DATA_MASH_ANSWERS, FakeServices
-from tests.support.plays import Play, node, plan_of
+from tests.support.plays import Play, condition, node, plan_of
 from utilities.errors import ErrorKind
 
 PLAN = load_plan(DATA_MASH, FakeServices(), file="mash.yaml")
@@ -224,3 +225,28 @@ def test_a_wait_that_is_told_twice_is_one_wait() -> None:
     play.take((AttemptLost(at=BEGAN, path="a", attempt=1), waits))
 
     assert core.woken(play.plan, play.run, BEGAN) == ((), ())
+
+
+def test_a_line_is_gone_straight_on_and_only_while_there_is_nothing_to_look_at() -> None:
+    play = Play(plan_of(node("a"), node("b", "a"), node("c", "b")))
+
+    play.done("a")
+    play.take((RunPaused(at=play.now, principal="ada"),))
+    play.done("b")
+
+    assert play.plan.onward == {"a": "b", "b": "c"}
+    assert play.standing() == {"a": "succeeded", "b": "succeeded"}
+    assert play.status() is RunStatus.PAUSED
+
+
+def test_no_way_leads_straight_on_to_what_asks_or_is_reached_by_two() -> None:
+    plan = plan_of(
+        node("a"),
+        node("b", "a", condition=condition("succeeded()")),
+        node("c"),
+        node("d", "b", "c"),
+        node("e", "d"),
+        node("f", "d"),
+    )
+
+    assert plan.onward == {}

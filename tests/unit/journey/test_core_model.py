@@ -34,7 +34,7 @@ from realms.journey.engine.state import UNDO, RunState
 from realms.journey.expressions.compiled import compile_expression
 from realms.journey.plans.plan import ForEach, OnFailure, Plan, Timer, WaitFor
 from realms.journey.plans.retries import FINAL_KINDS, NOTHING_DONE
-from tests.support.plays import BEGAN, call, condition, node, plan_of
+from tests.support.plays import BEGAN, call, condition, node, plan_of, stepped
 from utilities.errors import ErrorKind
 
 IDS = ("a", "b", "c", "d", "e", "f")
@@ -433,7 +433,7 @@ class Runs(RuleBasedStateMachine):
         self.model.go_on()
 
     def _take(self, *first: Fact) -> None:
-        self._kept(core.step(self.plan, self.run, self.now, first=first).facts)
+        self._kept(stepped(self.plan, self.run, self.now, first=first).facts)
 
     def _kept(self, facts: tuple[Fact, ...]) -> None:
         for fact in facts:

@@ -1,6 +1,7 @@
 """The one who writes: in order, together, and again when the store takes nothing."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -205,3 +206,28 @@ async def test_a_journal_that_raises_what_it_may_not_is_asked_again() -> None:
 
     assert told == ["nobody expected this"]
     assert len((await journal.load(["run-1"]))["run-1"].entries) == 2
+
+
+async def test_a_commit_close_on_another_waits_for_those_under_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Dear(OtherJournal):
+        def write(self, entries: Sequence[Entry], *, holder: int) -> Any:
+            time.sleep(group_commit._WORTH_IT)
+            return self.inner.write(entries, holder=holder)
+
+    monkeypatch.setattr(group_commit, "_LINGERS_AT_MOST", 0.05)
+    monkeypatch.setattr(group_commit, "_LINGERS", 1000)
+    journal, under_way = CountingJournal(Dear(MemoryJournal())), [1]
+    group = GroupCommit(journal=journal, under_way=lambda: under_way[0])
+    group.begin(await journal.take_hold(at=BEGAN, until=None))
+
+    await group.add(first("run-1"))
+    early = group.add(first("run-2"))
+    await asyncio.sleep(0.005)
+    assert not early.done()
+    await asyncio.gather(early, group.add(first("run-3")))
+    under_way[0] = 0
+    await group.add(first("run-4"))
+
+    assert [len(commit) for commit in journal.commits] == [1, 2, 1]
