@@ -3,10 +3,12 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 
-_CLAIMED = sa.text("holder > 0 AND status IN ('pending', 'queued', 'waiting')")
+_CLAIMED = sa.text(
+    "holder > 0 AND (status = 'pending' OR status = 'queued' OR status = 'waiting')"
+)
 
 
 def upgrade() -> None:
