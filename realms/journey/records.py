@@ -71,7 +71,8 @@ _FREE = (
 )
 _FREE_CLAIMED = (
     "UPDATE journey_runs SET holder = 0 "
-    "WHERE holder > 0 AND (status = 'pending' OR status = 'queued' OR status = 'waiting') AND holder IN (SELECT holder FROM journey_holders WHERE ended = 1)"
+    "WHERE holder > 0 AND (status = 'pending' OR status = 'queued' OR status = 'waiting') "
+    "AND holder IN (SELECT holder FROM journey_holders WHERE ended = 1)"
 )
 _READY = (
     "holder = 0 AND wake_at IS NOT NULL "

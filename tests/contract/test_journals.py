@@ -20,8 +20,10 @@ from realms.journey.engine.journal import (
     VersionTaken,
     WritesRefused,
 )
-from tests.support.journals import journal_database, open_journal
+from realms.journey.records import DatabaseJournal
+from tests.support.journals import journal_url, open_journal, open_server_database
 from tests.support.journeys import BEGAN
+from tests.support.postgres import PostgresServer
 
 pytestmark = pytest.mark.anyio
 
@@ -820,3 +822,32 @@ async def test_slots_keep_their_distance(journal: Journal) -> None:
     assert [await slot("x", BEGAN) for _ in range(3)] == [BEGAN + n * HOUR for n in range(3)]
     assert await slot("y", BEGAN) == BEGAN
     assert await slot("x", BEGAN + 9 * HOUR) == BEGAN + 9 * HOUR
+
+
+@pytest.fixture
+async def shared_journal(postgres_server: PostgresServer) -> AsyncIterator[Journal]:
+    with postgres_server.database() as url:
+        async with open_server_database(url) as database:
+            yield DatabaseJournal(database=database)
+
+
+async def test_a_ring_for_a_run_that_another_process_holds_is_heard_when_it_lets_go(
+    shared_journal: Journal,
+) -> None:
+    journal = shared_journal
+    mine, its = [await journal.take_hold(at=BEGAN, until=BEGAN + HOUR) for _ in range(2)]
+    waits: dict[str, Any] = {"status": RunStatus.WAITING, "reason": Reason.JOURNEY, "wake_at": None}
+    await write(journal, first("parent"), first("child", parent="parent"), holder=mine)
+    await journal.claim(["parent"], holder=its, at=BEGAN)
+    ended = row("child", status=RunStatus.SUCCEEDED, wake_at=None, parent="parent")
+
+    await write(journal, Entry("child", 1, b"ended", ended, ("parent",)), holder=mine)
+    held = await row_of(journal, "parent")
+    await write(journal, Entry("parent", 1, b"rests", row("parent", **waits)), holder=its)
+    let_go = await row_of(journal, "parent")
+    await journal.claim(["parent"], holder=its, at=BEGAN)
+    await write(journal, Entry("parent", 2, b"again", row("parent", **waits)), holder=its)
+
+    assert (held.holder, held.wake_at) == (its, BEGAN)
+    assert (let_go.holder, let_go.wake_at) == (0, BEGAN)
+    assert (await row_of(journal, "parent")).wake_at is None

@@ -20,6 +20,7 @@ from realms.journey.engine.driver import Driver
 from realms.journey.engine.journal import StaleWriter
 from realms.journey.engine.ports import Children, NotOpen
 from realms.journey.engine.requests import QUEUE, Request, RequestRecords
+from realms.journey.engine.sharing import LOOK
 from utilities.clock import Clock
 from utilities.context import CallContext, bound
 from utilities.errors import ErrorKind, PlatformError
@@ -53,7 +54,7 @@ class Answering(Works):
         self._driver = driver
         self._dispatch = dispatch
         self._clock = clock
-        self._verbs = _verbs(operators, engine, children)
+        self._verbs = _verbs(operators, engine, children, driver)
         self._works: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
@@ -131,7 +132,7 @@ class AnsweringFailed(PlatformError):
 
 
 def _verbs(
-    operators: JourneyOperators, engine: JourneyEngine, children: Children
+    operators: JourneyOperators, engine: JourneyEngine, children: Children, driver: Driver
 ) -> Mapping[str, Done]:
     """Everything that may be asked."""
 
@@ -156,4 +157,8 @@ def _verbs(
         operators.migrate,
         engine.supply,
     )
-    return {verb.__name__: verb for verb in plain} | {"retry": retry, "stop": stop}
+    return {verb.__name__: verb for verb in plain} | {
+        "retry": retry,
+        "stop": stop,
+        LOOK: driver.advance,
+    }

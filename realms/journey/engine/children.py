@@ -10,7 +10,7 @@ from realms.journey.api import Failure, Reason, RunStatus
 from realms.journey.engine import core
 from realms.journey.engine.accepting import Accepting, Order, called
 from realms.journey.engine.codec import CorruptFact
-from realms.journey.engine.driver import Driver, folded
+from realms.journey.engine.driver import folded
 from realms.journey.engine.facts import (
     Fact,
     IterationEnded,
@@ -25,6 +25,7 @@ from realms.journey.engine.payloads import Payloads
 from realms.journey.engine.ports import Children, TemplateSource, Written
 from realms.journey.engine.requesting import Requesting
 from realms.journey.engine.runner import Beginner, Runner
+from realms.journey.engine.sharing import SharedDriver
 from realms.journey.engine.state import CorruptJournal, NodeState, RunState
 from realms.journey.plans.plan import SubJourney
 from utilities.clock import Clock
@@ -40,7 +41,7 @@ class SubJourneys(Children, Beginner):
         journal: Journal,
         templates: TemplateSource,
         accepting: Accepting,
-        driver: Driver,
+        driver: SharedDriver,
         runner: Runner,
         payloads: Payloads,
         requesting: Requesting,
@@ -54,6 +55,7 @@ class SubJourneys(Children, Beginner):
         self._payloads = payloads
         self._clock = clock
         driver.children = self
+        driver.requesting = requesting
         runner.beginner = self
 
     async def begin(self, hand: Hand, state: NodeState, values: Mapping[str, Any]) -> str:

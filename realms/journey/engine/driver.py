@@ -402,6 +402,8 @@ class Driver(StepBook):
                 await durable
             elif (again := self._group.renewed(entry)) is not None:
                 await again
+            elif hand.lost:
+                return
         except PlatformError:
             self._lose(hand)
             raise
@@ -552,9 +554,13 @@ class Driver(StepBook):
                     waiter.set_result(hand)
         if run.ended is not None:
             if run.start.parent:
-                self._dispatch.wake(QUEUE, run.start.parent)
+                self._wake_parent(run.start.parent)
             if run.start.lane and self.lanes is not None:
                 self.lanes.left(run.start.tenant, run.start.lane)
+
+    def _wake_parent(self, parent: str) -> None:
+        """Let the run that waits for one that has ended look at it."""
+        self._dispatch.wake(QUEUE, parent)
 
     def _rest(self, hand: Hand) -> None:
         """Forget a run that does not move; see to it that its timer is heard."""

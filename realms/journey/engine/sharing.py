@@ -1,9 +1,10 @@
 """Driving where several processes hold runs: what was claimed, and nothing that others hold."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any, Protocol
 
 from loguru import logger
 
@@ -18,7 +19,7 @@ from realms.journey.engine.facts import Fact, RunStarted
 from realms.journey.engine.failpoints import reach
 from realms.journey.engine.folding import apply
 from realms.journey.engine.hands import Hand, user_of
-from realms.journey.engine.journal import Journal, RunRow
+from realms.journey.engine.journal import Journal, RunRow, StaleWriter, Stored
 from realms.journey.engine.payloads import Payloads
 from realms.journey.engine.ports import NotOpen, TemplateSource
 from realms.journey.engine.runner import Runner
@@ -31,6 +32,18 @@ from utilities.errors import PlatformError
 _ROOM_SECONDS = 0.005
 _LEFT_FOR = timedelta(seconds=10)
 """A run that does not fit this worker is offered again after so long."""
+
+
+LOOK = "look"
+"""The request to look at a run that another process holds."""
+
+
+class Tells(Protocol):
+    """Has something done to runs that other processes hold."""
+
+    async def tell(self, run_id: str, verb: str, arguments: Mapping[str, Any]) -> None:
+        """Have `verb` done to a run by whoever holds it, and do not wait for it."""
+        ...
 
 
 class SharedDriver(Driver):
@@ -65,6 +78,7 @@ class SharedDriver(Driver):
         self._shared = duty is not Duty.ALL
         self.drives = duty in {Duty.ALL, Duty.WORK}
         self._most = settings.worker_runs
+        self.requesting: Tells | None = None
         self._given_back: list[str] = []
         self._missed: set[str] = set()
         """What was held and not in memory when it was looked last."""
@@ -87,7 +101,7 @@ class SharedDriver(Driver):
         """Leave everything to whoever has taken it over, and go on as another holder."""
         for hand in self.hands():
             self._lose(hand)
-        self._group.begin(holder)
+        self._group.begin_anew(holder)
         self.holder = holder
 
     async def accept(
@@ -124,14 +138,54 @@ class SharedDriver(Driver):
         for run_id in run_ids:
             if self.has(run_id):
                 self._dispatch.wake(QUEUE, run_id)
-        if not self.open or not wanted:
-            return
+        if self.open and wanted:
+            await self._claim(wanted)
+
+    async def advance(self, run_id: str) -> None:
+        """Look at a run that is held here, or at one that is free."""
+        if not self._shared or self.has(run_id) or not self.open:
+            await super().advance(run_id)
+        elif run_id not in await self._claim([run_id]):
+            stored = (await self._journal.load([run_id])).get(run_id)
+            if stored is not None and stored.row.holder == self.holder:
+                await super().advance(run_id)
+
+    async def _claim(self, run_ids: Sequence[str]) -> Collection[str]:
+        """Take those that are free and ready, and let them go on; which they are."""
         reach("claim")
-        claimed = await self._journal.claim(wanted, holder=self.holder, at=self._clock.now())
+        claimed = await self._journal.claim(run_ids, holder=self.holder, at=self._clock.now())
         reach("claimed")
         for run_id, stored in claimed.items():
             if not self.has(run_id) and run_id not in self._loading:
                 self._loading[run_id] = self._owned(self._load(run_id, stored))
+        return claimed
+
+    async def _load(self, run_id: str, stored: Stored | None = None) -> Hand | None:
+        """A run of another process is not touched."""
+        if stored is None and self._shared:
+            there = (await self._journal.load([run_id])).get(run_id)
+            if there is not None and there.row.holder not in {0, self.holder}:
+                self._loading.pop(run_id, None)
+                raise StaleWriter(f"{run_id} is held by another process", hint="try again")
+        return await super()._load(run_id, stored)
+
+    def _wake_parent(self, parent: str) -> None:
+        if not self._shared or self.has(parent):
+            super()._wake_parent(parent)
+        else:
+            self._owned(self._tell_parent(parent))
+
+    async def _tell_parent(self, parent: str) -> None:
+        """Look at the run that waited, or have whoever holds it look.
+
+        Who holds it looks in any case when it lets go of it; asked, it looks at once.
+        """
+        if parent in await self._claim([parent]):
+            return
+        stored = (await self._journal.load([parent])).get(parent)
+        if stored is not None and stored.row.holder not in {0, self.holder}:
+            assert self.requesting is not None
+            await self.requesting.tell(parent, LOOK, {})
 
     async def look_after(self) -> None:
         """Give back what this process is said to hold and does not, if that stays so."""

@@ -6,13 +6,11 @@ from alembic import op
 revision = "0005"
 down_revision = "0004"
 
-_CLAIMED = sa.text(
-    "holder > 0 AND (status = 'pending' OR status = 'queued' OR status = 'waiting')"
-)
+_CLAIMED = sa.text("holder > 0 AND (status = 'pending' OR status = 'queued' OR status = 'waiting')")
 
 
 def upgrade() -> None:
-    """Create an index and three tables."""
+    """Create an index, three tables, and whether a run was rung while somebody held it."""
     op.create_index(
         "journey_runs_claimed",
         "journey_runs",
@@ -20,6 +18,7 @@ def upgrade() -> None:
         sqlite_where=_CLAIMED,
         postgresql_where=_CLAIMED,
     )
+    op.add_column("journey_runs", sa.Column("rung", sa.Integer, nullable=False, server_default="0"))
     op.create_table(
         "journey_requests",
         sa.Column("id", sa.String(64), primary_key=True),
