@@ -106,7 +106,7 @@ class _Trial:
     ) -> None:
         self._server = server
         self._broker = broker
-        self._tell = LedgerLine(notes).tell
+        self._line = LedgerLine(notes)
         self._chance = chance
         self._say = say
         self._cluster = Cluster(
@@ -131,6 +131,7 @@ class _Trial:
                         serving.cancel()
         finally:
             self._cluster.down()
+            self._line.close()
         return self._found
 
     def _take_up(self, city: Platform) -> None:
@@ -261,7 +262,7 @@ class _Trial:
                     await self._operations.resume_run(row.run_id)
 
     def _told(self, asked: str, order: str, **said: Any) -> None:
-        self._tell({"what": "told", "asked": asked, "order": order, **said})
+        self._line.tell({"what": "told", "asked": asked, "order": order, **said})
 
 
 _MORE = {"broker flushed", "broker restarted", "database restarted", "scheduler killed"}

@@ -21,7 +21,7 @@ from realms.journey.engine.journal import (
     WritesRefused,
 )
 from realms.journey.records import DatabaseJournal
-from tests.support.journals import journal_url, open_journal, open_server_database
+from tests.support.journals import journal_database, open_journal, open_server_database
 from tests.support.journeys import BEGAN
 from tests.support.postgres import PostgresServer
 
