@@ -253,7 +253,7 @@ def _answer_type(hints: dict[str, Any]) -> Any:
 @functools.cache
 def _answers(answer: type) -> tuple[TypeAdapter[Any], JsonSchema]:
     """What serialises a type, and its JSON Schema: worked out once for all APIs that give it."""
-    adapter = TypeAdapter(answer)
+    adapter: TypeAdapter[Any] = TypeAdapter(answer)
     return adapter, adapter.json_schema(mode="serialization")
 
 

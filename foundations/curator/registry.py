@@ -154,13 +154,14 @@ class Registry(Book):
         Raises:
             NotRegistered: the service or the API does not exist.
         """
-        entry = self.entry(service)
-        if api not in entry.apis:
-            raise NotRegistered(
-                f'{service} has no API "{api}"',
-                hint=did_you_mean(api, entry.apis) or f"it has {', '.join(entry.apis) or 'none'}",
-            )
-        return entry.apis[api]
+        try:
+            return self._names[service].apis[api]
+        except KeyError:
+            apis = self.entry(service).apis
+        raise NotRegistered(
+            f'{service} has no API "{api}"',
+            hint=did_you_mean(api, apis) or f"it has {', '.join(apis) or 'none'}",
+        )
 
     def api_at(self, realm: str, service: str, api: str) -> Api:
         """The API served at `/api/{realm}/{service}/{api}`.

@@ -1,12 +1,18 @@
-"""Tables and queries of the semantic layer: contents, passages with vectors, graph edges."""
+"""Tables and queries of the semantic layer: contents, passages with vectors, graph edges.
+
+Vectors are searched by exact cosine: in PostgreSQL itself where it has pgvector, else in numpy.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from loguru import logger
 from sqlalchemy import (
     Column,
+    ColumnClause,
+    ColumnElement,
     Connection,
     Integer,
     LargeBinary,
@@ -15,12 +21,15 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    column,
     delete,
     insert,
     select,
+    text,
 )
+from sqlalchemy.exc import DBAPIError
 
-from foundations.public_works.database import Database
+from foundations.public_works.database import Database, DatabaseUnusable, Dialect
 from foundations.public_works.parsing.models import Edge, Passage
 
 if TYPE_CHECKING:
@@ -68,6 +77,14 @@ edges = Table(
 )
 
 
+_FILL = text(
+    "UPDATE content_passage SET embedding = CAST(:vector AS vector) "
+    "WHERE tenant = :tenant AND file_id = :file_id AND number = :number"
+)
+_EMBEDDING: ColumnClause[Any] = column("embedding")
+"""The vector once more, as pgvector keeps it; only where that is."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredRow:
     """What one file's row of `content` says."""
@@ -101,6 +118,22 @@ class ContentRecords:
 
     def __init__(self, *, database: Database) -> None:
         self._database = database
+        self._pgvector = False
+
+    async def choose_search(self) -> None:
+        """Let the database search vectors if it can, and say in the log who does it."""
+        if self._database.dialect is not Dialect.POSTGRESQL:
+            return
+        try:
+            self._pgvector = await self._database.write(_has_pgvector)
+        except (DBAPIError, DatabaseUnusable) as error:
+            logger.info("pgvector cannot be installed: {}", str(error).splitlines()[0])
+        if not self._pgvector:
+            logger.info("vectors are searched in this process: the database has no pgvector")
+            return
+        while await self._database.write(_filled):
+            pass
+        logger.info("vectors are searched by pgvector, exactly")
 
     async def replace(
         self,
@@ -129,6 +162,8 @@ class ContentRecords:
                         for passage, vector in passages_with_vectors
                     ],
                 )
+            if self._pgvector:
+                _fill(connection, passages.c.tenant == tenant, passages.c.file_id == row.file_id)
             if graph:
                 connection.execute(insert(edges), [own | edge.model_dump() for edge in graph])
 
@@ -174,6 +209,8 @@ class ContentRecords:
         Vectors are kept at length 1, so that the dot product is the cosine.
         """
         where = (passages.c.tenant == tenant, passages.c.model == model)
+        if self._pgvector:
+            return await self._nearest_there(where, vector, limit)
 
         def work(connection: Connection) -> list[Hit]:
             import numpy as np
@@ -191,6 +228,61 @@ class ContentRecords:
             ]
 
         return await self._database.read(work)
+
+    async def _nearest_there(
+        self, where: Sequence[ColumnElement[bool]], vector: "NDArray[np.float32]", limit: int
+    ) -> list[Hit]:
+        """By pgvector: `<#>` is the dot product, negative so that the nearest come first."""
+        away = _EMBEDDING.op("<#>")(text("CAST(:vector AS vector)"))
+        key = (passages.c.file_id, passages.c.number)
+        query = select(*key, passages.c.place, passages.c.text, (-away).label("score"))
+        query = query.where(*where, _EMBEDDING.is_not(None)).order_by(away, *key).limit(limit)
+        values = {"vector": _as_text(vector.tolist())}
+        rows = await self._database.read(lambda c: c.execute(query, values).all())
+        return [Hit(*row[:4], round(float(row.score), 6)) for row in rows]
+
+
+def _has_pgvector(connection: Connection) -> bool:
+    """Install the extension where the server has it, and see to its column."""
+    asked = text("SELECT 1 FROM pg_available_extensions WHERE name = 'vector'")
+    if connection.execute(asked).first() is None:
+        return False
+    connection.execute(text("CREATE EXTENSION IF NOT EXISTS vector"))
+    connection.execute(
+        text("ALTER TABLE content_passage ADD COLUMN IF NOT EXISTS embedding vector")
+    )
+    return True
+
+
+def _filled(connection: Connection) -> bool:
+    """Fill the column of some passages that were stored without; whether there were any."""
+    keys = select(passages.c.tenant, passages.c.file_id).where(_EMBEDDING.is_(None)).limit(1)
+    found = connection.execute(keys).first()
+    if found is None:
+        return False
+    tenant, file_id = found
+    _fill(connection, passages.c.tenant == tenant, passages.c.file_id == file_id)
+    return True
+
+
+def _fill(connection: Connection, *where: ColumnElement[bool]) -> None:
+    import numpy as np
+
+    own = (passages.c.tenant, passages.c.file_id, passages.c.number)
+    rows = connection.execute(select(*own, passages.c.vector).where(*where)).all()
+    names = ("tenant", "file_id", "number")
+    values = [
+        dict(zip(names, key, strict=True))
+        | {"vector": _as_text(np.frombuffer(vector, "<f4").tolist())}
+        for *key, vector in rows
+    ]
+    if values:
+        connection.execute(_FILL, values)
+
+
+def _as_text(vector: Sequence[float]) -> str:
+    """A vector as pgvector reads it, to the last bit."""
+    return f"[{','.join(map(repr, vector))}]"
 
 
 def _row(found: RowMapping) -> StoredRow:

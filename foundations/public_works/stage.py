@@ -7,6 +7,7 @@ from foundations.boot import Book
 from foundations.public_works.container import container
 from foundations.public_works.data_folder import DataFolder
 from foundations.public_works.database import Database
+from foundations.public_works.records import ContentRecords
 from foundations.public_works.settings import Settings
 from foundations.rooms import Room
 from utilities.observability.logs import add_log_file
@@ -27,4 +28,5 @@ async def open_stage(book: Book) -> AsyncIterator[None]:
         )
         if ROOM.migrations is not None:
             await book.get(Database).migrate(ROOM.name, ROOM.migrations)
+        await book.get(ContentRecords).choose_search()
         yield

@@ -54,12 +54,23 @@ _CHANGE = (
     "updated_at = ?, holder = ?, settled = ? WHERE run_id = ? AND (holder = 0 OR holder = ?)"
 )
 _ADD = "INSERT INTO journey_facts (run_id, seq, data) VALUES (?, ?, ?)"
+
+
+def _many(statement: str, columns: int) -> list[tuple[int, str]]:
+    """The statement for many rows at once: how many values it takes, and how it reads.
+
+    They are few, so that each stays prepared.
+    """
+    row = f", ({', '.join('?' * columns)})"
+    return [(columns * n, statement + row * (n - 1)) for n in (128, 64, 32, 16, 8, 4, 2, 1)]
+
+
+_CREATE_MANY = _many(_CREATE, 14)
+_ADD_MANY = _many(_ADD, 3)
 _PIN = (
     "INSERT INTO journey_texts (hash, name, version, text) VALUES (?, ?, ?, ?) "
     "ON CONFLICT DO NOTHING"
 )
-_ADD_MANY = [(3 * n, _ADD + ", (?, ?, ?)" * (n - 1)) for n in (128, 64, 32, 16, 8, 4, 2, 1)]
-"""How many values it takes, and the statement; few of them, so that each stays prepared."""
 _RING = "UPDATE journey_runs SET wake_at = ? WHERE run_id = ? AND holder = 0 AND status = 'waiting'"
 _REMEMBER = "INSERT OR REPLACE INTO journey_memos (tenant, key, output, at) VALUES (?, ?, ?, ?)"
 _LIVING = "SELECT 1 FROM journey_holders WHERE holder = ? AND ended = 0"
@@ -548,13 +559,12 @@ def _all(entries: Sequence[Entry], holder: int) -> Callable[[DriverConnection], 
         made, changed, added = _by_kind(entries)
         if any(row.alias and _alias_taken(connection, row) for row in made):
             raise _OneIsRefused
-        if made:
-            connection.executemany(_CREATE, [_values(row) for row in made])
+        _insert(connection, _CREATE_MANY, [value for row in made for value in _values(row)])
         if changed:
             values = [_changes(row, holder) for row in changed]
             if connection.executemany(_CHANGE, values).rowcount != len(values):
                 raise _OneIsRefused
-        _add(connection, added)
+        _insert(connection, _ADD_MANY, added)
         for entry in entries:
             if entry.rings or entry.memos:
                 _besides(connection, entry)
@@ -576,16 +586,18 @@ def _by_kind(entries: Sequence[Entry]) -> tuple[list[RunRow], list[RunRow], list
     return made, changed, added
 
 
-def _add(connection: DriverConnection, values: list[Any]) -> None:
-    """Add entries, whose columns stand one after the other, many in a statement.
+def _insert(
+    connection: DriverConnection, statements: Sequence[tuple[int, str]], values: list[Any]
+) -> None:
+    """Insert rows whose columns stand one after the other, many in a statement.
 
     That is fewer steps to and fro between the store and the interpreter.
     """
     first = 0
-    for columns, statement in _ADD_MANY:
-        while len(values) - first >= columns:
-            connection.execute(statement, values[first : first + columns])
-            first += columns
+    for many, statement in statements:
+        while len(values) - first >= many:
+            connection.execute(statement, values[first : first + many])
+            first += many
 
 
 def _each(entries: Sequence[Entry], holder: int) -> Callable[[DriverConnection], Outcomes]:

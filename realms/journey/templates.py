@@ -1,5 +1,6 @@
 """Journey templates: those in files, which are read-only here, and those that tenants stored."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -63,6 +64,7 @@ class JourneyTemplates(TemplateSource, ScheduledTemplates, BootCheck):
         self._filed: dict[str, tuple[TemplateFile, Written]] = {}
         self._stored: dict[tuple[str, str], tuple[int, Written]] = {}
         self._ruled: dict[str, Plan] = {}
+        self._looking = asyncio.Lock()
 
     # for runs
 
@@ -225,12 +227,16 @@ class JourneyTemplates(TemplateSource, ScheduledTemplates, BootCheck):
         return None if stored is None else stored[1]
 
     async def _looked_up(self, name: str) -> Written:
-        if filed := await in_thread(self._read_file, name):
-            return filed
-        stored = await self._records.current(_tenant(), name)
-        if stored is None:
-            raise await self._unknown(name)
-        return self._keep(stored, await in_thread(self._compiled, stored.text, stored.shown))
+        """Read anew; of a thousand that ask for it at once, one does, and the others have it."""
+        async with self._looking:
+            if written := self._at_hand(name):
+                return written
+            if filed := await in_thread(self._read_file, name):
+                return filed
+            if stored := await self._records.current(_tenant(), name):
+                plan = await in_thread(self._compiled, stored.text, stored.shown)
+                return self._keep(stored, plan)
+        raise await self._unknown(name)
 
     async def _in_version(self, name: str, version: str, now: Written) -> Written:
         stored = await self._records.version(_tenant(), name, version)

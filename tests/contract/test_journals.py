@@ -21,7 +21,7 @@ from realms.journey.engine.journal import (
     WritesRefused,
 )
 from realms.journey.records import DatabaseJournal
-from tests.support.journals import journal_database, open_journal, open_server_database
+from tests.support.journals import any_journal, open_server_database
 from tests.support.journeys import BEGAN
 from tests.support.postgres import PostgresServer
 
@@ -32,9 +32,8 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture(params=["memory", "sqlite", "postgres"])
 async def journal(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Journal]:
-    with journal_database(request) as url:
-        async with open_journal(request.param, tmp_path, url=url) as opened:
-            yield opened
+    async with any_journal(request, tmp_path) as opened:
+        yield opened
 
 
 @pytest.fixture

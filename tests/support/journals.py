@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -49,22 +49,25 @@ async def open_database(folder: Path) -> AsyncIterator[SqliteDatabase]:
 
 
 @asynccontextmanager
-async def open_journal(kind: str, folder: Path, *, url: str = "") -> AsyncIterator[Journal]:
-    """The journal called `kind`; the one on PostgreSQL in the database at `url`."""
-    if kind == "memory":
+async def any_database(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[Database]:
+    """For a fixture with the parameter "sqlite" or "postgres": with the journal's tables."""
+    if request.param == "sqlite":
+        async with open_database(folder) as database:
+            yield database
+        return
+    with own_database(request, "journey", _prepare) as url:
+        async with open_server_database(url) as server:
+            yield server
+
+
+@asynccontextmanager
+async def any_journal(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[Journal]:
+    """For a fixture with the parameter "memory", "sqlite" or "postgres"."""
+    if request.param == "memory":
         yield MemoryJournal()
         return
-    if kind == "postgres":
-        async with open_server_database(url) as server:
-            yield DatabaseJournal(database=server)
-        return
-    async with open_database(folder) as database:
+    async with any_database(request, folder) as database:
         yield DatabaseJournal(database=database)
-
-
-def journal_database(request: pytest.FixtureRequest) -> AbstractContextManager[str]:
-    """The URL of a database with the journal's tables, where a test is run with "postgres"."""
-    return own_database(request, "journey", _prepare)
 
 
 async def _prepare(url: str) -> None:

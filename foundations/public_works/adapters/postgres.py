@@ -56,13 +56,13 @@ class PostgresDatabase(Database):
     def __init__(self, *, settings: Settings) -> None:
         self._url = driver.parsed(settings.database_url.get_secret_value())
         shared = max(2, settings.database_connections - _OF_OWN)
-        writers = max(1, shared // 3)
+        writers = shared // 2
         self._reader_engine = self._engine("REPEATABLE READ", shared - writers, read_only=True)
         self._writer_engine = self._engine("SERIALIZABLE", writers)
         self._committing_engine = self._engine("READ COMMITTED", 1)
         self._committer = ThreadPoolExecutor(1, thread_name_prefix="postgres-commits")
         self._predecessor: Backend | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         event.listen(self._committing_engine, "connect", self._bury)
 
     @property
@@ -71,7 +71,11 @@ class PostgresDatabase(Database):
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
-        await in_thread(self._check)
+        try:
+            await in_thread(self._check)
+        except BaseException:
+            await in_thread(self._close)
+            raise
         dsn = self._url.set(drivername="postgresql").render_as_string(hide_password=False)
         self._statements = Statements(dsn=dsn)
         return self
@@ -113,25 +117,23 @@ class PostgresDatabase(Database):
         queued = self._committer.submit(
             context.run, self._again_or_broken, self._committing_engine, written
         )
-        queued.add_done_callback(lambda done: self._tell(done, future))
+        queued.add_done_callback(
+            lambda done: self._loop.call_soon_threadsafe(_settle, done, future)
+        )
         return future
 
     def commit_statement(
         self, sql: str, parameters: Sequence[Any]
     ) -> asyncio.Future[Sequence[Sequence[Any]]]:
         future: asyncio.Future[Sequence[Sequence[Any]]] = self._loop.create_future()
-
-        async def run() -> None:
-            try:
-                rows = await self._statements.run(sql, parameters)
-            except Exception as error:  # noqa: BLE001 - nothing is lost: the future hands it on
-                _settle(future, error=error)
-            else:
-                _settle(future, result=rows)
-
-        task = self._loop.create_task(run())
+        task = self._loop.create_task(self._statements.run(sql, parameters))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+
+        def ended(done: asyncio.Task[Sequence[Sequence[Any]]]) -> None:
+            self._tasks.discard(done)
+            _settle(done, future)
+
+        task.add_done_callback(ended)
         return future
 
     async def migrate(self, room: str, folder: Path) -> None:
@@ -254,16 +256,6 @@ class PostgresDatabase(Database):
             self._predecessor = Backend(*cursor.fetchone())
         connection.rollback()
 
-    def _tell(self, done: Future[T], future: asyncio.Future[T]) -> None:
-        def settle() -> None:
-            error = done.exception()
-            if error is None:
-                _settle(future, result=done.result())
-            else:
-                _settle(future, error=error)
-
-        self._loop.call_soon_threadsafe(settle)
-
     def _close(self) -> None:
         self._committer.shutdown(wait=True)
         for engine in (self._reader_engine, self._writer_engine, self._committing_engine):
@@ -287,16 +279,15 @@ class _Driver(DriverConnection):
         return found
 
 
-def _settle(
-    future: "asyncio.Future[Any]", *, result: Any = None, error: BaseException | None = None
-) -> None:
+def _settle(done: Future[T] | asyncio.Task[T], future: asyncio.Future[T]) -> None:
+    error = asyncio.CancelledError() if done.cancelled() else done.exception()
     if future.cancelled():
         if error is not None:
             logger.warning("a write failed whose caller had gone: {}", error)
     elif error is not None:
         future.set_exception(error)
     else:
-        future.set_result(result)
+        future.set_result(done.result())
 
 
 def _pause(tried: int) -> float:

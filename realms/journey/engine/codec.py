@@ -127,7 +127,27 @@ def _iterated(fact: IterationEnded) -> object:
 
 
 def _started(fact: RunStarted) -> object:
-    return replace(fact, values={}) if fact.spilled else fact
+    written = {
+        "kind": fact.kind,
+        "at": fact.at,
+        "template": fact.template,
+        "template_hash": fact.template_hash,
+        "values": {} if fact.spilled else fact.values,
+        "trace_id": fact.trace_id,
+        "tenant": fact.tenant,
+        "principal": fact.principal,
+        "roles": fact.roles,
+        "alias": fact.alias,
+        "pins": fact.pins,
+        "deadline": fact.deadline,
+    }
+    if fact.parent or fact.forked_from or fact.lane or fact.spilled:
+        written["parent"] = fact.parent
+        written["parent_path"] = fact.parent_path
+        written["forked_from"] = fact.forked_from
+        written["lane"] = fact.lane
+        written["spilled"] = fact.spilled
+    return written
 
 
 _WRITTEN: Mapping[type, Callable[[Any], object]] = {

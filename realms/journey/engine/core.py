@@ -158,9 +158,11 @@ def _straight_on(plan: Plan, run: RunState, now: datetime, fact: Fact) -> Step |
     """
     if type(fact) is not MilestoneSucceeded or (path := plan.onward.get(fact.path)) is None:
         return None
-    looked_at = run.fresh or run.paused or run.ended or run.stopping
-    looked_at = looked_at or (run.read_back and plan.nodes[path].on_entry)
-    if looked_at or run.stage is not Stage.WORKING or not run.start.trace_id or path in run.nodes:
+    if run.fresh or run.paused or run.ended or run.stopping or run.stage is not Stage.WORKING:
+        return None
+    if not run.start.trace_id or path in run.nodes:
+        return None
+    if run.read_back and plan.nodes[path].on_entry:
         return None
     began = MilestoneBegan(at=now, path=path, attempt=1)
     apply(run, fact)

@@ -139,7 +139,9 @@ class Runner:
             if task is None or task.cancelling():
                 raise
             failure = _gave_itself_up(node)  # nobody has cut it
-        except Exception as error:  # noqa: BLE001 - the engine's edge around a call: any failure is the run's, not the engine's
+        except (KeyboardInterrupt, GeneratorExit):
+            raise  # for the process
+        except BaseException as error:  # noqa: BLE001 - the engine's edge around a call: any failure is the run's, `sys.exit` too
             failure = self._failure(node, error)
         _warn(hand, attempt, failure)
         fact = AttemptFailed(
@@ -278,7 +280,7 @@ class Runner:
         found = await self._journal.memo(hand.run.start.tenant, key, since=since)
         return None if found is None else orjson.loads(found)
 
-    def _failure(self, node: Node, error: Exception) -> Failure:
+    def _failure(self, node: Node, error: BaseException) -> Failure:
         """What may be shown of an error; of an unexpected one only its type."""
         if isinstance(error, PlatformError):
             return core.failure_of(error)

@@ -22,7 +22,7 @@ from realms.journey.engine.facts import StepRecorded
 from realms.journey.engine.runner import Steps
 from realms.journey.records import DatabaseJournal
 from tests.support.agents import Note, SumAgent, SumService, calls, says
-from tests.support.journals import open_database, open_journal
+from tests.support.journals import any_journal, open_database
 from tests.support.journeys import USER, FakeServices, JourneyCity
 from utilities.context import bound
 from utilities.errors import ErrorKind, PlatformError
@@ -103,7 +103,7 @@ async def city(
 ) -> AsyncIterator[JourneyCity]:
     services = AgentServices(model)
     async with (
-        open_journal(request.param, tmp_path) as journal,
+        any_journal(request, tmp_path) as journal,
         JourneyCity(journal, services, {"asked": ASKED}) as opened,
     ):
         with bound(USER):

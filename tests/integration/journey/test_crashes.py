@@ -29,7 +29,7 @@ from tests.support.journals import (
     FullJournal,
     OtherJournal,
     PowerCutJournal,
-    open_journal,
+    any_journal,
 )
 from tests.support.journeys import DATA_MASH, USER, JourneyCity
 from utilities.context import bound
@@ -39,9 +39,9 @@ pytestmark = pytest.mark.anyio
 SOON = timedelta(minutes=10)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 async def inner(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Journal]:
-    async with open_journal(request.param, tmp_path) as journal:
+    async with any_journal(request, tmp_path) as journal:
         with bound(USER):
             yield journal
 

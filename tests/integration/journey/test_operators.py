@@ -17,7 +17,7 @@ from realms.journey.control.questions import InvalidAnswer, NotYours
 from realms.journey.control.reopening import UnknownMilestone
 from realms.journey.control.verbs import NotAllowed
 from realms.journey.engine.inputs import InvalidInput, InvalidResult
-from tests.support.journals import open_journal
+from tests.support.journals import any_journal
 from tests.support.journeys import BEGAN, OBJECT, TEXT, FakeServices, JourneyCity, signature
 from utilities.context import CallContext, UserContext, bound
 from utilities.errors import ErrorKind, PlatformError
@@ -119,7 +119,7 @@ async def city(
     texts = {"claims": CLAIMS, "parent": PARENT}
     with user():
         async with (
-            open_journal(request.param, tmp_path) as journal,
+            any_journal(request, tmp_path) as journal,
             JourneyCity(journal=journal, services=services, texts=texts) as city,
         ):
             yield city

@@ -9,8 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from foundations.public_works.adapters.sqlite import SqliteDatabase
-from foundations.public_works.database import StorageFull
+from foundations.public_works.database import Database, StorageFull
 from foundations.public_works.settings import Settings
 from realms.journey.api import RunStatus, UnknownRun
 from realms.journey.engine.codec import decode
@@ -20,7 +19,7 @@ from realms.journey.engine.records import ArchiveRecords
 from realms.journey.engine.retention import QUEUE, Retention
 from realms.journey.engine.schedules import InForce, ScheduledTemplates
 from realms.journey.records import DatabaseJournal
-from tests.support.journals import open_database
+from tests.support.journals import any_database
 from tests.support.journeys import BEGAN, USER, JourneyCity, MemoryObjects
 from utilities.context import bound
 from utilities.errors import ErrorKind, PlatformError
@@ -66,7 +65,7 @@ class FullStore(MemoryObjects):
 @dataclass
 class World(ScheduledTemplates):
     city: JourneyCity
-    database: SqliteDatabase
+    database: Database
     objects: FullStore
     gone: set[str] = field(default_factory=set)
 
@@ -110,10 +109,10 @@ class World(ScheduledTemplates):
         return [orjson.loads(line) for data in kept for line in data.splitlines()]
 
 
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
+@pytest.fixture(params=["sqlite", "postgres"])
+async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
     texts = {"upload": UPLOAD, "brief": KEEP_A_WEEK, "outer": OUTER}
-    async with open_database(tmp_path) as database:
+    async with any_database(request, tmp_path) as database:
         objects = FullStore()  # type: ignore[abstract]  # it defines what is used here
         journal = DatabaseJournal(database=database)
         async with JourneyCity(journal, texts=texts, objects=objects) as city:

@@ -258,6 +258,22 @@ async def test_an_unexpected_error_shows_its_type_and_not_its_words(city: Journe
     assert "password" not in run.model_dump_json()
 
 
+@pytest.mark.parametrize("way_out", [SystemExit(3), BaseException("quietly")])
+async def test_a_service_that_means_to_leave_ends_its_attempt_and_not_the_city(
+    city: JourneyCity, way_out: BaseException
+) -> None:
+    def leaves(_: object) -> dict[str, Any]:
+        raise way_out
+
+    city.services.answers["parse_file"] = leaves
+
+    run = await run_through(city)
+
+    assert run.status is RunStatus.FAILED
+    assert run.error is not None
+    assert type(way_out).__name__ in run.error.detail
+
+
 async def test_a_result_that_breaks_its_contract_is_not_handed_over(city: JourneyCity) -> None:
     city.services.answers["process_client_file"] = lambda _: {
         "file_id": "f1",

@@ -17,7 +17,10 @@ from realms.journey.language.template_faults import FaultyTemplate
 from tests.support.journeys import BEGAN, JourneyCity
 from tests.support.workshop import Busy, Unfit, Workshop, at, standing, step
 
-pytestmark = pytest.mark.anyio
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.parametrize("city", ["memory", "sqlite", "postgres"], indirect=True),
+]
 
 FORM = "form: {type: object, required: [approve], properties: {approve: {type: boolean}}}"
 

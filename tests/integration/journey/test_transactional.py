@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from foundations.public_works.adapters.sqlite import SqliteDatabase
+from foundations.public_works.database import Database
 from realms.journey.api import RunStatus
 from realms.journey.engine.journal import Journal
 from realms.journey.records import DatabaseJournal
-from tests.support.journals import PowerCutJournal, open_database
+from tests.support.journals import PowerCutJournal, any_database
 from tests.support.journeys import USER, JourneyCity
 from tests.support.workshop import SOON, Busy, Unfit, Workshop, at, made, step
 from utilities.context import bound, current
@@ -23,9 +23,9 @@ KEPT = "  - {milestone_id: k, service: WorkService, api: keep, with: {name: k}%s
 
 
 class Books:
-    """A city over SQLite whose `keep` adds a line to a table."""
+    """A city over a database whose `keep` adds a line to a table."""
 
-    def __init__(self, database: SqliteDatabase, city: JourneyCity) -> None:
+    def __init__(self, database: Database, city: JourneyCity) -> None:
         self.database = database
         self.city = city
         self.shop = Workshop(city)
@@ -49,9 +49,9 @@ class Books:
         self.shop.does[name] = keep
 
 
-@pytest.fixture
-async def books(tmp_path: Path) -> AsyncIterator[Books]:
-    async with open_database(tmp_path) as database:
+@pytest.fixture(params=["sqlite", "postgres"])
+async def books(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Books]:
+    async with any_database(request, tmp_path) as database:
         create = "CREATE TABLE books (line TEXT PRIMARY KEY)"
         await database.write(lambda connection: connection.exec_driver_sql(create) and None)
         async with JourneyCity(DatabaseJournal(database=database)) as city:

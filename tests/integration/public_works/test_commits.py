@@ -419,6 +419,7 @@ async def test_old_sqlite_checkpoints_on_the_writers_thread_only(
         sqlite_version_info = (3, 40, 1)
         DatabaseError = driver.DatabaseError
         connect = staticmethod(driver.connect)
+        register_adapter = staticmethod(driver.register_adapter)
 
     checkpoints = Checkpoints(
         driver=Old,  # type: ignore[arg-type]  # as much of the module as is used

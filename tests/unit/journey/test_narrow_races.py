@@ -13,7 +13,8 @@ from realms.journey.api import Reason, RunStatus
 from realms.journey.engine.group_commit import GroupCommit
 from realms.journey.engine.journal import Entry, RunRow, StaleWriter, WritesRefused
 from realms.journey.engine.memory_journal import MemoryJournal
-from tests.support.journals import open_journal
+from realms.journey.records import DatabaseJournal
+from tests.support.journals import open_database
 from tests.support.journeys import BEGAN, TEXT, USER, Answer, FakeServices, JourneyCity, signature
 from utilities.context import bound
 from utilities.errors import ErrorKind, PlatformError
@@ -72,7 +73,8 @@ def broken(_connection: object) -> None:
 async def test_nothing_is_written_after_a_refusal_that_its_writer_has_yet_to_hear(
     tmp_path: Path,
 ) -> None:
-    async with open_journal("sqlite", tmp_path) as journal:
+    async with open_database(tmp_path) as database:
+        journal = DatabaseJournal(database=database)
         me = await journal.take_hold(at=BEGAN, until=None)
         await journal.write([Entry("run-1", 0, b"0", row())], holder=me)
         group = GroupCommit(journal=journal)

