@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from inspect import isawaitable
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, Self
 
 from foundations.boot import Duty
 from foundations.declarations import Effect
@@ -32,7 +32,7 @@ from realms.journey.engine.memory_journal import MemoryJournal
 from realms.journey.engine.payloads import Payloads
 from realms.journey.engine.ports import TemplateSource, Written
 from realms.journey.engine.requesting import Requesting
-from realms.journey.engine.requests import RequestRecords
+from realms.journey.engine.requests import NoRequests
 from realms.journey.engine.runner import Runner, Services, Steps
 from realms.journey.engine.sharing import SharedDriver
 from realms.journey.language.compiling import load_plan
@@ -350,9 +350,8 @@ class JourneyCity:
             settings=self.settings,
             duty=Duty.ALL,
         )
-        nobody = cast("RequestRecords", None)  # one process asks nobody
         requesting = Requesting(
-            records=nobody,
+            records=NoRequests(),
             dispatch=self.dispatch,
             clock=self.clock,
             ids=self.ids,

@@ -19,7 +19,7 @@ from realms.journey.control.verbs import Verb
 from realms.journey.engine.driver import Driver
 from realms.journey.engine.journal import StaleWriter
 from realms.journey.engine.ports import Children, NotOpen
-from realms.journey.engine.requests import QUEUE, Request, RequestRecords
+from realms.journey.engine.requests import QUEUE, Request, Requests
 from realms.journey.engine.sharing import LOOK
 from utilities.clock import Clock
 from utilities.context import CallContext, bound
@@ -42,7 +42,7 @@ class Answering(Works):
     def __init__(
         self,
         *,
-        records: RequestRecords,
+        records: Requests,
         operators: JourneyOperators,
         engine: JourneyEngine,
         children: Children,

@@ -11,7 +11,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from foundations.boot import Duty
 from foundations.public_works.dispatch import URGENT, Dispatch, Road
-from realms.journey.engine.requests import QUEUE, Request, RequestRecords
+from realms.journey.engine.requests import QUEUE, Request, Requests
 from utilities.clock import Clock
 from utilities.context import LOCAL_USER, CallContext, current_or_none
 from utilities.errors import ErrorKind, PlatformError
@@ -46,7 +46,7 @@ class Requesting:
     def __init__(
         self,
         *,
-        records: RequestRecords,
+        records: Requests,
         dispatch: Dispatch,
         clock: Clock,
         ids: Ids,

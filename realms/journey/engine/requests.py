@@ -7,7 +7,7 @@ leaves the request to the next.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -34,8 +34,72 @@ class Request:
     """Whether somebody waits for the answer."""
 
 
-class RequestRecords:
+class Requests(Protocol):
     """Requests on their way; there are few at any moment, however many runs there are."""
+
+    async def post(self, request: Request, *, at: datetime) -> None:
+        """Keep a request; it is durable when this returns."""
+        ...
+
+    async def take(
+        self, *, holder: int, run_ids: Sequence[str] = (), limit: int = 100
+    ) -> list[Request]:
+        """Take what is asked of runs that are the holder's, or nobody's; the oldest first.
+
+        Of all runs, or of `run_ids`. Nobody else is given them as long as the holder lives.
+        """
+        ...
+
+    async def put_back(self, request_id: str, *, holder: int) -> None:
+        """Leave a request to whoever has the run now."""
+        ...
+
+    async def answer(self, request_id: str, answer: bytes) -> None:
+        """Keep what a request came to, for whoever waits for it."""
+        ...
+
+    async def answers(self, request_ids: Sequence[str]) -> dict[str, bytes]:
+        """What there is of answers to these."""
+        ...
+
+    async def withdraw(self, request_id: str) -> bool:
+        """Forget a request; whether nobody had begun to do it."""
+        ...
+
+    async def forget(self, *, before: datetime) -> None:
+        """Drop answers that nobody has fetched."""
+        ...
+
+
+class NoRequests(Requests):
+    """Where one process does everything: nobody asks, and nothing is asked."""
+
+    async def post(self, request: Request, *, at: datetime) -> None:
+        raise AssertionError(f"{request.verb} is done here, and asked of nobody")
+
+    async def take(
+        self, *, holder: int, run_ids: Sequence[str] = (), limit: int = 100
+    ) -> list[Request]:
+        return []
+
+    async def put_back(self, request_id: str, *, holder: int) -> None:
+        pass
+
+    async def answer(self, request_id: str, answer: bytes) -> None:
+        pass
+
+    async def answers(self, request_ids: Sequence[str]) -> dict[str, bytes]:
+        return {}
+
+    async def withdraw(self, request_id: str) -> bool:
+        return False
+
+    async def forget(self, *, before: datetime) -> None:
+        pass
+
+
+class RequestRecords(Requests):
+    """Requests in the city's database."""
 
     def __init__(self, *, database: Database) -> None:
         self._database = database
@@ -49,7 +113,6 @@ class RequestRecords:
         )
 
     async def post(self, request: Request, *, at: datetime) -> None:
-        """Keep a request; it is durable when this returns."""
         insert = (
             "INSERT INTO journey_requests (id, run_id, data, asked_at) VALUES (?, ?, ?, ?) "
             "RETURNING 1"
@@ -79,17 +142,14 @@ class RequestRecords:
         return [_decoded(*row) for row in sorted(taken, key=lambda row: row[0])]
 
     async def put_back(self, request_id: str, *, holder: int) -> None:
-        """Leave a request to whoever has the run now."""
         back = "UPDATE journey_requests SET taken_by = 0 WHERE id = ? AND taken_by = ? RETURNING 1"
         await self._database.commit_statement(back, (request_id, holder))
 
     async def answer(self, request_id: str, answer: bytes) -> None:
-        """Keep what a request came to, for whoever waits for it."""
         update = "UPDATE journey_requests SET answer = ? WHERE id = ? RETURNING 1"
         await self._database.commit_statement(update, (answer, request_id))
 
     async def answers(self, request_ids: Sequence[str]) -> dict[str, bytes]:
-        """What there is of answers to these."""
         select = (
             f"SELECT id, answer FROM journey_requests WHERE id {self._among} "  # noqa: S608 - constants
             "AND answer IS NOT NULL"
@@ -100,13 +160,11 @@ class RequestRecords:
         }
 
     async def withdraw(self, request_id: str) -> bool:
-        """Forget a request; whether nobody had begun to do it."""
         delete = "DELETE FROM journey_requests WHERE id = ? RETURNING taken_by"
         gone = await self._database.commit_statement(delete, (request_id,))
         return bool(gone) and gone[0][0] == 0
 
     async def forget(self, *, before: datetime) -> None:
-        """Drop answers that nobody has fetched."""
         delete = (
             "DELETE FROM journey_requests WHERE asked_at < ? AND answer IS NOT NULL RETURNING 1"
         )
