@@ -94,6 +94,7 @@ class PostgresEvents(InProcessEvents):
                     timeout=_CONNECT_SECONDS,
                     command_timeout=_CONNECT_SECONDS,
                 )
+                connection.add_termination_listener(lambda _: self._departs.set())
                 await connection.add_listener(_CHANNEL, self._heard)
                 self._send({"hello": True})
                 await self._talk(connection)
@@ -114,6 +115,8 @@ class PostgresEvents(InProcessEvents):
                     await self._departs.wait()
             await asyncio.sleep(_TOGETHER_SECONDS)
             self._departs.clear()
+            if connection.is_closed():
+                raise ConnectionResetError("the connection broke")
             if time.monotonic() - said >= _SAID_AGAIN_SECONDS:
                 said = time.monotonic()
                 self._leaving += [{"listens": topic} for topic in self._listeners]

@@ -172,6 +172,33 @@ async def test_runs_of_a_worker_that_is_killed_go_on_with_another(
     await asyncio.to_thread(another.until_said, "is ready")
 
 
+async def test_a_worker_that_overslept_writes_nothing_and_goes_on_as_another(
+    cluster: Cluster, city: Platform
+) -> None:
+    runs = [await start(city, "trial_timer", f"slept-{n}") for n in range(20)]
+    sleeper = next(m for m in cluster.members if m.role == "worker" and m.alive)
+    sleeper.send(signal.SIGSTOP)
+    try:
+        for run in runs:
+            assert (await ended(city, run.run_id)).status is RunStatus.SUCCEEDED
+        await asyncio.sleep(2.5)  # its lease is over in any case
+    finally:
+        sleeper.send(signal.SIGCONT)
+    await asyncio.to_thread(sleeper.until_said, "was taken away; others go on")
+    others = [m for m in cluster.members if m.role == "worker" and m.alive and m is not sleeper]
+    for other in others:
+        await asyncio.to_thread(other.stop)
+    after = await start(city, "trial_line", "after-the-sleep")
+    assert (await ended(city, after.run_id)).status is RunStatus.SUCCEEDED
+    await asyncio.to_thread(cluster.worker().until_said, "is ready")
+
+    kept = await asyncio.to_thread(store.read_server, cluster.database_url)
+    for run in runs:
+        facts = [(f.kind, getattr(f, "path", "")) for f in kept.runs[run.run_id].facts]
+        done = [path for kind, path in facts if kind == "milestone_succeeded"]
+        assert sorted(done) == ["early", "late", "pause"]
+
+
 async def test_a_worker_that_is_asked_to_stop_leaves_its_runs_to_others(
     cluster: Cluster, city: Platform
 ) -> None:
