@@ -13,7 +13,7 @@ from realms.journey.control import reopening, views
 from realms.journey.control.verbs import By
 from realms.journey.engine.accepting import Accepting, Order, TooManyRuns
 from realms.journey.engine.codec import CorruptFact
-from realms.journey.engine.driver import Driver, folded
+from realms.journey.engine.driver import Driver, at_rest, folded
 from realms.journey.engine.inputs import checked_values
 from realms.journey.engine.journal import AliasTaken, Journal, RunRow, Stored
 from realms.journey.engine.payloads import Payloads
@@ -128,22 +128,17 @@ class JourneyEngine(Journeys):
         loop = asyncio.get_running_loop()
         run = await self.get(run_id)
         over, pause = loop.time() + seconds, _FIRST_LOOK
-        async with self._events.subscribe(f"journey.{run.run_id}") as events:
-            following = asyncio.ensure_future(anext(events))
+        async with self._events.subscribe(at_rest(run.run_id)) as events:
+            rests = asyncio.ensure_future(anext(events))
             try:
                 while not run.settled and (left := over - loop.time()) > 0:
-                    look = loop.time() + min(pause, left)
-                    while (left := look - loop.time()) > 0:
-                        await asyncio.wait({following}, timeout=left)
-                        if following.done():
-                            event = following.result()
-                            following = asyncio.ensure_future(anext(events))
-                            if event.get("settled"):
-                                break
+                    await asyncio.wait({rests}, timeout=min(pause, left))
+                    if rests.done():
+                        rests = asyncio.ensure_future(anext(events))
                     pause = min(2 * pause, _LONGEST_LOOK)
                     run = await self.get(run.run_id)
             finally:
-                following.cancel()
+                rests.cancel()
         return run
 
     async def get(self, run_id: str) -> JourneyRun:
