@@ -32,7 +32,7 @@ from realms.journey.engine.memory_journal import MemoryJournal
 from realms.journey.engine.payloads import Payloads
 from realms.journey.engine.ports import TemplateSource, Written
 from realms.journey.engine.requesting import Requesting
-from realms.journey.engine.requests import NoRequests
+from realms.journey.engine.requests import NoRequests, Requests
 from realms.journey.engine.runner import Runner, Services, Steps
 from realms.journey.engine.sharing import SharedDriver
 from realms.journey.language.compiling import load_plan
@@ -295,6 +295,8 @@ class JourneyCity:
     settings: Settings = field(default_factory=lambda: _SETTINGS)
     dispatch: VirtualDispatch = field(init=False)
     templates: TextTemplates = field(init=False)
+    duty: Duty = Duty.ALL
+    requests: Requests = field(default_factory=NoRequests)
     driver: SharedDriver = field(init=False)
     leadership: Leadership = field(init=False)
     keeper: Keeper = field(init=False)
@@ -313,13 +315,16 @@ class JourneyCity:
 
     async def boot(self) -> None:
         """Build an engine of its own over the journal, and open it."""
-        self.dispatch = VirtualDispatch(self.clock)
+        self.dispatch = self._dispatch()
         self.templates = TextTemplates(self.services, **self.texts)
         self.keeper = self._build()
         self.dispatch.progress = self._progress
         self.dispatch.busy = self._busy
         await self._stack.enter_async_context(self.keeper.working())
         await self._stack.enter_async_context(self.dead_letters.working())
+
+    def _dispatch(self) -> VirtualDispatch:
+        return VirtualDispatch(self.clock)
 
     def _build(self) -> Keeper:
         payloads = Payloads(objects=self.objects)
@@ -340,7 +345,7 @@ class JourneyCity:
             events=self.events,
             clock=self.clock,
             settings=self.settings,
-            duty=Duty.ALL,
+            duty=self.duty,
         )
         lanes = Lanes(
             journal=self.journal,
@@ -348,21 +353,21 @@ class JourneyCity:
             dispatch=self.dispatch,
             clock=self.clock,
             settings=self.settings,
-            duty=Duty.ALL,
+            duty=self.duty,
         )
         requesting = Requesting(
-            records=NoRequests(),
+            records=self.requests,
             dispatch=self.dispatch,
             clock=self.clock,
             ids=self.ids,
-            duty=Duty.ALL,
+            duty=self.duty,
         )
         self.leadership = Leadership(
             journal=self.journal,
             driver=driver,
             clock=self.clock,
             settings=self.settings,
-            duty=Duty.ALL,
+            duty=self.duty,
         )
         accepting = Accepting(
             journal=self.journal,
@@ -417,7 +422,7 @@ class JourneyCity:
             dispatch=self.dispatch,
             clock=self.clock,
             settings=self.settings,
-            duty=Duty.ALL,
+            duty=self.duty,
         )
 
     def _progress(self) -> object:
