@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 from foundations.public_works.database import DriverConnection
 from realms.journey.api import RunStatus
-from realms.journey.engine.failpoints import reach
 from realms.journey.engine.journal import AliasTaken, Entry, RunRow, StaleWriter
 from realms.journey.stored_times import micros
 from utilities.errors import PlatformError
@@ -91,7 +90,6 @@ def all_together(entries: Sequence[Entry], holder: int) -> Callable[[DriverConne
     def work(connection: DriverConnection) -> Outcomes:
         if entries:
             connection.execute(*statement(entries, holder))
-        reach("in_transaction")
         return [None] * len(entries)
 
     return work

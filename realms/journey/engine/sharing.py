@@ -118,12 +118,10 @@ class SharedDriver(Driver):
             apply(run, fact)
         hand = Hand(plan, run, RunRow.of(run, holder=0), user or user_of(run))
         self._accepting += 1
-        reach("accept_deciding")
         try:
             await self._durable(hand, core.Step(tuple(facts), ()))
         finally:
             self._accepting -= 1
-        reach("accepted")
         self._dispatch.wake(QUEUE, run_id, road=road_of(plan))
         return hand
 
