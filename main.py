@@ -26,8 +26,8 @@ STAGES = (
 class Platform:
     """The city: enter it to boot, leave it to stop; `registry` and `di_container` find all.
 
-    A city that is not `working` answers, and leaves what waits to be done where it is. With a
-    broker it does of the work what its `duty` is, and only accepts it unless told otherwise.
+    A city that is not `working` answers, and leaves what waits to be done where it is. Where there
+    are workers, it does of the work what its `duty` is, and only accepts it unless told otherwise.
     """
 
     def __init__(
@@ -35,6 +35,7 @@ class Platform:
     ) -> None:
         from foundations.curator.registry import Registry
         from foundations.di_container import DIContainer
+        from foundations.public_works.cloud_ready import on_workers
         from utilities.clock import SystemClock
         from utilities.ids import TimeSortableIds
         from utilities.observability.distributed_tracing import DistributedTracing
@@ -43,7 +44,7 @@ class Platform:
         self.registry: Registry = Registry()
         self.di_container: DIContainer = DIContainer(registry=self.registry)
         report = BootReport()
-        self._duty = duty or (Duty.ACCEPT if settings.broker_url else Duty.ALL)
+        self._duty = duty or (Duty.ACCEPT if on_workers(settings) else Duty.ALL)
         given = (settings, report, SystemClock(), TimeSortableIds(), DistributedTracing())
         for instance in (*given, self._duty, self.di_container):
             self.registry.add(instance)

@@ -9,8 +9,9 @@ from foundations.curator.catalogue import Catalogue
 from foundations.curator.registry import Registry
 from foundations.curator.verification import Fault, FaultKind
 from foundations.experience import routes
+from foundations.experience.access import AccessGuard
 from foundations.experience.api_route import ApiRoute
-from foundations.experience.openapi import PROBLEM_RESPONSE, openapi_document
+from foundations.experience.openapi import PROBLEM_RESPONSE, openapi_document, with_token
 from foundations.experience.problems import SafetyNet, answer_with_problems
 from foundations.experience.request_bodies import BodyGuard
 from foundations.experience.request_heads import HeadGuard
@@ -35,11 +36,14 @@ class Application:
     ) -> None:
         self._registry = registry
         self._paths: list[str] = []
+        guarded = settings.access_token is not None
         self.asgi = _City(
             registry,
+            guarded=guarded,
             middleware=[
                 Middleware(RequestTracing, tracing=tracing),
-                Middleware(HeadGuard, host=settings.host),
+                Middleware(HeadGuard, host=settings.host, guarded=guarded),
+                Middleware(AccessGuard, token=settings.access_token),
                 Middleware(SafetyNet),
                 Middleware(
                     BodyGuard,
@@ -53,6 +57,7 @@ class Application:
         self.asgi.state.settings = settings
         self.asgi.state.registry = registry
         self.asgi.state.road = road
+        self.asgi.state.glance = routes.Glance()
         self._serve(routes.router)
 
     def include(self, room: Room) -> None:
@@ -75,7 +80,7 @@ class Application:
 class _City(FastAPI):
     """FastAPI without what the edge does itself: telemetry, documents, redirects."""
 
-    def __init__(self, registry: Registry, *, middleware: list[Middleware]) -> None:
+    def __init__(self, registry: Registry, *, guarded: bool, middleware: list[Middleware]) -> None:
         super().__init__(
             title="Civitas",
             description="A city of services for durable journeys.",
@@ -88,6 +93,7 @@ class _City(FastAPI):
             responses=PROBLEM_RESPONSE,
         )
         self._registry = registry
+        self._guarded = guarded
         self._made_of = -1
 
     def openapi(self) -> dict[str, Any]:
@@ -95,6 +101,7 @@ class _City(FastAPI):
         entries = self._registry.entries()
         if self.openapi_schema is None or self._made_of != len(entries):
             apis = [api for entry in entries for api in entry.apis.values() if api.public]
-            self.openapi_schema = openapi_document(self, sorted(apis, key=lambda api: api.path))
+            document = openapi_document(self, sorted(apis, key=lambda api: api.path))
+            self.openapi_schema = with_token(document) if self._guarded else document
             self._made_of = len(entries)
         return self.openapi_schema

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import httpx2
+from pydantic import SecretStr
 
 from foundations.boot import Duty
 from foundations.curator.catalogue import Catalogue
@@ -16,6 +17,7 @@ from foundations.curator.registry import Registry
 from foundations.experience.lifespan import Serves
 from foundations.experience.need import Need
 from foundations.experience.road import CityRequest, InsideRequest, RoadSocket
+from foundations.public_works.cloud_ready import chosen
 from foundations.public_works.data_folder import DataFolder, DataFolderInUse, holder_of
 from foundations.public_works.settings import Settings
 from foundations.public_works.threads import in_thread
@@ -112,10 +114,15 @@ class HttpClient(CityClient):
 
     @classmethod
     @asynccontextmanager
-    async def connected(cls, url: str) -> AsyncIterator["HttpClient"]:
+    async def connected(
+        cls, url: str, *, token: SecretStr | None = None
+    ) -> AsyncIterator["HttpClient"]:
         """A client of the server at `url`. Calls may take as long as they take."""
         patience = httpx2.Timeout(None, connect=5.0)
-        async with httpx2.AsyncClient(base_url=url, timeout=patience, trust_env=False) as http:
+        headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
+        async with httpx2.AsyncClient(
+            base_url=url, timeout=patience, headers=headers, trust_env=False
+        ) as http:
             yield cls(http)
 
     async def call(
@@ -164,18 +171,17 @@ async def connect(
     Raises:
         DataFolderInUse: another process holds the folder and serves nothing for `patience` seconds.
     """
-    if need is Need.READING and not settings.data_dir.exists():
+    if need is Need.READING and not settings.data_dir.exists() and not chosen(settings).far:
         need = Need.NOTHING  # nothing is kept there, and looking must not begin a city
     holder = await settled_holder(
         settings.data_dir, patience=0 if need is Need.NOTHING else patience
     )
     if holder is not None and holder.url:
-        async with HttpClient.connected(holder.url) as client:
+        async with HttpClient.connected(holder.url, token=settings.access_token) as client:
             yield client
     elif need is Need.NOTHING:
         with tempfile.TemporaryDirectory(prefix="civitas-") as empty:
-            elsewhere = settings.model_copy(update={"data_dir": Path(empty)})
-            async with factory(elsewhere, working=False) as city:
+            async with factory(settings.embedded(Path(empty)), working=False) as city:
                 yield InProcessClient(city.registry)
     elif holder is None:
         async with factory(settings, working=need is Need.WORKING) as city:

@@ -95,7 +95,7 @@ def _no_command(
 
 def _serve(
     context: typer.Context,
-    host: Annotated[str | None, typer.Option(help="Loopback address [127.0.0.1].")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to serve [127.0.0.1].")] = None,
     port: Annotated[int | None, typer.Option(help="0 takes a free one [8000].")] = None,
     data_dir: DataDir = None,
 ) -> None:
@@ -111,7 +111,7 @@ def _serve(
     configure_logs(level="DEBUG" if invocation.debug else settings.log_level)
 
     def ready(url: str) -> None:
-        invocation.terminal.lines(_welcome(url))
+        invocation.terminal.lines(_welcome(url, guarded=settings.access_token is not None))
         sys.stdout.flush()
 
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
@@ -156,12 +156,13 @@ def _scheduler(context: typer.Context, data_dir: DataDir = None) -> None:
         raise typer.Exit(runner.run(schedule(invocation.platform, settings, ready)))
 
 
-def _welcome(url: str) -> str:
+def _welcome(url: str, *, guarded: bool) -> str:
+    token = ' -H "authorization: Bearer $CIVITAS_ACCESS_TOKEN"' if guarded else ""
     return f"""\
 The city is open at {url}
   API      {url}/openapi.json
-  a file   curl -F file=@FILE {url}/api/files
-  insights curl -H 'content-type: application/json' -d '{{"file_id": "ID"}}' \
+  a file   curl{token} -F file=@FILE {url}/api/files
+  insights curl{token} -H 'content-type: application/json' -d '{{"file_id": "ID"}}' \
 '{url}/api/solution/data-mash?wait=30s'
   stop     Ctrl-C
 """

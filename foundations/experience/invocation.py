@@ -53,19 +53,23 @@ class Invocation:
         self,
         work: "Callable[[CityClient, Settings], Awaitable[T]]",
         *,
-        data_dir: Path | None,
+        data_dir: Path | None = None,
+        settings: "Settings | None" = None,
         need: Need = Need.WORKING,
     ) -> T:
-        """Run `work` with a client of the city: the running server's, or one booted here."""
+        """Run `work` with a client of the city: the running server's, or one booted here.
+
+        Without `settings` they are read, with `data_dir` first.
+        """
         from foundations.experience.client import connect
         from utilities.observability.logs import configure_logs
 
-        settings = self.settings(data_dir=data_dir)
+        wanted = settings or self.settings(data_dir=data_dir)
         configure_logs(level="DEBUG" if self.debug else "ERROR")
 
         async def connected() -> T:
-            async with connect(self.platform, settings, need=need) as client:
-                return await work(client, settings)
+            async with connect(self.platform, wanted, need=need) as client:
+                return await work(client, wanted)
 
         return asyncio.run(connected())
 

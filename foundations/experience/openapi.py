@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from foundations.curator.apis import Api, JsonSchema
+from foundations.experience.access import OPEN_TO_ALL
 from foundations.experience.problems import MEDIA_TYPE, Problem
 from utilities.names import snake_case
 
@@ -49,6 +50,16 @@ def openapi_document(app: FastAPI, apis: Iterable[Api]) -> dict[str, Any]:
         document["paths"].setdefault(api.path, {})["post"] = _operation(api, components)
     document["components"] = {"schemas": dict(sorted(components.schemas.items()))}
     _give_examples(document)
+    return document
+
+
+def with_token(document: dict[str, Any]) -> dict[str, Any]:
+    """The document of a city that asks for its access token, but for how it is."""
+    document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    document["security"] = [{"token": []}]
+    for path in OPEN_TO_ALL:
+        for operation in document["paths"].get(path, {}).values():
+            operation["security"] = []
     return document
 
 

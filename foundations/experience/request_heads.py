@@ -1,6 +1,7 @@
 """How large the head of a request may be, and that its query says nothing unknown."""
 
 from collections.abc import Mapping
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -33,16 +34,24 @@ class ForeignPage(PlatformError):
     kind = ErrorKind.REFUSED
 
 
+class OpenToAll(PlatformError):
+    """Anybody could ask, and nothing would tell them apart."""
+
+    kind = ErrorKind.REFUSED
+
+
 class HeadGuard:
     """ASGI: refuses heads that no honest client sends.
 
-    As long as there is no sign-in, a page of another site, opened in a browser on this machine,
-    must not reach the city: neither by its own address (`Origin`) nor by a name of its own that
-    leads here (`Host`, DNS rebinding).
+    A page of another site, opened in a browser, must not reach the city by its own address
+    (`Origin`). Without an access token nobody else than this machine may: neither a page by a name
+    of its own that leads here (`Host`, DNS rebinding) nor a connection from elsewhere. With one the
+    city may have any name; who comes by another's bears no token.
     """
 
-    def __init__(self, app: ASGIApp, *, host: str) -> None:
+    def __init__(self, app: ASGIApp, *, host: str, guarded: bool = False) -> None:
         self._app = app
+        self._guarded = guarded
         self._ours = {*_LOOPBACK, host.strip("[]").lower()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,23 +67,47 @@ class HeadGuard:
                 f"at most {MOST_HEADERS} headers with {LARGEST_HEAD} bytes are accepted"
             )
         given = Headers(scope=scope)
-        origin = given.get("origin")
-        if not self._is_ours(f"//{given.get('host', 'localhost')}"):
-            return ForeignPage(
-                "the Host header names another host than this machine",
-                hint="ask 127.0.0.1 or localhost",
-            )
-        if origin is not None and not self._is_ours(origin):
+        host, origin = given.get("host", "localhost"), given.get("origin")
+        if not self._guarded and (fault := self._from_elsewhere(scope, host)) is not None:
+            return fault
+        if origin is not None and not self._is_ours(origin) and _name(origin) != _name(f"//{host}"):
             return ForeignPage(
                 "the Origin header names another site", hint="ask from a page of this machine"
             )
         return None
 
+    def _from_elsewhere(self, scope: Scope, host: str) -> PlatformError | None:
+        if not self._is_ours(f"//{host}"):
+            return ForeignPage(
+                "the Host header names another host than this machine",
+                hint="ask 127.0.0.1 or localhost",
+            )
+        if _reached_from_elsewhere(scope):
+            return OpenToAll(
+                "this address is reached from other machines, and there is no access token",
+                hint="set CIVITAS_ACCESS_TOKEN, or serve 127.0.0.1",
+            )
+        return None
+
     def _is_ours(self, url: str) -> bool:
-        try:
-            return urlsplit(url).hostname in self._ours
-        except ValueError:
-            return False
+        return _name(url) in self._ours
+
+
+def _name(url: str) -> str | None:
+    """The host that a URL names, without its port; None when it names none."""
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
+
+
+def _reached_from_elsewhere(scope: Scope) -> bool:
+    """Whether the request came in by an address of this machine that others reach too."""
+    address = (scope.get("server") or ("", None))[0]
+    try:
+        return not ip_address(address).is_loopback
+    except ValueError:
+        return False  # a socket of the file system, or the name that a test gives itself
 
 
 def _size(header: tuple[bytes, bytes]) -> int:

@@ -9,7 +9,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from utilities.context import LOCAL_USER, CallContext, bound
-from utilities.observability.distributed_tracing import DistributedTracing
+from utilities.observability.distributed_tracing import DistributedTracing, traceparent
 from utilities.observability.trace_id_generator import IncomingTrace, TraceIDGenerator
 
 _LONGEST_PATH_SHOWN = 300
@@ -71,7 +71,7 @@ class _Exchange:
             self._status = message["status"]
             headers = MutableHeaders(scope=message)
             headers.setdefault("X-Trace-ID", self._trace_id)
-            headers["traceparent"] = _traceparent(self._span)
+            headers["traceparent"] = traceparent(self._span)
             headers["X-Content-Type-Options"] = "nosniff"
             headers.setdefault("Cache-Control", "no-store")
         await self._send(message)
@@ -97,12 +97,6 @@ def _incoming(scope: Scope) -> tuple[IncomingTrace, bool]:
     named = headers.get("x-trace-id", "").strip()
     sent = incoming.trace_id == named or incoming.trace_id in headers.get("traceparent", "")
     return incoming, sent
-
-
-def _traceparent(span: Span) -> str:
-    """The header of W3C Trace Context, level 1."""
-    context = span.get_span_context()
-    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{int(context.trace_flags):02x}"
 
 
 def _escaped_path(scope: Scope) -> str:

@@ -1,8 +1,11 @@
 """Routes of the edge itself: links, life, readiness, and what the curator knows."""
 
-from typing import Annotated, Any
+from asyncio import Lock
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from typing import Annotated, Any, cast
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Depends, Header, Query, Request
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import PlainTextResponse, Response
 
@@ -10,10 +13,13 @@ from foundations.curator.curator import Agents, Apis, Graph, Services, Tools
 from foundations.curator.health import HealthStatus
 from foundations.experience.edge import Answer, Call, JsonResponse
 from foundations.experience.problems import RETRY_AFTER_SECONDS, HttpError
+from foundations.experience.road import Outcome
+from utilities.context import current
 from utilities.errors import ErrorKind
 
 router = APIRouter()
 
+GLANCE_SECONDS = 1.0
 _CURATOR = "CuratorFoundationService"
 _LINKS = {
     "openapi": "/openapi.json",
@@ -43,6 +49,31 @@ class Alive(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     status: str = "alive"
+
+
+class Glance:
+    """One look for all who ask within a second: each look writes, and anybody may ask."""
+
+    def __init__(self) -> None:
+        self._looking = Lock()
+        self._until = 0.0
+        self._seen: Outcome | None = None
+
+    async def at(self, look: Callable[[], Awaitable[Outcome]]) -> Outcome:
+        """What `look` sees, or what it saw just now."""
+        async with self._looking:
+            if self._seen is None or monotonic() >= self._until:
+                self._seen = await look()
+                self._until = monotonic() + GLANCE_SECONDS
+            return self._seen
+
+
+async def glance_of(request: Request) -> Glance:
+    """The application's glance at its health."""
+    return cast("Glance", request.app.state.glance)
+
+
+TheGlance = Annotated[Glance, Depends(glance_of)]
 
 
 class NotReady(HttpError):
@@ -78,8 +109,8 @@ async def show_life() -> Alive:
 
 
 @router.get("/readyz", tags=["edge"], summary="Whether the city can work, component by component")
-async def show_readiness(call: Call) -> Answer[dict[str, Any]]:
-    outcome = await call.inside("NurseService", "check_health")
+async def show_readiness(call: Call, glance: TheGlance) -> Answer[dict[str, Any]]:
+    outcome = await glance.at(lambda: call.inside("NurseService", "check_health"))
     unwell = [
         component
         for component in outcome.result["components"]
@@ -87,7 +118,7 @@ async def show_readiness(call: Call) -> Answer[dict[str, Any]]:
     ]
     if outcome.result["status"] == HealthStatus.UNHEALTHY:
         raise NotReady(unwell)
-    return Answer(trace_id=outcome.trace_id, result=outcome.result)
+    return Answer(trace_id=current().trace_id, result=outcome.result)
 
 
 @router.get(

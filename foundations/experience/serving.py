@@ -1,7 +1,6 @@
 """Serves a city over HTTP until a signal ends it, and lets work in progress finish first."""
 
 import asyncio
-import ipaddress
 import math
 import signal
 import socket
@@ -15,13 +14,15 @@ from foundations.experience.client import City, CityFactory, settled_holder
 from foundations.experience.patient_protocol import PatientProtocol
 from foundations.experience.watchdog import watched
 from foundations.public_works.data_folder import DataFolder
+from foundations.public_works.findings import Level
+from foundations.public_works.machine import host_finding
 from foundations.public_works.settings import Settings
 from utilities.errors import ErrorKind, PlatformError
 from utilities.long_lived import calm_collector
 
 
 class HostRefused(PlatformError):
-    """Without sign-in the city serves this machine only."""
+    """Without an access token the city serves this machine only."""
 
     kind = ErrorKind.REFUSED
 
@@ -39,13 +40,13 @@ async def serve(platform: CityFactory, settings: Settings, ready: Callable[[str]
     leave the city in reverse; a second signal waits for nothing. The answer is the exit code.
 
     Raises:
-        HostRefused: the host is not a loopback address.
+        HostRefused: the host is not a loopback address, and there is no access token.
         DataFolderInUse: another process holds the data folder; a command that is about to end is
             waited for.
         AddressUnusable: the port is taken, or the address is not of this machine.
         PlatformError: the city does not boot.
     """
-    _refuse_others(settings.host)
+    _refuse_others(settings)
     if (holder := await settled_holder(settings.data_dir)) is not None:
         raise holder
     with _bound(settings) as listener, _Stop() as stop:
@@ -130,20 +131,10 @@ def _announce(city: City, url: str, ready: Callable[[str], None]) -> None:
     ready(url)
 
 
-def _refuse_others(host: str) -> None:
-    if host == "localhost" or _loopback(host):
-        return
-    raise HostRefused(
-        f"{host} is not a loopback address, and there is no sign-in yet: all could read everything",
-        hint="serve 127.0.0.1, and put a proxy with sign-in before it to reach it from elsewhere",
-    )
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
+def _refuse_others(settings: Settings) -> None:
+    found = host_finding(settings)
+    if found.level is Level.FAULT:
+        raise HostRefused(found.detail, hint=f"serve 127.0.0.1, or {found.remedy}")
 
 
 @contextmanager
@@ -164,5 +155,7 @@ def _bound(settings: Settings) -> Iterator[socket.socket]:
 
 
 def _url(listener: socket.socket) -> str:
+    """Where this machine reaches it: who listens on all addresses is reached by loopback too."""
     host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - replaced, not bound
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -16,6 +16,7 @@ from foundations.experience.client import CityFactory
 from foundations.experience.exit_codes import exit_code
 from foundations.experience.terminal import Terminal
 from foundations.experience.watchdog import watched
+from foundations.public_works.cloud_ready import on_workers
 from foundations.public_works.settings import Settings
 from utilities.errors import ErrorKind, PlatformError
 from utilities.long_lived import calm_collector
@@ -110,10 +111,11 @@ def broker_of(settings: Settings) -> str:
     Raises:
         NoBroker: the settings name none.
     """
-    if settings.broker_url is None:
+    if not on_workers(settings) or settings.broker_url is None:
         raise NoBroker(
-            "workers and schedulers need a broker, and none is set",
-            hint="set CIVITAS_BROKER_URL to amqp://... or redis://... for all of the city",
+            "workers and schedulers need a broker, and the settings choose none",
+            hint="set CLOUD_READY_MODE=hybrid, CIVITAS_BROKER_URL=amqp://... or redis://..., and "
+            "CIVITAS_DATABASE_URL for all of the city; see `civitas city doctor`",
         )
     return settings.broker_url.get_secret_value()
 

@@ -15,6 +15,8 @@ from foundations.public_works.settings import Settings
 from utilities.errors import ErrorKind, PlatformError
 from utilities.ids import Ids
 
+DATABASE_FILE = "city.sqlite3"
+OBJECTS = "objects"
 _LOCK = "city.lock"
 _GLANCES = 20
 
@@ -46,9 +48,9 @@ class DataFolder:
     def __init__(self, *, settings: Settings, ids: Ids) -> None:
         self.path = settings.data_dir.expanduser().absolute()
         self.staging = self.path / "staging"
-        self.objects = self.path / "objects"
+        self.objects = self.path / OBJECTS
         self.logs = self.path / "logs"
-        self.database = self.path / "city.sqlite3"
+        self.database = self.path / DATABASE_FILE
         self._ids = ids
         self._shared = settings.lease_seconds > 0
         """With leases several processes hold the folder."""

@@ -49,6 +49,14 @@ class Database(Protocol):
     @property
     def dialect(self) -> Dialect: ...
 
+    def across_tenants(self) -> "Database":
+        """The same store for what is not done for one tenant: the engine's work, and sweeps.
+
+        Where the store knows row-level security, `read` and `write` see and change during a call
+        only rows of the caller's tenant; those of this one are not bound.
+        """
+        ...
+
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a read transaction: it sees one consistent state."""
         ...

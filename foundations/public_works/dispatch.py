@@ -4,8 +4,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from utilities.errors import ErrorKind, PlatformError
-
 Handler = Callable[[str], Awaitable[None]]
 Arrived = Callable[[Sequence[str]], Awaitable[None]]
 
@@ -21,12 +19,6 @@ class Road(NamedTuple):
 
 PLAIN = Road()
 URGENT = 5
-
-
-class BrokerUnusable(PlatformError):
-    """The broker cannot be used."""
-
-    kind = ErrorKind.CONFIGURATION
 
 
 class Dispatch(Protocol):

@@ -14,8 +14,24 @@ class ObjectNotFound(PlatformError):
     kind = ErrorKind.NOT_FOUND
 
 
+class ObjectStoreUnreachable(PlatformError):
+    """The store for files does not answer at the moment."""
+
+    kind = ErrorKind.UNAVAILABLE
+
+
+class ObjectStoreRefused(PlatformError):
+    """The store for files answers, and refuses what the city may not do there."""
+
+    kind = ErrorKind.UNAVAILABLE
+
+
 class ObjectStore(Protocol):
-    """Keeps bytes under keys such as `client/local/01jd...`; a put is whole or not at all."""
+    """Keeps bytes under keys such as `client/local/01jd...`; a put is whole or not at all.
+
+    Every call may raise `ObjectStoreUnreachable` or `ObjectStoreRefused` where the store is another
+    machine's, and a put `StorageFull`; nothing is half done then.
+    """
 
     async def put(self, key: str, data: bytes) -> None: ...
 

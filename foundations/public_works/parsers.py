@@ -1,12 +1,13 @@
 """The port of the parsers: a file in, its tables, text and insights out, away from the server."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from foundations.public_works.parsing.insights.comparing import ParsedFile
+from foundations.public_works.parsing.insights.model import ComparisonResult, InsightsResult
 from foundations.public_works.parsing.models import (
     DEFAULT,
-    InsightsResult,
     ParseOptions,
     ParseResult,
 )
@@ -24,11 +25,13 @@ class Parsers(Protocol):
         `Passage` a line.
 
         Raises:
-            UnsupportedFile, EmptyFile, Encrypted: see `media_types.detect`.
+            UnsupportedFile, EmptyFile, Encrypted, Truncated: see `media_types.detect`.
             UnreadableFile, NoText, NoData, TooDeep: the content.
             FieldLimit, ColumnLimit, CellLimit: the size of a table.
             DecompressionLimit, DamagedArchive, UnsafeMarkup: the archive a document is.
+            MessageLimit: the size of a message.
             ParseTimeout, ParseMemoryExceeded, ParserCrashed: the process that read it was ended.
+            ParserUnavailable: no such process can be started.
         """
         ...
 
@@ -36,6 +39,14 @@ class Parsers(Protocol):
         self, parsed: ParseResult, artifacts: Mapping[str, Path]
     ) -> InsightsResult:
         """Compute the insights of a parsed file from its artifacts: name to local path.
+
+        Raises:
+            ParseTimeout, ParseMemoryExceeded, ParserCrashed: the process that computed was ended.
+        """
+        ...
+
+    async def compare(self, files: Sequence[ParsedFile]) -> ComparisonResult:
+        """Find what only shows when parsed files are laid beside each other.
 
         Raises:
             ParseTimeout, ParseMemoryExceeded, ParserCrashed: the process that computed was ended.

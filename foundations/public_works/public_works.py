@@ -3,6 +3,7 @@
 from pydantic import BaseModel, ConfigDict
 
 from foundations.declarations import service, soa_api
+from foundations.public_works.cloud_ready import Choice, Component, Taken, chosen
 from foundations.public_works.database import Database
 from foundations.public_works.dispatch import Dispatch
 from foundations.public_works.events import Events
@@ -10,12 +11,25 @@ from foundations.public_works.object_store import ObjectStore
 from foundations.public_works.settings import CloudReadyMode, Settings
 
 
+class StandsOn(BaseModel):
+    """What a component stands on, which setting decided, and where that is, without a secret."""
+
+    model_config = ConfigDict(frozen=True)
+
+    component: Component
+    taken: Taken
+    cloud_ready: bool
+    because: str
+    at: str
+
+
 class Infrastructure(BaseModel):
-    """The mode and, for each port, the adapter in use."""
+    """The mode, what each component took and, for each port, the adapter in use."""
 
     model_config = ConfigDict(frozen=True)
 
     mode: CloudReadyMode
+    components: tuple[StandsOn, ...]
     adapters: dict[str, str]
 
 
@@ -32,7 +46,7 @@ class PublicWorksFoundationService:
         dispatch: Dispatch,
         events: Events,
     ) -> None:
-        self._mode = settings.cloud_ready_mode
+        self._choice = chosen(settings)
         self._ports = {
             "database": database,
             "objects": objects,
@@ -42,6 +56,21 @@ class PublicWorksFoundationService:
 
     @soa_api(public=True)
     async def describe_infrastructure(self) -> Infrastructure:
-        """The mode the city runs in and the adapter behind each port."""
+        """The mode the city runs in, what each component took, and what stands behind the ports."""
         adapters = {port: type(adapter).__name__ for port, adapter in self._ports.items()}
-        return Infrastructure(mode=self._mode, adapters=adapters)
+        components = stands_on(self._choice)
+        return Infrastructure(mode=self._choice.mode, components=components, adapters=adapters)
+
+
+def stands_on(choice: Choice) -> tuple[StandsOn, ...]:
+    """What was chosen, as it is told outside."""
+    return tuple(
+        StandsOn(
+            component=taking.component,
+            taken=taking.taken,
+            cloud_ready=taking.cloud_ready,
+            because=taking.because,
+            at=taking.at,
+        )
+        for taking in choice.components
+    )

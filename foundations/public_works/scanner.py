@@ -50,10 +50,10 @@ class Scanner(Protocol):
     """Looks for what is harmful in a file, and for archives that unpack to more than is allowed."""
 
     async def scan(self, path: Path) -> ScanReport:
-        """Scan a file and, when it is an archive, what is inside.
+        """Scan a file and, when it is an archive or a message, what is inside.
 
         Raises:
-            DecompressionLimit, DamagedArchive, UnsafeMarkup: see `archives.walk`.
+            DecompressionLimit, DamagedArchive, UnsafeMarkup, MessageLimit: see `archives.walk`.
         """
         ...
 

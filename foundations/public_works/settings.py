@@ -1,33 +1,72 @@
 """What can be set from outside, by environment variable or `.env`, with every fault at once."""
 
 import os
+import re
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, Self
-from urllib.parse import urlsplit
+from typing import Annotated, Any, Literal, Self
 
 from dotenv import dotenv_values
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from foundations.public_works.weak_secrets import MAKE_A_TOKEN, weakness_of
 from utilities.errors import ErrorKind, FieldError, PlatformError
 from utilities.suggest import did_you_mean
 
 SECRET_PREFIX = "CIVITAS_SECRET_"  # noqa: S105 - a name, no secret
 """Environment variables of this prefix are secrets, not settings."""
 
-BROKERS = ("amqp", "amqps", "redis", "rediss")
 _SHARED_LEASE_SECONDS = 15
 GIB = 1024**3
 MIB = 1024**2
 
 
 class CloudReadyMode(StrEnum):
-    """Which column of the infrastructure is used; this version has the embedded one."""
+    """Which column of the infrastructure is used; see `cloud_ready.py`."""
 
     DISABLED = "disabled"
     ENABLED = "enabled"
     HYBRID = "hybrid"
+
+
+def _on_or_off(value: object) -> object:
+    """A flag as people write it; an empty one is not set."""
+    words = {"enabled": True, "true": True, "disabled": False, "false": False, "": None}
+    return words.get(str(value).lower(), value) if isinstance(value, str) else value
+
+
+Switch = Annotated[bool | None, BeforeValidator(_on_or_off)]
+
+
+def _flag(part: str, what: str) -> Any:
+    name = f"CLOUD_READY_{part}"
+    return Field(
+        default=None,
+        validation_alias=AliasChoices(name, name.lower()),
+        description=f"`enabled` or `disabled`, in `hybrid`: {what}",
+    )
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    upper = name.upper()
+    return upper if upper.startswith("CLOUD_READY_") else f"CIVITAS_{upper}"
+
+
+def secrets_in_env_file(path: Path) -> list[str]:
+    """The names in an `.env` file whose values are secrets and are set."""
+    fields = Settings.model_fields.items()
+    secret = {variable(name) for name, field in fields if "SecretStr" in str(field.annotation)}
+    given = {name for name, value in dotenv_values(path).items() if value}
+    return sorted(name for name in given if name in secret or name.startswith(SECRET_PREFIX))
 
 
 class FaultySettings(PlatformError):
@@ -46,21 +85,48 @@ class Settings(BaseSettings):
     cloud_ready_mode: CloudReadyMode = Field(
         default=CloudReadyMode.DISABLED,
         validation_alias=AliasChoices("CLOUD_READY_MODE", "cloud_ready_mode"),
+        description="`disabled` stands on this machine alone, `enabled` on servers everywhere, "
+        "`hybrid` on those that a flag or a URL names; `true` and `false` are accepted",
     )
-    data_dir: Path = Field(default=Path(".civitas"), description="where the city keeps everything")
+    cloud_ready_store: Switch = _flag("STORE", "records and journal on PostgreSQL")
+    cloud_ready_journeys: Switch = _flag("JOURNEYS", "journeys on Celery workers")
+    cloud_ready_files: Switch = _flag("FILES", "files in an S3-compatible store")
+    cloud_ready_events: Switch = _flag("EVENTS", "events by PostgreSQL, or by Redis")
     database_url: SecretStr = Field(
-        default=SecretStr(""),
-        description="`postgresql://user:password@host:5432/database`; "
-        "empty keeps everything in SQLite in the data folder",
+        default=SecretStr(""), description="postgresql://USER:PASSWORD@HOST:5432/DATABASE"
     )
     database_connections: int = Field(
         default=12, ge=4, description="to a database server that this process opens at the most"
     )
+    broker_url: SecretStr | None = Field(
+        default=None, description="amqp://USER:PASSWORD@HOST:5672/VHOST, or redis://..."
+    )
+    redis_url: SecretStr | None = Field(
+        default=None, description="redis://:PASSWORD@HOST:6379/0, for events, limits and sessions"
+    )
+    files_url: str = Field(default="", description="s3://BUCKET, or s3://BUCKET/PREFIX")
+    files_endpoint: str = Field(
+        default="", description="where the store answers, such as https://HOST:9000; empty is AWS"
+    )
+    files_region: str = "us-east-1"
+    files_access_key: SecretStr | None = Field(
+        default=None, description="empty takes what AWS gives the machine"
+    )
+    files_secret_key: SecretStr | None = Field(default=None, description="shown nowhere")
+    access_token: SecretStr | None = Field(
+        default=None,
+        description="what each request must bear, at least 32 characters; opens other hosts",
+    )
+    data_dir: Path = Field(default=Path(".civitas"), description="where the city keeps everything")
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535, description="0 takes a free port")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    trace_export: Literal["none", "file"] = Field(
-        default="none", description="file writes each span as a JSON line to logs/spans.jsonl"
+    trace_export: Literal["none", "file", "otlp"] = Field(
+        default="none",
+        description="file writes each span as a JSON line to logs/spans.jsonl, otlp sends them",
+    )
+    trace_endpoint: str = Field(
+        default="http://127.0.0.1:4318", description="where a collector takes OTLP over HTTP"
     )
     max_upload_bytes: int = Field(default=100 * MIB, gt=0)
     max_body_bytes: int = Field(default=MIB, gt=0, description="of a JSON request")
@@ -99,11 +165,6 @@ class Settings(BaseSettings):
         description="after which others take over the runs of a process that is silent; "
         "0 is 15 with a database server, and needs no lease without",
     )
-    broker_url: SecretStr | None = Field(
-        default=None,
-        description="amqp://... (RabbitMQ, recommended) or redis://...: journeys are done by "
-        "workers (`worker`), seen to by a `scheduler`; this process only accepts them",
-    )
     model_api_key: SecretStr | None = Field(
         default=None, description="for model clients that realms bring; shown nowhere"
     )
@@ -111,8 +172,9 @@ class Settings(BaseSettings):
     @property
     def lease_seconds(self) -> float:
         """How long a holder of runs need not be heard of before others take them over."""
-        shared = _SHARED_LEASE_SECONDS if self.database_url.get_secret_value() else 0
-        return self.journey_lease_seconds or shared
+        named = self.cloud_ready_mode is not CloudReadyMode.DISABLED and self.database_url
+        shared = bool(named) and self.cloud_ready_store is not False
+        return self.journey_lease_seconds or (_SHARED_LEASE_SECONDS if shared else 0)
 
     @field_validator("data_dir", mode="before")
     @classmethod
@@ -121,26 +183,41 @@ class Settings(BaseSettings):
             raise ValueError("is empty; name a folder, or unset it")
         return value
 
-    @field_validator("broker_url")
-    @classmethod
-    def _a_broker_we_know(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and urlsplit(value.get_secret_value()).scheme not in BROKERS:
-            raise ValueError(f"is no URL of a broker; it begins with one of {', '.join(BROKERS)}")
-        return value
-
     @field_validator("cloud_ready_mode", mode="before")
     @classmethod
     def _accept_true_and_false(cls, value: object) -> object:
         return {"true": "enabled", "false": "disabled"}.get(str(value).lower(), value)
 
-    @field_validator("cloud_ready_mode")
+    @field_validator(
+        "broker_url", "redis_url", "files_access_key", "files_secret_key",
+        "access_token", mode="before",
+    )  # fmt: skip
     @classmethod
-    def _only_what_is_built(cls, value: CloudReadyMode) -> CloudReadyMode:
-        if value is not CloudReadyMode.DISABLED:
-            raise ValueError(
-                f"{value.value} is not built in this version; unset it or set it to disabled"
-            )
+    def _empty_is_unset(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("access_token")
+    @classmethod
+    def _hard_to_guess(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and (weakness := weakness_of(value.get_secret_value())):
+            raise ValueError(f"{weakness}; make one: {MAKE_A_TOKEN}")
         return value
+
+    @field_validator("trace_endpoint")
+    @classmethod
+    def _http_address(cls, value: str) -> str:
+        if not re.fullmatch(r"https?://[^/@\s]+(/[^@\s]*)?", value):
+            raise ValueError("is no address such as http://127.0.0.1:4318, without a password")
+        return value
+
+    def embedded(self, data_dir: Path) -> Self:
+        """The same, standing on a folder alone: for a city that is to touch nothing else."""
+        alone: dict[str, object] = {
+            name: field.default
+            for name, field in type(self).model_fields.items()
+            if name.startswith("cloud_ready_") or name.endswith("_url") or name == "trace_export"
+        }
+        return self.model_copy(update={**alone, "data_dir": data_dir})
 
     @classmethod
     def load(cls, **overrides: Any) -> Self:
@@ -171,7 +248,7 @@ class Settings(BaseSettings):
     @classmethod
     def _unknown_names(cls) -> list[FieldError]:
         """Names of ours, in the environment or `.env`, that set nothing."""
-        known = {f"CIVITAS_{name.upper()}" for name in cls.model_fields} | {"CLOUD_READY_MODE"}
+        known = {variable(name) for name in cls.model_fields}
         given = {**dotenv_values(".env"), **os.environ}
         return [
             FieldError(name, f"is no setting of this version. {did_you_mean(name, known)}".strip())
@@ -183,5 +260,4 @@ class Settings(BaseSettings):
 def _readable(fault: Any) -> FieldError:
     """A pydantic fault in the words of the environment; the value itself is never repeated."""
     name = str(fault["loc"][0]) if fault["loc"] else "settings"
-    shown = name.upper() if name.upper().startswith("CLOUD_READY") else f"CIVITAS_{name.upper()}"
-    return FieldError(shown, fault["msg"].removeprefix("Value error, "))
+    return FieldError(variable(name), fault["msg"].removeprefix("Value error, "))

@@ -4,14 +4,17 @@ from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from foundations.public_works.parsing.insights.model import ComparisonResult, InsightsResult
 from foundations.public_works.parsing.models import (
     DEFAULT,
-    InsightsResult,
     ParseOptions,
     ParseResult,
 )
 from foundations.public_works.semantics import SemanticData, SemanticResult
 from utilities.context import UserContext
+
+MOST_COMPARED = 50
+"""So many files are laid beside each other at most."""
 
 
 class ParsedFile(BaseModel):
@@ -30,6 +33,14 @@ class InsightsAnswer(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     insights_result: InsightsResult
+
+
+class ComparisonAnswer(BaseModel):
+    """What only shows when files are laid beside each other."""
+
+    model_config = ConfigDict(frozen=True)
+
+    comparison_result: ComparisonResult
 
 
 class ContentAnalysis(Protocol):
@@ -53,4 +64,8 @@ class Insights(Protocol):
         self, file_id: str, semantic_data: SemanticData
     ) -> InsightsAnswer:
         """Compute the insights of a file from its artifacts. Raises NotParsed, WrongFile."""
+        ...
+
+    async def compare_files(self, file_ids: list[str]) -> ComparisonAnswer:
+        """Find joins, changes, contradictions and likenesses between files. Raises NotParsed."""
         ...

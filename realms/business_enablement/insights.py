@@ -1,15 +1,22 @@
 """The insights pillar: from what was parsed to sentences with figures and evidence."""
 
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Annotated
+
+from pydantic import Field
 
 from foundations.declarations import Effect, service, soa_api
 from foundations.public_works import semantics
 from foundations.public_works.content_metadata import NotParsed, WrongFile
 from foundations.public_works.object_store import ObjectNotFound, ObjectStore
 from foundations.public_works.parsers import Parsers
+from foundations.public_works.parsing.insights.comparing import ParsedFile
 from foundations.public_works.semantics import Manifest, SemanticData, folder_of
-from realms.business_enablement.api import Insights, InsightsAnswer
+from realms.business_enablement.api import MOST_COMPARED, ComparisonAnswer, Insights, InsightsAnswer
 from smart_city.content_steward.api import ContentSteward
+
+FileIds = Annotated[list[str], Field(min_length=2, max_length=MOST_COMPARED)]
 
 
 @service
@@ -36,6 +43,29 @@ class InsightsOrchestrator(Insights):
             raise WrongFile(
                 f"the semantic data is of {semantic_data.file_id!r}, not of {file_id!r}"
             )
+        async with self._parsed(file_id) as file:
+            found = await self._parsers.find_insights(file.parsed, file.artifacts)
+        return InsightsAnswer(insights_result=found)
+
+    @soa_api(public=True, effect=Effect.PURE)
+    async def compare_files(self, file_ids: FileIds) -> ComparisonAnswer:
+        """Find joins, changes, contradictions and likenesses between files, in the order given.
+
+        Raises:
+            FileUnknown: one of the files is not there.
+            NotParsed: the artifacts of one are not there.
+        """
+        async with AsyncExitStack() as stack:
+            files = [
+                await stack.enter_async_context(self._parsed(file_id))
+                for file_id in dict.fromkeys(file_ids)
+            ]
+            found = await self._parsers.compare(files)
+        return ComparisonAnswer(comparison_result=found)
+
+    @asynccontextmanager
+    async def _parsed(self, file_id: str) -> AsyncIterator[ParsedFile]:
+        """What is known of a file, with local copies of its artifacts."""
         record = await self._steward.get_file(file_id)
         folder = folder_of(record.tenant, record.file_id)
         try:
@@ -50,5 +80,4 @@ class InsightsOrchestrator(Insights):
                 name: await stack.enter_async_context(self._objects.local_copy(f"{folder}/{name}"))
                 for name in parsed.artifacts
             }
-            found = await self._parsers.find_insights(parsed, artifacts)
-        return InsightsAnswer(insights_result=found)
+            yield ParsedFile(parsed, artifacts)

@@ -20,6 +20,7 @@ from realms.journey.engine.retention import Retention
 from realms.journey.engine.runner import Runner
 from realms.journey.engine.schedules import Schedules
 from realms.journey.engine.sharing import SharedDriver
+from realms.journey.left_behind import LeftBehind
 from realms.journey.operations import JourneyOperationsService
 from realms.journey.records import DatabaseJournal
 from realms.journey.registry_services import RegistryServices
@@ -29,6 +30,7 @@ from realms.journey.template_versions import JourneyTemplatesService
 from realms.journey.templates import JourneyTemplates
 
 container = wire(
+    LeftBehind,
     DatabaseJournal,
     RegistryServices,
     TemplateFiles,

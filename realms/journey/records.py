@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import OperationalError
 
 from foundations.public_works.database import (
@@ -128,7 +128,7 @@ class DatabaseJournal(Journal):
     """Entries keyed `(run_id, seq)`; a holder whose lease has ended changes zero rows."""
 
     def __init__(self, *, database: Database) -> None:
-        self._database = database
+        self._database = database.across_tenants()
         self._tasks: set[asyncio.Task[Outcomes]] = set()
         self._server = database.dialect is Dialect.POSTGRESQL
         self._all, self._each = (
@@ -557,6 +557,18 @@ class DatabaseJournal(Journal):
             return [_row(row) for row in found]
 
         return await self._database.read(work)
+
+
+async def unfinished(database: Database) -> int:
+    """How many runs in a store have not ended; none where journeys have no tables yet."""
+
+    def work(connection: Connection) -> int:
+        if not inspect(connection).has_table("journey_runs"):
+            return 0
+        count = f"SELECT count(*) FROM journey_runs WHERE {_OPEN}"  # noqa: S608 - a constant
+        return int(connection.exec_driver_sql(count).scalar_one())
+
+    return await database.across_tenants().read(work)
 
 
 # writing many at once

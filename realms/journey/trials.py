@@ -1,5 +1,6 @@
 """Trials of the engine, for checkouts: what they run stands under `tests/`, in no wheel."""
 
+import secrets
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -16,7 +17,7 @@ PARTS = ("compare", "waits", "slow-disk", "stores", "boot", "recovery")
 _TOP = Path(__file__).parents[2]
 
 app = typer.Typer()
-bench = typer.Typer(name="bench", help="Benchmarks, in a checkout: journeys.")
+bench = typer.Typer(name="bench", help="Benchmarks, in a checkout.")
 app.add_typer(bench)
 chaos = typer.Typer(name="chaos", help="Trials of what runs survive, in a checkout.")
 app.add_typer(chaos)
@@ -79,6 +80,40 @@ def bench_journeys(
         return
     for columns, rows in harness.tables(found):
         terminal.table(columns, rows)
+
+
+@bench.command("insights")
+def bench_insights(
+    context: typer.Context,
+    seeds: Annotated[int, typer.Option(min=1, help="How many seeds, each with all files.")] = 50,
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, help="The first of them [drawn anew].")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Whether insights are true: truths are planted into files, and counted when told.
+
+    Exit code 1 where too few are told, or what was not planted is. For checkouts.
+    """
+    harness = _harness("benchmarks.insights.bench")
+    terminal = Invocation.of(context).terminal
+    first = secrets.randbelow(10**9) if seed is None else seed
+    chosen = list(range(first, first + seeds))
+    terminal.note(f"seeds {first} to {first + seeds - 1}")
+    found = harness.measure(chosen, terminal.note)
+    if as_json:
+        terminal.json(found)
+    else:
+        for columns, rows in harness.shown(found):
+            terminal.table(columns, rows)
+    for line in harness.complaints(found)[:_SHOWN]:
+        terminal.note(line)
+    if not found["passed"]:
+        raise PromiseBroken(
+            "the insights are not as true as promised",
+            hint=f"the same files again: python main.py bench insights --seed {first} "
+            f"--seeds {seeds}",
+        )
 
 
 class PromiseBroken(PlatformError):

@@ -2,20 +2,22 @@
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from foundations.experience.exit_codes import CONFIGURATION, DONE
 from foundations.experience.invocation import AsJson, DataDir, Invocation
 from foundations.experience.need import Need
 
 if TYPE_CHECKING:
     from foundations.experience.client import CityClient
+    from foundations.public_works.examining import Examination
     from foundations.public_works.settings import Settings
 
 SERVICE = "CityManagerService"
 
-app = typer.Typer(name="city", help="The city as a whole: status, verify, graph.")
+app = typer.Typer(name="city", help="The city as a whole: status, doctor, verify, graph.")
 
 
 @app.command()
@@ -48,11 +50,37 @@ def verify(context: typer.Context) -> None:
         return await client.call(SERVICE, "get_city_state", {})
 
     with tempfile.TemporaryDirectory(prefix="civitas-verify-") as folder:
-        found = invocation.with_city(state, data_dir=Path(folder), need=Need.READING)
+        empty = invocation.settings().embedded(Path(folder))
+        found = invocation.with_city(state, settings=empty, need=Need.READING)
     invocation.terminal.say(
         f"no faults: {found['services']} services, {found['apis']} APIs, {found['agents']} agents, "
         f"realms {', '.join(found['realms'])}"
     )
+
+
+@app.command()
+def doctor(
+    context: typer.Context,
+    mode: Annotated[
+        Literal["disabled", "enabled", "hybrid"] | None,
+        typer.Option(help="As if CLOUD_READY_MODE were this."),
+    ] = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell beforehand what a boot would refuse, and how to mend it. Exit 78 when it would."""
+    import asyncio
+
+    from foundations.public_works.examining import examined
+
+    invocation = Invocation.of(context)
+    settings = invocation.settings(cloud_ready_mode=mode, data_dir=data_dir)
+    examination = asyncio.run(examined(settings))
+    if as_json:
+        invocation.terminal.json(_document(examination))
+    else:
+        _tell(examination, invocation)
+    raise typer.Exit(DONE if examination.sound else CONFIGURATION)
 
 
 @app.command()
@@ -63,6 +91,34 @@ def graph(context: typer.Context, data_dir: DataDir = None) -> None:
         "CuratorFoundationService", "get_graph", data_dir=data_dir, need=Need.NOTHING
     )
     invocation.terminal.lines(answer["mermaid"])
+
+
+def _document(examination: "Examination") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from foundations.public_works.public_works import stands_on
+
+    components = stands_on(examination.choice)
+    return {
+        "mode": examination.choice.mode,
+        "sound": examination.sound,
+        "components": [component.model_dump(mode="json") for component in components],
+        "findings": [asdict(found) for found in examination.findings],
+    }
+
+
+def _tell(examination: "Examination", invocation: Invocation) -> None:
+    say, choice = invocation.terminal.say, examination.choice
+    say(f"mode {choice.mode}")
+    invocation.terminal.table(
+        ["component", "stands on", "because", "at"],
+        [[t.component, t.taken, t.because, t.at] for t in choice.components],
+    )
+    for found in examination.findings:
+        say(f"{found.level:<8} {found.about}: {found.detail}")
+        if found.remedy:
+            say(f"         fix: {found.remedy}")
+    say("a city would boot" if examination.sound else "a city would not boot")
 
 
 def _show(found: dict[str, Any], invocation: Invocation) -> None:

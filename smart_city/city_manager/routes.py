@@ -4,6 +4,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from foundations.experience.edge import Answer, Call
+from foundations.public_works.public_works import Infrastructure
 from smart_city.city_manager.api import BootState, CityState
 
 router = APIRouter(prefix="/api/city", tags=["city"])
@@ -19,3 +20,9 @@ async def show_boot(call: Call) -> Response:
 async def show_state(call: Call) -> Response:
     """Version, mode, data folder, uptime, and how much of everything there is."""
     return await call("CityManagerService", "get_city_state")
+
+
+@router.get("/mode", summary="What the city stands on", response_model=Answer[Infrastructure])
+async def show_mode(call: Call) -> Response:
+    """The mode, and what each component took, which setting decided, and where it is."""
+    return await call("PublicWorksFoundationService", "describe_infrastructure")

@@ -98,7 +98,9 @@ class FileRecords:
         self, condition: sa.ColumnElement[bool]
     ) -> list[tuple[Track, FileRecord]]:
         chosen = sa.select(_files).where(condition).order_by(_files.c.file_id)
-        rows = await self._database.read(lambda c: c.execute(chosen).mappings().all())
+        rows = await self._database.across_tenants().read(
+            lambda c: c.execute(chosen).mappings().all()
+        )
         return [(Track(row["track"]), _record(row)) for row in rows]
 
     async def _update(self, track: Track, record: FileRecord, **values: object) -> None:

@@ -100,8 +100,8 @@ RULES = (
     Rule(
         DataTrack.CLIENT,
         "supported_kind",
-        "Client files are of a kind the city can read: tables, texts, JSON.",
-        _kind_in(frozenset(media_types.FAMILIES)),
+        "Client files are of a kind the city can read: tables, texts, archives of them.",
+        _kind_in(media_types.SUPPORTED),
     ),
     Rule(
         DataTrack.CLIENT,

@@ -5,6 +5,7 @@ The index is SQLite's FTS5, or a tsvector with the same words.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Self
 
 import sqlalchemy as sa
 
@@ -53,6 +54,8 @@ _ADD_WITH_WORDS = sa.text(
     "INSERT INTO library_passages (tenant, file_id, number, place, name, text, words) "
     "VALUES (:tenant, :file_id, :number, :place, :name, :text, CAST(:words AS tsvector))"
 )
+_UNREAD = sa.text("SELECT id, text, name FROM library_passages WHERE words IS NULL LIMIT 500")
+_READ = sa.text("UPDATE library_passages SET words = CAST(:words AS tsvector) WHERE id = :id")
 _LAST_PLACE = 16_383
 """PostgreSQL counts the places of words so far."""
 _LONGEST_WORD = 2_046
@@ -80,6 +83,15 @@ class LibraryRecords:
     def __init__(self, *, database: Database) -> None:
         self._database = database
         self._server = database.dialect is Dialect.POSTGRESQL
+
+    async def __aenter__(self) -> Self:
+        """See to passages that were moved here from a store with another index."""
+        while self._server and await self._database.across_tenants().write(_read_some):
+            pass
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Nothing is held open."""
 
     async def replace(self, tenant: str, entry: IndexEntry, content: IndexableContent) -> None:
         """Put a file's content in the place of what was there: whole, or not at all."""
@@ -139,7 +151,7 @@ def _tsquery(words: Sequence[str]) -> str:
     return " | ".join(f"({phrase})" for phrase in phrases)
 
 
-def _with_words(rows: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:
+def _with_words(rows: Sequence[Mapping[Any, Any]]) -> list[dict[str, Any]]:
     """Rows of passages, each with its tsvector: the words of its text, and after them its name's.
 
     A place between the two lets no phrase reach from one into the other.
@@ -150,6 +162,15 @@ def _with_words(rows: Sequence[Mapping[str, object]]) -> list[dict[str, object]]
         {**row, "words": _tsvector([*text, "", *name])}
         for row, text, name in zip(rows, texts, names, strict=True)
     ]
+
+
+def _read_some(connection: sa.Connection) -> bool:
+    """Index some passages that are not; whether there were any."""
+    rows = connection.execute(_UNREAD).mappings().all()
+    if rows:
+        values = [{"id": row["id"], "words": row["words"]} for row in _with_words(rows)]
+        connection.execute(_READ, values)
+    return bool(rows)
 
 
 def _tsvector(words: Sequence[str]) -> str:

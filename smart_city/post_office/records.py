@@ -241,7 +241,7 @@ class PostRecords:
             connection.execute(old_letters)
             connection.execute(old_events)
 
-        await self._database.write(work)
+        await self._database.across_tenants().write(work)
 
 
 def _new_id(result: sa.CursorResult[tuple[()]]) -> int:

@@ -77,7 +77,7 @@ class SessionRecords:
                 connection.execute(statement)
 
         if statements:
-            await self._database.write(work)
+            await self._database.across_tenants().write(work)
 
     async def remove(self, tenant: str, session_id: str) -> None:
         statement = sa.delete(_sessions).where(

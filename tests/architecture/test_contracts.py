@@ -33,6 +33,7 @@ PLANTED = {
     "web": ("realms/business_enablement/planted.py", "from fastapi import APIRouter"),
     "database": ("realms/business_enablement/planted.py", "import sqlalchemy"),
     "broker": ("realms/business_enablement/planted.py", "import celery"),
+    "objects": ("foundations/public_works/planted.py", "import obstore"),
     "pure-core": ("realms/journey/engine/facts.py", "import asyncio"),
     "circles": ("foundations/agentic/planted.py", "import foundations.experience.road"),
 }

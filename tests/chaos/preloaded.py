@@ -11,6 +11,7 @@ import realms
 from foundations.curator import discovery
 from foundations.curator.apis import Contract, UntypedApi
 from foundations.declarations import apis_of
+from foundations.public_works.cloud_ready import chosen
 from foundations.public_works.settings import Settings
 from foundations.rooms import Room
 from main import STAGES
@@ -26,7 +27,7 @@ Contract.of = functools.cache(_read)  # type: ignore[method-assign]  # the same 
 
 def _contracts(room: Room) -> None:
     module = room.module("container")
-    choices = (Settings(),) if module and inspect.isfunction(module.container) else ()
+    choices = (chosen(Settings()),) if module and inspect.isfunction(module.container) else ()
     for provider in module.container(*choices).providers.values() if module else ():
         for name in apis_of(provider.cls) if hasattr(provider, "cls") else ():
             try:

@@ -1,4 +1,4 @@
-"""Children that misbehave: `python -m tests.support.children`, told how on standard input."""
+"""Children that misbehave, as a fork server starts them: told how on standard input."""
 
 import fcntl
 import json
@@ -7,11 +7,19 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
-from foundations.public_works.parsing.child import limit
+from foundations.public_works.parsing.child import MEMORY_EXIT, limit
 
 
-def main() -> int:  # noqa: C901 - a list of cases
+def main() -> int:
+    try:
+        return misbehave()
+    except MemoryError:
+        return MEMORY_EXIT
+
+
+def misbehave() -> int:  # noqa: C901 - a list of cases
     request = json.loads(sys.stdin.buffer.read())
     limit(request["limits"])
     match request["do"]:
@@ -42,14 +50,18 @@ def main() -> int:  # noqa: C901 - a list of cases
             fcntl.flock(lock, fcntl.LOCK_EX)  # held until this process and its child have ended
             subprocess.Popen(["sleep", "600"], stdin=subprocess.DEVNULL, pass_fds=[lock])
             time.sleep(600)
+        case "once":
+            lock = os.open(request["lock"], os.O_RDWR)
+            if os.read(lock, 1):
+                os.write(1, json.dumps({"result": "again"}).encode())
+                return 0
+            os.write(lock, b"x")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            time.sleep(600)
+        case "descriptors":
+            found = sorted(int(path.name) for path in Path("/proc/self/fd").iterdir())
+            os.write(1, json.dumps({"result": found[:-1]}).encode())  # the last is the listing's
         case "environment":
             told = {"environment": dict(os.environ), "path": sys.path}
             os.write(1, json.dumps({"result": told}).encode())
     return 0
-
-
-if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except MemoryError:
-        sys.exit(86)

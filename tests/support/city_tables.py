@@ -18,7 +18,7 @@ from foundations.experience.command_line import application as command_line
 from foundations.experience.exit_codes import exit_code
 from foundations.experience.problems import STATUS
 from foundations.experience.scaffold import write_realm
-from foundations.public_works.settings import Settings
+from foundations.public_works.settings import Settings, variable
 from main import STAGES, Platform
 from smart_city.data_steward.api import DataSteward
 from utilities.errors import ErrorKind, PlatformError
@@ -202,10 +202,9 @@ async def settings(_city: Platform) -> str:
     """Every setting, its default and its meaning."""
     rows = []
     for name, field in Settings.model_fields.items():
-        variable = "CLOUD_READY_MODE" if name == "cloud_ready_mode" else f"CIVITAS_{name.upper()}"
         default = field.default.value if hasattr(field.default, "value") else field.default
         shown = "" if default is None else str(default)
-        rows.append([code(variable), code(shown), field.description or _MEANINGS[name]])
+        rows.append([code(variable(name)), code(shown), field.description or _MEANINGS[name]])
     return table(["variable", "default", "meaning"], rows)
 
 
@@ -248,8 +247,8 @@ def realm_files() -> dict[str, str]:
 
 _LANGUAGES = {".py": "python", ".yaml": "yaml"}
 _MEANINGS = {
-    "cloud_ready_mode": "`disabled` is what this version has; anything else is refused",
-    "host": "a loopback address; any other is refused as long as there is no sign-in",
+    "host": "a loopback address; any other is refused without `CIVITAS_ACCESS_TOKEN`",
+    "files_region": "of the store for files",
     "log_level": "`DEBUG`, `INFO`, `WARNING` or `ERROR`",
     "max_upload_bytes": "of one uploaded file",
     "upload_idle_seconds": "an upload that sends nothing for so long is ended",

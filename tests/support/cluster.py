@@ -90,7 +90,8 @@ class Cluster:
             "drain_seconds": 3,
             **self.settings,
         }
-        return {f"CIVITAS_{name.upper()}": str(value) for name, value in given.items()}
+        named = {f"CIVITAS_{name.upper()}": str(value) for name, value in given.items()}
+        return {"CLOUD_READY_MODE": "hybrid", **named}
 
     def start(self, role: str, *arguments: str) -> Member:
         """A process on its way to being up."""
@@ -124,7 +125,7 @@ class Cluster:
             if folder not in realms.__path__:
                 realms.__path__.append(folder)
         names = {
-            name.removeprefix("CIVITAS_").lower(): value
+            name.removeprefix("CIVITAS_").lower(): value  # CLOUD_READY_MODE has no prefix
             for name, value in self.environment().items()
         }
         async with Platform(Settings.model_validate(names)) as city:

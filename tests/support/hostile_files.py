@@ -142,6 +142,14 @@ def overlapping() -> bytes:
     return whole[:at] + struct.pack("<I", 0) + whole[at + 4 :]
 
 
+def nested(depth: int) -> bytes:
+    """Archives inside of each other."""
+    data = zipped({"a.txt": b"words"}, stored=True)
+    for _ in range(depth - 1):
+        data = zipped({"inner.zip": data}, stored=True)
+    return data
+
+
 def many_entries(count: int) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:

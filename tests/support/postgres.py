@@ -22,6 +22,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from pydantic import SecretStr
+
+from foundations.public_works.settings import CloudReadyMode, Settings
 
 SHARED = "TESTS_POSTGRES_FOLDER"
 """The environment variable by which the workers of one run find the server that they share."""
@@ -45,8 +48,6 @@ class PostgresServer:
     binaries: Path
     port: int
     password: str
-    durable: bool = False
-    """Whether it waits for the disk; tests pull no plug, and are quicker without."""
 
     def url(self, database: str) -> str:
         return f"postgresql://{_OWNER}:{self.password}@127.0.0.1:{self.port}/{database}"
@@ -81,8 +82,7 @@ class PostgresServer:
         """Start it, and return when it answers."""
         options = (
             f"-c port={self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= "
-            "-c max_connections=200 -c shared_buffers=64MB "
-            f"-c fsync={'on' if self.durable else 'off'}"
+            "-c max_connections=200 -c shared_buffers=64MB"
         )
         self._control("start", "-o", options, "-l", str(self.folder / "log"), "-w")
 
@@ -108,6 +108,18 @@ def own_database(request: pytest.FixtureRequest, name: str, prepare: Prepare) ->
     server: PostgresServer = request.getfixturevalue("postgres_server")
     with server.database(template=server.prepared(name, prepare)) as url:
         yield url
+
+
+def settings(folder: Path, url: str = "") -> Settings:
+    """Those of a city whose records are in the database at `url`, or in its folder without one."""
+    if not url:
+        return Settings(data_dir=folder)
+    return Settings(
+        data_dir=folder,
+        cloud_ready_mode=CloudReadyMode.HYBRID,
+        cloud_ready_events=False,
+        database_url=SecretStr(url),
+    )
 
 
 def shared_server() -> PostgresServer:
@@ -140,9 +152,14 @@ def stop_shared_server() -> None:
 
 
 def started_server(binaries: Path, *, durable: bool = False) -> PostgresServer:
-    """A new server, with nothing in it, by the programs in a folder."""
-    folder = Path(tempfile.mkdtemp(prefix="postgres-of-tests-"))
-    server = PostgresServer(folder, binaries, _free_port(), secrets.token_hex(16), durable)
+    """A new server, with nothing in it, by the programs in a folder.
+
+    One that is not durable is kept in memory: tests pull no plug, and need not wait for a disk.
+    """
+    memory = Path("/dev/shm")
+    where = None if durable or not os.access(memory, os.W_OK) else memory
+    folder = Path(tempfile.mkdtemp(prefix="postgres-of-tests-", dir=where))
+    server = PostgresServer(folder, binaries, _free_port(), secrets.token_hex(16))
     if (owner := _server_user()) is not None:
         os.chown(folder, owner.pw_uid, owner.pw_gid)
     word = folder / "password"

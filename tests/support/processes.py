@@ -58,7 +58,7 @@ class Server:
 
     @property
     def staged(self) -> list[str]:
-        """Temporary files of uploads."""
+        """Temporary files of uploads, and folders of work in progress."""
         return sorted(path.name for path in (self.data_dir / "staging").iterdir())
 
     @property
@@ -66,6 +66,11 @@ class Server:
         """Objects of clients' files."""
         root = self.data_dir / "objects"
         return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+
+    @property
+    def readers(self) -> list[int]:
+        """Processes that read files at this moment: children of the children of the server."""
+        return [pid for child in _children(self.process.pid) for pid in _children(child)]
 
     @property
     def stderr(self) -> str:
@@ -149,6 +154,16 @@ def serving(
         assert process.stderr
         process.stdout.close()
         process.stderr.close()
+
+
+def _children(pid: int) -> list[int]:
+    """The child processes of a process; none when it is gone."""
+    try:
+        tasks = list(Path(f"/proc/{pid}/task").iterdir())
+        told = " ".join((task / "children").read_text() for task in tasks)
+    except OSError:
+        return []
+    return [int(number) for number in told.split()]
 
 
 def clean_environment() -> dict[str, str]:

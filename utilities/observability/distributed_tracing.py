@@ -1,25 +1,28 @@
 """Spans on OpenTelemetry that carry the city's trace id, whatever text that is."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from opentelemetry import trace
 from opentelemetry.context import Context
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, TraceFlags
 
-from utilities.observability.trace_id_generator import opentelemetry_trace_id
+from utilities.observability.trace_id_generator import TraceIDGenerator, opentelemetry_trace_id
 
 TRACE_ID_ATTRIBUTE = "civitas.trace_id"
+SERVICE = "civitas"
 
 
 class DistributedTracing:
     """Opens spans; they go wherever the processors that were added send them."""
 
     def __init__(self) -> None:
-        self._provider = TracerProvider(shutdown_on_exit=False)
-        self._tracer = self._provider.get_tracer("civitas")
+        resource = Resource.create({"service.name": SERVICE})  # OTEL_RESOURCE_ATTRIBUTES adds
+        self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+        self._tracer = self._provider.get_tracer(SERVICE)
         self._ids = RandomIdGenerator()
         self.recording = False
         """Whether spans go anywhere; where they do not, a hot path need not make any."""
@@ -57,6 +60,24 @@ class DistributedTracing:
         ) as span:
             yield span
 
+    @contextmanager
+    def received(
+        self, name: str, headers: Mapping[str, str], **attributes: str | int | float | bool
+    ) -> Iterator[str]:
+        """A span that takes up the trace of a message with the headers of `carried`; its trace id.
+
+        Headers that carry none, or none that can be read, begin a new trace.
+        """
+        incoming = TraceIDGenerator.from_request(headers)
+        with self.span(
+            name,
+            incoming.trace_id,
+            parent_span_id=incoming.parent_span_id,
+            kind=SpanKind.CONSUMER,
+            **attributes,
+        ):
+            yield incoming.trace_id
+
     def close(self) -> None:
         """Hand what is still buffered to the processors and stop them."""
         self._provider.shutdown()
@@ -72,3 +93,20 @@ class DistributedTracing:
             trace_flags=TraceFlags(TraceFlags.SAMPLED),
         )
         return trace.set_span_in_context(NonRecordingSpan(parent))
+
+
+def carried(trace_id: str) -> dict[str, str]:
+    """The headers by which a message takes a trace along, to be read by `received`.
+
+    The span that is open becomes the parent there, if it is of this trace.
+    """
+    span = trace.get_current_span()
+    if span.get_span_context().trace_id != opentelemetry_trace_id(trace_id):
+        return {"x-trace-id": trace_id}
+    return {"x-trace-id": trace_id, "traceparent": traceparent(span)}
+
+
+def traceparent(span: Span) -> str:
+    """The header of W3C Trace Context, level 1."""
+    context = span.get_span_context()
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{int(context.trace_flags):02x}"

@@ -31,13 +31,14 @@ class TraceIDGenerator:
     def from_request(cls, headers: Mapping[str, str]) -> IncomingTrace:
         """The caller's trace id: `X-Trace-ID` wins over `traceparent`; neither gives a new one.
 
-        An `X-Trace-ID` may be any 1 to 128 visible ASCII characters; anything else is ignored.
+        An `X-Trace-ID` may be any 1 to 128 visible ASCII characters; anything else is ignored. A
+        `traceparent` beside it tells the parent where it is of the same trace.
         Header names are matched in lower case, as ASGI delivers them. W3C Trace Context, level 1.
         """
         parent = _TRACEPARENT.fullmatch(headers.get("traceparent", "").strip())
         named = headers.get("x-trace-id", "").strip()
         if _CLEAN.fullmatch(named):
-            same = parent is not None and parent[2] == named
+            same = parent is not None and int(parent[2], 16) == opentelemetry_trace_id(named)
             return IncomingTrace(named, int(parent[3], 16) if parent and same else 0)
         if parent and parent[1] != "ff" and int(parent[2], 16) and int(parent[3], 16):
             return IncomingTrace(parent[2], int(parent[3], 16))

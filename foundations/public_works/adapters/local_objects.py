@@ -1,60 +1,30 @@
 """The object store on a local folder, through obstore."""
 
 import os
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import obstore
 from obstore.store import LocalStore
 
+from foundations.public_works.adapters.obstore_objects import ObstoreObjects
 from foundations.public_works.data_folder import DataFolder
 from foundations.public_works.database import StorageFull
-from foundations.public_works.object_store import ObjectNotFound, ObjectStore
+from foundations.public_works.object_store import ObjectNotFound
 from foundations.public_works.threads import in_thread
 
-_CHUNK = 1024 * 1024
 
-
-class LocalObjectStore(ObjectStore):
+class LocalObjectStore(ObstoreObjects):
     """One file per key below `objects/` of the data folder; a put is on disk when it returns."""
 
     def __init__(self, *, folder: DataFolder) -> None:
         self._root = folder.objects
         self._opened: LocalStore | None = None
 
-    async def put(self, key: str, data: bytes) -> None:
-        await self._put(key, data)
-
-    async def put_file(self, key: str, path: Path) -> None:
-        await self._put(key, path)
-
-    async def get(self, key: str) -> bytes:
-        with _translated(key):
-            found = await obstore.get_async(self._store, key)
-            return bytes(await found.bytes_async())
-
-    async def stream(
-        self, key: str, *, start: int = 0, end: int | None = None
-    ) -> AsyncIterator[bytes]:
-        with _translated(key):
-            size = (await obstore.head_async(self._store, key))["size"]
-        last = size if end is None else min(end, size)
-        for begin in range(start, last, _CHUNK):
-            stop = min(begin + _CHUNK, last)
-            yield bytes(await obstore.get_range_async(self._store, key, start=begin, end=stop))
-
-    async def delete(self, key: str) -> None:
-        try:
-            with _translated(key):
-                await obstore.delete_async(self._store, key)
-        except ObjectNotFound:
-            return
-
     @asynccontextmanager
     async def local_copy(self, key: str) -> AsyncIterator[Path]:
-        with _translated(key):
-            await obstore.head_async(self._store, key)
+        await self._size(key)
         yield self._root / key
 
     @property
@@ -74,6 +44,13 @@ class LocalObjectStore(ObjectStore):
                 ) from error
             raise
 
+    @asynccontextmanager
+    async def _translated(self, key: str) -> AsyncIterator[None]:
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise ObjectNotFound(f"no object under {key}") from error
+
 
 def _make_durable(root: Path, path: Path) -> None:
     """Sync a file and the folders that lead to it, so that a power cut loses neither."""
@@ -84,12 +61,3 @@ def _make_durable(root: Path, path: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-@contextmanager
-def _translated(key: str) -> Iterator[None]:
-    """Raise ObjectNotFound for the library's error."""
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise ObjectNotFound(f"no object under {key}") from error

@@ -3,8 +3,9 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from contextvars import copy_context
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +18,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from foundations.public_works.adapters import postgres_driver as driver
+from foundations.public_works.adapters import postgres_tenants as tenants
 from foundations.public_works.adapters.migrations import migrate
 from foundations.public_works.adapters.postgres_driver import SESSION, Backend, for_psycopg
 from foundations.public_works.adapters.postgres_statements import Statements
@@ -31,6 +33,8 @@ from foundations.public_works.database import (
 )
 from foundations.public_works.settings import Settings
 from foundations.public_works.threads import in_thread
+from utilities.context import current_or_none
+from utilities.errors import ErrorKind, PlatformError
 
 T = TypeVar("T")
 _TRIES = 10
@@ -41,6 +45,13 @@ _FREE_SECONDS = 10
 """How long a piece of work waits for one of our connections."""
 _OF_OWN = 2
 """Connections beside the pools: that of the statements, and that of `commit`."""
+_HINTS = {
+    "password": "look at the user and the password in CIVITAS_DATABASE_URL",
+    "pg_hba": "let the server's pg_hba.conf allow this user and this machine",
+    "does not exist": "create the database, or name another in CIVITAS_DATABASE_URL",
+    "too many": "raise the server's max_connections, or lower CIVITAS_DATABASE_CONNECTIONS",
+}
+"""What to do, by words of the server when it lets nobody in: it gives no code then."""
 _GRAVES = 250
 _GRAVE_SECONDS = 0.02
 
@@ -62,6 +73,8 @@ class PostgresDatabase(Database):
         self._committing_engine = self._engine("READ COMMITTED", 1)
         self._committer = ThreadPoolExecutor(1, thread_name_prefix="postgres-commits")
         self._predecessor: Backend | None = None
+        self._secured = False
+        """Whether requests have a role of their own."""
         self._tasks: set[asyncio.Task[Any]] = set()
         event.listen(self._committing_engine, "connect", self._bury)
 
@@ -73,6 +86,7 @@ class PostgresDatabase(Database):
         self._loop = asyncio.get_running_loop()
         try:
             await in_thread(self._check)
+            self._secured = await in_thread(self._made_role)
         except BaseException:
             await in_thread(self._close)
             raise
@@ -90,10 +104,38 @@ class PostgresDatabase(Database):
         await self._statements.close()
         await in_thread(self._close)
 
+    def across_tenants(self) -> Database:
+        return _AcrossTenants(self)
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        """While the block lasts no city works on the database.
+
+        Raises:
+            StoreInUse: one does.
+        """
+        dsn = self._url.set(drivername="postgresql").render_as_string(hide_password=False)
+        async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+            cursor = await connection.execute(driver.ALONE.encode())
+            if (await cursor.fetchone()) != (True,):
+                raise StoreInUse(
+                    f"a city works on the database {self._url.database}",
+                    hint="stop every process that serves it, then move it",
+                )
+            yield
+
     async def read(self, work: Callable[[Connection], T]) -> T:
-        return await in_thread(self._again, self._reader_engine, work)
+        return await in_thread(self._again, self._reader_engine, self._restricted(work))
 
     async def write(self, work: Callable[[Connection], T]) -> T:
+        return await in_thread(self._again, self._writer_engine, self._restricted(work))
+
+    async def read_everything(self, work: Callable[[Connection], T]) -> T:
+        """As `read`, of all tenants."""
+        return await in_thread(self._again, self._reader_engine, work)
+
+    async def write_everything(self, work: Callable[[Connection], T]) -> T:
+        """As `write`, for all tenants."""
         return await in_thread(self._again, self._writer_engine, work)
 
     async def write_with_checkpoint(self, work: Writes) -> None:
@@ -143,8 +185,18 @@ class PostgresDatabase(Database):
             # several processes of one city may start together: one migrates, the others look
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('civitas schema'))")
             migrate(connection, room, folder)
+            if self._secured:
+                tenants.secure(connection)
 
-        await in_thread(self._again, self._committing_engine, work)
+        try:
+            await in_thread(self._again, self._committing_engine, work)
+        except DBAPIError as error:
+            if not driver.forbidden(error.orig):
+                raise
+            raise DatabaseUnusable(
+                f"the tables of {room} cannot be made: {error.orig}",
+                hint="let the user create tables in the schema, or name the user who owns them",
+            ) from error
 
     def _engine(self, isolation: Any, connections: int, *, read_only: bool = False) -> Engine:
         options = " ".join(f"-c {name}={value}" for name, value in SESSION.items())
@@ -198,15 +250,42 @@ class PostgresDatabase(Database):
         if fsync != "on":
             logger.warning("the database server has fsync off: a power cut there loses commits")
 
+    def _made_role(self) -> bool:
+        """Whether requests can have a role of their own; if not, the log says what to do."""
+        try:
+            self._again(self._committing_engine, tenants.make_role)
+        except (DatabaseUnusable, DBAPIError):
+            logger.warning(
+                "row-level security is off, as the user may not make a role. "
+                "As an administrator: CREATE ROLE {role}; GRANT {role} TO {user}",
+                role=tenants.ROLE,
+                user=self._url.username,
+            )
+            return False
+        return True
+
+    def _restricted(self, work: Callable[[Connection], T]) -> Callable[[Connection], T]:
+        """During a call, the same work as the role of requests, for the caller's tenant."""
+        context = current_or_none()
+        if context is None or not self._secured:
+            return work
+
+        def run(connection: Connection) -> T:
+            connection.exec_driver_sql(tenants.RESTRICT, (tenants.ROLE, context.tenant))
+            return work(connection)
+
+        return run
+
     def _unusable(self, error: SQLAlchemyError) -> DatabaseUnusable:
         cause = getattr(error, "orig", None) or error
-        fault = driver.explained(cause)
         where = self._url.render_as_string(hide_password=True)
         said = " ".join(str(cause).split())
         return DatabaseUnusable(
             f"{where} is no usable database: {said}",
-            hint=(fault.hint if fault is not None and fault.hint else "")
-            or "look whether the server runs, and at CIVITAS_DATABASE_URL",
+            hint=next(
+                (hint for words, hint in _HINTS.items() if words in said),
+                "look whether the server runs, and at CIVITAS_DATABASE_URL",
+            ),
         )
 
     def _again(self, engine: Engine, work: Callable[[Connection], T]) -> T:
@@ -260,6 +339,48 @@ class PostgresDatabase(Database):
         self._committer.shutdown(wait=True)
         for engine in (self._reader_engine, self._writer_engine, self._committing_engine):
             engine.dispose()
+
+
+class StoreInUse(PlatformError):
+    """A city works on this store."""
+
+    kind = ErrorKind.CONFLICT
+
+
+class _AcrossTenants(Database):
+    """The database as its tables' owner; everything but reading and writing is the same anyway."""
+
+    def __init__(self, database: PostgresDatabase) -> None:
+        self._database = database
+
+    @property
+    def dialect(self) -> Dialect:
+        return self._database.dialect
+
+    def across_tenants(self) -> Database:
+        return self
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        return await self._database.read_everything(work)
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        return await self._database.write_everything(work)
+
+    async def write_with_checkpoint(self, work: Writes) -> None:
+        await self._database.write_with_checkpoint(work)
+
+    def commit(
+        self, work: Callable[[DriverConnection], T], *, along: Sequence[Writes] = ()
+    ) -> asyncio.Future[T]:
+        return self._database.commit(work, along=along)
+
+    def commit_statement(
+        self, sql: str, parameters: Sequence[Any]
+    ) -> asyncio.Future[Sequence[Sequence[Any]]]:
+        return self._database.commit_statement(sql, parameters)
+
+    async def migrate(self, room: str, folder: Path) -> None:
+        await self._database.migrate(room, folder)
 
 
 class _Driver(DriverConnection):

@@ -39,6 +39,9 @@ DURABLE = (
     "WHERE current_setting('synchronous_commit') IN ('off', 'local')"
 )
 """Lets a commit wait for the disk where the server's own setting would not; never less than it."""
+WORKING = "SELECT pg_try_advisory_lock_shared(hashtext('civitas works'))"
+"""Held as long as a city works on the database."""
+ALONE = "SELECT pg_try_advisory_lock(hashtext('civitas works'))"
 BURIED = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE pid = ? AND backend_start::text = ?
@@ -50,7 +53,6 @@ _LOST = ("08", "57P01", "57P02", "57P03")
 _UNUSABLE = {
     "28": "look at the user, the password and pg_hba.conf",
     "3D": "create the database, or name another",
-    "42501": "let the user create tables in the schema, or name another user",
 }
 
 
@@ -156,6 +158,11 @@ def _broke(error: BaseException | None) -> bool:
         "ConnectionDoesNotExistError",
         "InternalClientError",
     }
+
+
+def forbidden(error: BaseException | None) -> bool:
+    """Whether the user may not do it."""
+    return code_of(error) == "42501"
 
 
 def _why(detail: str, hint: str = "retry in a moment") -> DatabaseBusy:

@@ -12,6 +12,7 @@ from foundations.public_works.adapters.postgres_driver import (
     DURABLE,
     SESSION,
     WHO_AM_I,
+    WORKING,
     Backend,
     broken_constraint,
     code_of,
@@ -86,6 +87,7 @@ class Statements:
             if self._predecessor is not None:
                 await _bury(connection, self._predecessor)
             await connection.execute(DURABLE)
+            _refuse_unless(await connection.fetchval(WORKING))
             self._predecessor = Backend(*(await connection.fetchrow(WHO_AM_I)))
         except BaseException:
             connection.terminate()
@@ -114,3 +116,8 @@ async def _bury(connection: Any, backend: Backend) -> None:
             return
         await asyncio.sleep(_GRAVE_SECONDS)
     raise ConnectionResetError(f"the backend {backend.pid} does not end")
+
+
+def _refuse_unless(free: bool) -> None:
+    if not free:
+        raise ConnectionRefusedError("the city is being moved")

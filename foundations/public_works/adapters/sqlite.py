@@ -21,14 +21,15 @@ from foundations.public_works.adapters.sqlite_driver import (
     explained,
     opened,
     prepare,
+    refuse_emptied,
     sqlite_driver,
+    unusable,
 )
 from foundations.public_works.adapters.sqlite_transactions import DriverTransactions
 from foundations.public_works.ballast import Ballast
 from foundations.public_works.data_folder import DataFolder
 from foundations.public_works.database import (
     Database,
-    DatabaseUnusable,
     Dialect,
     DriverConnection,
     StorageFull,
@@ -49,6 +50,7 @@ class SqliteDatabase(Database):
 
     def __init__(self, *, folder: DataFolder) -> None:
         self._path = folder.database
+        self._objects = folder.objects
         self._ballast = Ballast(folder.path / "ballast")
         self._driver = sqlite_driver()
         self._writer_engine = self._engine("BEGIN IMMEDIATE", pool_size=1)
@@ -97,6 +99,9 @@ class SqliteDatabase(Database):
     ) -> None:
         self._checkpoints.stop()
         await in_thread(self._close)
+
+    def across_tenants(self) -> Database:
+        return self
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         def run() -> T:
@@ -162,14 +167,12 @@ class SqliteDatabase(Database):
 
     def _check(self) -> None:
         """Open the file once and read its first page, so that a broken one is found at boot."""
+        refuse_emptied(self._path, beside=self._objects)
         try:
             with self._writer_engine.connect() as connection:
                 connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar_one()
         except DatabaseError as error:
-            raise DatabaseUnusable(
-                f"{self._path} is no usable SQLite database: {error.orig}",
-                hint="restore it from a backup, or move it away to begin anew",
-            ) from error
+            raise unusable(self._path, error.orig) from error
 
     def _open_transactions(self) -> DriverTransactions:
         return DriverTransactions(opened(self._driver, self._path), explained=self._explained)

@@ -1,10 +1,19 @@
 """SQLite's driver: which one, how its connections are set, and what its faults mean."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import quote
 
-from foundations.public_works.database import ConstraintBroken, DatabaseBusy, StorageFull
+from foundations.public_works.data_folder import DATABASE_FILE, OBJECTS
+from foundations.public_works.database import (
+    ConstraintBroken,
+    DatabaseBusy,
+    DatabaseUnusable,
+    StorageFull,
+)
+from foundations.public_works.findings import Finding, fault, ok, warning
 from utilities.errors import PlatformError
 
 SAFE_BESIDE_WRITERS = (3, 51, 3)
@@ -55,6 +64,54 @@ def _bind_as_they_are(driver: ModuleType) -> None:
     """
     driver.register_adapter(bytes, bytes)
     driver.register_adapter(type(None), {}.get)
+
+
+def refuse_emptied(path: Path, *, beside: Path) -> None:
+    """An empty file is a new database, but not where files are kept that it ought to know.
+
+    Raises:
+        DatabaseUnusable: it was emptied.
+    """
+    if path.is_file() and not path.stat().st_size and any(f.is_file() for f in beside.rglob("*")):
+        raise unusable(path, "it is empty, though files are kept beside it")
+
+
+def sqlite_findings(folder: Path) -> Iterator[Finding]:
+    """Whether SQLite is a current one, and the database of a data folder one that can be used."""
+    driver, path = sqlite_driver(), folder / DATABASE_FILE
+    if driver.sqlite_version_info < SAFE_BESIDE_WRITERS:
+        told = f"SQLite {driver.sqlite_version} is older than 3.51.3: only one process may write"
+        yield warning("store", told, "pip install pysqlite3")
+    else:
+        yield ok("store", f"SQLite {driver.sqlite_version}")
+    if not path.exists():
+        return
+    try:
+        refuse_emptied(path, beside=folder / OBJECTS)
+        _read_first_page(driver, path)
+    except DatabaseUnusable as error:
+        yield fault("store", error.detail, error.hint)
+    else:
+        yield ok("store", f"{path} can be read")
+
+
+def _read_first_page(driver: ModuleType, path: Path) -> None:
+    """Read, and change nothing, a city may be at work there."""
+    try:
+        connection = driver.connect(f"file:{quote(str(path))}?mode=ro", uri=True)
+        try:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        finally:
+            connection.close()
+    except driver.DatabaseError as error:
+        raise unusable(path, error) from error
+
+
+def unusable(path: Path, reason: object) -> DatabaseUnusable:
+    return DatabaseUnusable(
+        f"{path} is no usable SQLite database: {reason}",
+        hint="restore it from a backup, or move it away to begin anew",
+    )
 
 
 def explained(driver: ModuleType, error: BaseException | None) -> PlatformError | None:

@@ -1,5 +1,6 @@
 """The malware scanner on yara-x, with the rules in `rules/`."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
@@ -10,12 +11,16 @@ from foundations.public_works.scanner import Finding, Scanner, ScanReport
 from foundations.public_works.threads import in_thread
 
 _RULES = Path(__file__).parent / "rules"
-_MACROS = ("vbaproject.bin", "vbadata.xml")
+_MACROS = re.compile(r"(?i:vbaproject\.bin|vbadata\.xml)$|^(?:Basic|Scripts)/.")
+"""Where Office Open XML and OpenDocument keep programs."""
 _SECONDS = 60
 
 
 class YaraScanner(Scanner):
-    """Scans files and the entries of archives. The rules are compiled once, when first used."""
+    """Scans files, and those inside of archives and messages.
+
+    The rules are compiled once, when first used.
+    """
 
     def __init__(self, *, rules: Path = _RULES) -> None:
         self._folder = rules
@@ -29,8 +34,8 @@ class YaraScanner(Scanner):
         with _OfThisThread(self._scanner()) as scanner:
             found = list(_findings(scanner.scan_file(path), ""))
             with path.open("rb") as file:
-                is_archive = file.read(4) == archives.ZIP_MAGIC
-            if is_archive:
+                holds_files = archives.holds_files(file.read(archives.HEAD))
+            if holds_files:
                 found += _inside(path, scanner)
         return ScanReport(findings=tuple(dict.fromkeys(found)))
 
@@ -73,9 +78,9 @@ class _OfThisThread:
 
 
 def _inside(path: Path, scanner: _OfThisThread) -> Iterator[Finding]:
-    """What is found in the entries of an archive."""
+    """What is found in the entries of an archive, or the parts of a message."""
     for piece in archives.walk(path):
-        if piece.first and piece.entry.lower().endswith(_MACROS):
+        if piece.first and _MACROS.search(piece.entry):
             yield Finding(rule="office_macros", title="macros", where=piece.entry)
         yield from _findings(scanner.scan(piece.data), piece.entry)
 

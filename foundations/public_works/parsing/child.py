@@ -1,16 +1,49 @@
 """The child process: takes one request on standard input, answers once, and ends."""
 
+import gc
 import json
 import os
 import resource
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from foundations.public_works.parsing import faults
 from utilities.errors import PlatformError
 
+_PARSING = "foundations.public_works.parsing"
+_LOADED = (
+    "charset_normalizer",
+    "fastexcel",
+    "kreuzberg",
+    "numpy",
+    "polars",
+    *(
+        f"{_PARSING}.{name}"
+        for name in (
+            "insights.comparing",
+            "insights.finding",
+            "insights.tables.columns",
+            "insights.tables.keys",
+            "insights.tables.table",
+            "insights.texts.text",
+            "json_documents",
+            "markdown",
+            "parquet_files",
+            "phrases",
+            "profiles",
+            "reading",
+            "slides",
+            "table_words",
+            "tables",
+            "texts",
+            "within",
+            "workbooks",
+        )
+    ),
+)
 MEMORY_EXIT = 86
 """The exit code of a child that ran out of memory."""
 
@@ -32,6 +65,17 @@ def main() -> int:
     with os.fdopen(answer, "wb") as out:
         out.write(json.dumps(reply, allow_nan=False).encode())
     return 0
+
+
+def prepare() -> None:
+    """Load what reading a file may need, once, in the process that children are forked from.
+
+    Loading only: a library that has worked has threads, which do not survive a fork.
+    """
+    for name in _LOADED:
+        import_module(name)
+    gc.collect()
+    gc.freeze()  # a collection in a child would copy every page it marks
 
 
 def perform(request: dict[str, Any]) -> dict[str, Any]:
@@ -77,7 +121,7 @@ def _parse(request: dict[str, Any]) -> Any:
 
 
 def _find_insights(request: dict[str, Any]) -> Any:
-    from foundations.public_works.parsing.insights import find
+    from foundations.public_works.parsing.insights.finding import find
     from foundations.public_works.parsing.models import ParseResult
 
     parsed = ParseResult.model_validate(request["parsed"])
@@ -85,9 +129,24 @@ def _find_insights(request: dict[str, Any]) -> Any:
     return find(parsed, artifacts).model_dump(mode="json")
 
 
+def _compare(request: dict[str, Any]) -> Any:
+    from foundations.public_works.parsing.insights.comparing import ParsedFile, compare
+    from foundations.public_works.parsing.models import ParseResult
+
+    files = [
+        ParsedFile(
+            ParseResult.model_validate(file["parsed"]),
+            {name: Path(path) for name, path in file["artifacts"].items()},
+        )
+        for file in request["files"]
+    ]
+    return compare(files).model_dump(mode="json")
+
+
 _WORK: dict[str, Callable[[dict[str, Any]], Any]] = {
     "parse": _parse,
     "find_insights": _find_insights,
+    "compare": _compare,
 }
 
 if __name__ == "__main__":

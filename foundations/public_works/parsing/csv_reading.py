@@ -15,6 +15,7 @@ from typing import TextIO
 
 import polars as pl
 
+from foundations.public_works.parsing.even_rows import read_even
 from foundations.public_works.parsing.faults import (
     ColumnLimit,
     FieldLimit,
@@ -30,6 +31,7 @@ MAX_COLUMNS = 4_096
 _DELIMITERS = ",;\t|"
 _SAMPLE_ROWS = 200
 _CHUNK_ROWS = 50_000
+_STATED = re.compile(r"\ufeff?sep=(.)\r?\n", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LIKE_DATA = re.compile(r"\s*(?:[+-]?[\d.,]+(?:[eE][+-]?\d+)?|\d{4}-\d\d-\d\d.*)\s*")
 
@@ -49,14 +51,25 @@ def read_csv(
     try:
         return _read(path, encoding, delimiter, options, notes, strict=True)
     except _LooseQuotes as loose:
-        notes.add("quotes", f"a quote is not closed or not doubled ({loose})", line=loose.line)
+        notes.add(
+            "quotes",
+            f"a quote is not closed or not doubled ({loose})",
+            line=loose.line,
+            code="loose_quotes",
+        )
         return _read(path, encoding, delimiter, options, notes, strict=False)
 
 
 def delimiter_of(path: Path, encoding: str) -> str:
-    """The delimiter that cuts the first rows into the most equal number of cells, two or more."""
+    """The delimiter a file states in its first line, as Excel does by `sep=;`, or looks to have.
+
+    That is the one which cuts the first rows into the most equal number of cells, two or more.
+    """
     with path.open(encoding=encoding, newline="", errors="replace") as file:
-        lines = file.read(64 * 1024).replace("\x00", "").splitlines(keepends=True)[:_SAMPLE_ROWS]
+        sample = file.read(64 * 1024).replace("\x00", "")
+    if stated := _STATED.match(sample):
+        return stated[1]
+    lines = sample.splitlines(keepends=True)[:_SAMPLE_ROWS]
     best, best_score = ",", 0.0
     for delimiter in _DELIMITERS:
         score = _evenness(lines, delimiter)
@@ -72,7 +85,12 @@ def unique_names(names: Iterable[str], notes: Notes, *, line: int = 1) -> list[s
     for number, raw in enumerate(names, start=1):
         name = _CONTROL.sub("", " ".join(raw.split()))[:200] or f"column_{number}"
         if not raw.strip():
-            notes.add("headers without a name", f"column {number} is called {name}", line=line)
+            notes.add(
+                "headers without a name",
+                f"column {number} is called {name}",
+                line=line,
+                code="nameless_header",
+            )
         unique, copy = name, 2
         while unique in taken:
             unique, copy = f"{name}_{copy}", copy + 1
@@ -81,6 +99,7 @@ def unique_names(names: Iterable[str], notes: Notes, *, line: int = 1) -> list[s
                 "headers that repeat",
                 f"column {number} repeats the name {name!r}; it is called {unique}",
                 line=line,
+                code="repeated_header",
             )
         taken.add(unique)
         made.append(unique)
@@ -104,14 +123,38 @@ def _read(
 ) -> tuple[pl.DataFrame, bool]:
     local = Notes()
     with path.open(encoding=encoding, newline="", errors="strict") as file:
+        _pass_over_stated(file)
         rows = _rows(file, delimiter, strict=strict)
         sample = list(islice(rows, _SAMPLE_ROWS))
         if not sample:
             raise NoData("the file holds no rows")
         header, body = _headed(sample, options, local)
-        frame, truncated = _framed(chain(body, rows), header, options.max_rows, local)
+        even = read_even(
+            path,
+            encoding=encoding,
+            delimiter=delimiter,
+            width=len(header),
+            most=options.max_rows,
+            longest=MAX_FIELD,
+        )
+        if even is not None:
+            even.columns = header
+            frame, truncated = even.slice(len(sample) - len(body)), False
+        else:
+            frame, truncated = _framed(chain(body, rows), header, options.max_rows, local)
     notes.take(local)
     return frame, truncated
+
+
+def _pass_over_stated(file: TextIO) -> None:
+    """Begin below a first line that only states the delimiter."""
+    begin = file.tell()
+    try:
+        first = file.readline(16)
+    except UnicodeDecodeError:
+        first = ""  # told with its line when the rows are read
+    if not _STATED.fullmatch(first):
+        file.seek(begin)
 
 
 def _headed(
@@ -122,7 +165,12 @@ def _headed(
     has_header = names_columns(first) if options.header is None else options.header
     if not has_header:
         if options.header is None:
-            notes.add("header", "the first row holds data; columns are called column_N", line=line)
+            notes.add(
+                "header",
+                "the first row holds data; columns are called column_N",
+                line=line,
+                code="no_header",
+            )
         return [f"column_{n}" for n in range(1, len(first) + 1)], sample
     body = sample[1:]
     usual = Counter(len(row) for _, row in body).most_common(1)
@@ -143,7 +191,7 @@ def _framed(
         if fitted is None:
             continue
         if count == most:
-            notes.add("rows", f"only the first {most:,} rows were read", line=line)
+            notes.add("rows", f"only the first {most:,} rows were read", line=line, code="row_cap")
             truncated = True
             break
         block.append(fitted)
@@ -164,6 +212,7 @@ def _fitted(row: Row, width: int, line: int, notes: Notes) -> Row | None:
             "rows with too few cells, the rest read as missing",
             f"the row has {len(row)} cells of {width}; the rest is read as missing",
             line=line,
+            code="short_row",
         )
         return row + [""] * (width - len(row))
     if not any(row[width:]):
@@ -172,6 +221,7 @@ def _fitted(row: Row, width: int, line: int, notes: Notes) -> Row | None:
         "rows with too many cells, left out",
         f"the row has {len(row)} cells where {width} are expected; it is left out",
         line=line,
+        code="long_row",
     )
     return None
 

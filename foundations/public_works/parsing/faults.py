@@ -2,8 +2,15 @@
 
 from typing import Any
 
-from foundations.public_works.archives import DamagedArchive, DecompressionLimit, UnsafeMarkup
-from foundations.public_works.media_types import EmptyFile, Encrypted, UnsupportedFile
+from foundations.public_works.archives import (
+    DamagedArchive,
+    DecompressionLimit,
+    Encrypted,
+    Truncated,
+    UnsafeMarkup,
+)
+from foundations.public_works.media_types import EmptyFile, UnsupportedFile
+from foundations.public_works.messages import MessageLimit
 from utilities.errors import ErrorKind, PlatformError
 
 
@@ -67,6 +74,12 @@ class ParserCrashed(PlatformError):
     kind = ErrorKind.INVALID
 
 
+class ParserUnavailable(PlatformError):
+    """No process that reads files can be started."""
+
+    kind = ErrorKind.UNAVAILABLE
+
+
 _KNOWN: dict[str, type[PlatformError]] = {
     fault.__name__: fault
     for fault in (
@@ -80,6 +93,8 @@ _KNOWN: dict[str, type[PlatformError]] = {
         ParseMemoryExceeded,
         DecompressionLimit,
         DamagedArchive,
+        Truncated,
+        MessageLimit,
         UnsafeMarkup,
         UnsupportedFile,
         EmptyFile,

@@ -1,8 +1,9 @@
 """JSON: records become tables, everything else a text of its names and values.
 
-Tables are an array of objects, an object whose values are such arrays, an array of plain values,
-or one object per line. Objects inside records are spread into columns named `outer.inner`; arrays
-inside records stay as JSON text.
+Tables are an array of objects, an array of arrays as long as each other, an array of plain values,
+or one of these per line; and such arrays inside of objects, called by the names that lead to them.
+Objects inside records are spread into columns named `outer.inner`; arrays inside records stay as
+JSON text.
 """
 
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any
 import orjson
 import polars as pl
 
+from foundations.public_works.archives import Truncated
 from foundations.public_works.media_types import NDJSON, MediaType
 from foundations.public_works.parsing.csv_reading import MAX_COLUMNS, MAX_FIELD
 from foundations.public_works.parsing.faults import (
@@ -23,21 +25,25 @@ from foundations.public_works.parsing.faults import (
 )
 from foundations.public_works.parsing.models import ParseOptions, Scalar
 from foundations.public_works.parsing.notes import Notes
-from foundations.public_works.parsing.sources import Section, Table, Tables, Text
+from foundations.public_works.parsing.sources import Section, Source, Table
 from foundations.public_works.parsing.typing_cells import typed
 
 MAX_DEPTH = 64
 _SPREAD = 3  # levels of objects that become columns
+_NESTED_ROWS = 3
+"""A list inside of objects shorter than this is a detail of a document, not a table."""
+_HEADERS = ("columns", "header", "headers", "fields")
 _INT64 = range(-(2**63), 2**63)
 
 
 def document(
     path: Path, title: str, *, media: MediaType, options: ParseOptions, notes: Notes
-) -> Tables | Text:
+) -> Source:
     """The tables of a JSON file, or its text when it holds none.
 
     Raises:
-        UnreadableFile: it is no JSON; says where. TooDeep, FieldLimit, ColumnLimit: it is too big.
+        UnreadableFile: it is no JSON; says where. Truncated: its end is missing. TooDeep,
+        FieldLimit, ColumnLimit: it is too big.
         NoData: it holds nothing.
     """
     text = _decoded(path, media.encoding)
@@ -46,13 +52,14 @@ def document(
     tables = dict(_tables(value, title))
     if tables:
         beside = value if isinstance(value, dict) else {}
-        return Tables(
-            [_table(name, records, options, notes) for name, records in tables.items()],
-            {name: cell for name, cell in beside.items() if _is_scalar(cell)},
+        return Source(
+            "table",
+            tables=[_table(name, records, options, notes) for name, records in tables.items()],
+            metadata={name: cell for name, cell in beside.items() if _is_scalar(cell)},
         )
     if value in ({}, [], None, ""):
         raise NoData("the JSON document is empty")
-    return Text(list(_sections(value)))
+    return Source("text", sections=list(_sections(value)))
 
 
 def _decoded(path: Path, encoding: str) -> str:
@@ -71,6 +78,10 @@ def _loaded(text: str, line: int = 0) -> Any:
         if "memory" in error.msg:
             raise MemoryError from error
         at = f"line {line or error.lineno}, column {error.colno}"
+        if "unexpected end" in error.msg and not line:
+            raise Truncated(
+                f"the JSON ends at {at} before it is complete", hint="send the file again"
+            ) from error
         raise UnreadableFile(
             f"the JSON is broken at {at}: {error.msg.split(':')[0]}",
             hint="is the file complete? NaN and trailing commas are no JSON",
@@ -81,14 +92,16 @@ def _lines(text: str, notes: Notes) -> list[Any]:
     """One object a line; a line that is none is left out with a warning, unless all are."""
     found: list[Any] = []
     broken: UnreadableFile | None = None
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
             found.append(_loaded(line, number))
         except UnreadableFile as error:
             broken = broken or error
-            notes.add("lines that are no JSON, left out", error.detail, line=number)
+            notes.add(
+                "lines that are no JSON, left out", error.detail, line=number, code="broken_line"
+            )
     if broken is not None and not found:
         raise broken
     return found
@@ -118,12 +131,50 @@ def _tables(value: Any, title: str) -> Iterator[tuple[str, list[dict[str, Any]]]
     if isinstance(value, list):
         if _is_records(value):
             yield title[:100], value
+        elif _is_grid(value):
+            yield title[:100], _records_of(value, [])
         elif value and all(_is_scalar(item) for item in value):
             yield title[:100], [{"value": item} for item in value]
     elif isinstance(value, dict):
-        for name, inner in value.items():
-            if isinstance(inner, list) and _is_records(inner):
-                yield name[:100] or "table", inner
+        yield from _tables_inside(value, "", title)
+
+
+def _tables_inside(
+    value: dict[str, Any], prefix: str, title: str, depth: int = 1
+) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Every array that is a table, called by the names that lead to it."""
+    names: list[str] = next((value[key] for key in _HEADERS if _is_names(value.get(key))), [])
+    for key, inner in value.items():
+        name = f"{prefix}{key}"[:100] or title[:100]
+        if isinstance(inner, list) and (depth > 1 and len(inner) < _NESTED_ROWS):
+            continue
+        if isinstance(inner, list) and _is_records(inner):
+            yield name, inner
+        elif isinstance(inner, list) and _is_grid(inner):
+            yield name, _records_of(inner, names if len(names) == len(inner[0]) else [])
+        elif isinstance(inner, dict) and depth < _SPREAD:
+            yield from _tables_inside(inner, f"{name}.", title, depth + 1)
+
+
+def _is_names(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(one, str) for one in value)
+
+
+def _is_grid(items: list[Any]) -> bool:
+    """Whether these are rows: arrays of plain values, two and more, all of one length."""
+    return (
+        len(items) > 1
+        and all(isinstance(row, list) and row and len(row) == len(items[0]) for row in items)
+        and all(_is_scalar(cell) for row in items for cell in row)
+    )
+
+
+def _records_of(rows: list[list[Any]], names: list[str]) -> list[dict[str, Any]]:
+    """Rows as records; their names are those given, or the first row when it holds nothing else."""
+    if not names and _is_names(rows[0]) and len(set(rows[0])) == len(rows[0]):
+        names, rows = rows[0], rows[1:]
+    names = names or [f"column_{number}" for number in range(1, len(rows[0]) + 1)]
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def _is_records(items: list[Any]) -> bool:
@@ -137,7 +188,9 @@ def _is_scalar(value: Any) -> bool:
 def _table(name: str, records: list[dict[str, Any]], options: ParseOptions, notes: Notes) -> Table:
     truncated = len(records) > options.max_rows
     if truncated:
-        notes.add("rows", f"only the first {options.max_rows:,} rows of {name} were read")
+        notes.add(
+            "rows", f"only the first {options.max_rows:,} rows of {name} were read", code="row_cap"
+        )
     rows = [dict(_spread(record)) for record in records[: options.max_rows]]
     columns = list(dict.fromkeys(column for row in rows for column in row))
     if len(columns) > MAX_COLUMNS:

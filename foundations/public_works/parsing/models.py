@@ -1,6 +1,5 @@
 """What parsing a file gives: small enough to be journalled; passages and tables are artifacts."""
 
-import math
 from enum import StrEnum
 from typing import Literal
 
@@ -78,7 +77,10 @@ class ColumnProfile(BaseModel):
 
 
 class TableProfile(BaseModel):
-    """One table: its columns' facts, some rows as a sample, and the artifact with all of it."""
+    """One table: its columns' facts, some rows as a sample, and the artifact with all of it.
+
+    `place` says where it stands in a document (`slide 3`, its headings, the file within).
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -90,17 +92,20 @@ class TableProfile(BaseModel):
     sample: tuple[tuple[Scalar, ...], ...] = ()
     artifact: str = Field(description="file name of the table as Parquet among the artifacts")
     truncated: bool = False
+    place: str = ""
 
 
 class ParseWarning(BaseModel):
     """Something in the file that was read differently than it stands there.
 
-    `line` is the line of the file (for a worksheet its row), 0 where a line says nothing.
+    `code` is for programs. `line` is the line of the file (for a worksheet its row), 0 where a line
+    says nothing.
     """
 
     model_config = ConfigDict(frozen=True)
 
     detail: str
+    code: str = ""
     line: int = 0
     count: int = 1
 
@@ -125,8 +130,45 @@ class SummarySentence(BaseModel):
     passage: int
 
 
+class DocumentProperties(BaseModel):
+    """What a document says of itself; empty where it says nothing.
+
+    Times are ISO 8601 as the document gives them; the language is a BCP 47 tag such as `en` or
+    `de-AT`.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    title: str = ""
+    subject: str = ""
+    authors: tuple[str, ...] = ()
+    language: str = ""
+    created_at: str = ""
+    modified_at: str = ""
+
+
+class FileWithin(BaseModel):
+    """A file inside of the file: an entry of an archive, an attachment of a message.
+
+    `problem` is the code of what kept it from being read, `detail` says it in words.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    media_type: str = ""
+    size: int = 0
+    tables: int = 0
+    sections: int = 0
+    problem: str = ""
+    detail: str = ""
+
+
 class ParseResult(BaseModel):
-    """What is known of a file after parsing it."""
+    """What is known of a file after parsing it.
+
+    `kind` is what it mainly is; a text may hold tables too, and an archive of tables texts.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -134,6 +176,8 @@ class ParseResult(BaseModel):
     name: str
     media_type: str
     encoding: str = ""
+    properties: DocumentProperties = DocumentProperties()
+    files: tuple[FileWithin, ...] = ()
     tables: tuple[TableProfile, ...] = ()
     passage_count: int = 0
     word_count: int = 0
@@ -162,66 +206,3 @@ class Edge(BaseModel):
     subject: str
     predicate: str
     object: str
-
-
-class InsightKind(StrEnum):
-    """What an insight is about."""
-
-    OVERVIEW = "overview"
-    PROFILE = "profile"
-    MISSING = "missing"
-    OUTLIER = "outlier"
-    CORRELATION = "correlation"
-    DIFFERENCE = "difference"
-    DUPLICATE = "duplicate"
-    CONSTANT = "constant"
-    TREND = "trend"
-    SUMMARY = "summary"
-    KEY_PHRASE = "key_phrase"
-    FIGURE = "figure"
-    NOTHING_UNUSUAL = "nothing_unusual"
-
-
-class Evidence(BaseModel):
-    """Where an insight can be checked. Rows are counted from 1, the header left out."""
-
-    model_config = ConfigDict(frozen=True)
-
-    table: str = ""
-    columns: tuple[str, ...] = ()
-    rows: tuple[int, ...] = ()
-    passages: tuple[int, ...] = ()
-
-
-class Insight(BaseModel):
-    """A computed statement: a sentence, its figures, where to check it, and its strength."""
-
-    model_config = ConfigDict(frozen=True)
-
-    kind: InsightKind
-    sentence: str
-    figures: dict[str, float | int | str] = Field(
-        default_factory=dict, description="those that a float can hold"
-    )
-    evidence: Evidence = Evidence()
-    strength: float = Field(ge=0, le=1)
-
-    @field_validator("figures")
-    @classmethod
-    def _finite(cls, figures: dict[str, float | int | str]) -> dict[str, float | int | str]:
-        """Leave out what overflowed: JSON has no word for it."""
-        return {
-            name: figure
-            for name, figure in figures.items()
-            if not isinstance(figure, float) or math.isfinite(figure)
-        }
-
-
-class InsightsResult(BaseModel):
-    """The insights of one file, strongest first within what matters; never empty."""
-
-    model_config = ConfigDict(frozen=True)
-
-    file_name: str
-    insights: tuple[Insight, ...]
-    left_out: int = Field(default=0, description="insights found beyond the cap")

@@ -7,19 +7,40 @@ from foundations.public_works.parsing.models import Passage
 
 MAX_CHARACTERS = 1_000
 MAX_PASSAGES = 20_000
+_UNSPACED = re.compile(
+    r"[\u3041-\u3096\u30a1-\u30fa\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+_FULL_WIDTH_MARK = re.compile(
+    r"[\u3000-\u303f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65]"
+)
 _SENTENCE_END = re.compile(
-    r"(?<=[.!?…。])[\"'\u201d\u2019)\]]*\s+(?=[\"'\u201c\u2018(\[]?[A-Z0-9À-ÞЀ-Я一-鿿])"
+    r"(?<=[.!?…\u061f\u06d4\u0964])[\"'\u201d\u2019»)\]]*\s+"
+    r"(?=[\"'\u201c\u2018«(\[¿¡]?[A-Z0-9À-ÞΆ-ΫЀ-Я\u05d0-\u05ea\u0620-\u064a\u0904-\u0939一-鿿])"
+    r"|(?<=[\u3002\uff01\uff1f])[\u201d\u2019\u300d\u300f\uff09]*\s*(?=[^\s\u201d\u2019\u300d\u300f\uff09])"
+)
+_WRAPPED = re.compile(
+    rf"(?<={_UNSPACED.pattern}|[\u3000-\u303f\uff01-\uff65])\n\s*(?={_UNSPACED.pattern})"
 )
 _ABBREVIATION = re.compile(
     r"(?:\b(?:[A-Z]|Dr|Mr|Mrs|Ms|Prof|St|No|Nr|Fig|vs|ca|cf|al|bzw|etc|e\.g|i\.e|z\.B|Vol|pp|p)\.)$"
 )
 
 
+def count(text: str) -> int:
+    """The words of a text: what stands between blanks, and each character of scripts without them.
+
+    Chinese and Japanese set no blanks between words; there a character counts as one, as word
+    processors do it. Their punctuation counts for nothing.
+    """
+    apart = _UNSPACED.findall(text)
+    return len(apart) + len(_UNSPACED.sub(" ", _FULL_WIDTH_MARK.sub(" ", text)).split())
+
+
 def sentences(text: str) -> list[str]:
     """The sentences of a text, each on one line, in their order."""
     found: list[str] = []
     for paragraph in re.split(r"\n\s*\n", text):
-        flat = " ".join(paragraph.split())
+        flat = " ".join(_WRAPPED.sub("", paragraph).split())
         start = 0
         for end in _SENTENCE_END.finditer(flat):
             if _ABBREVIATION.search(flat[start : end.start()]):

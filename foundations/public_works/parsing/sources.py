@@ -1,9 +1,9 @@
-"""What a reader makes of a file: tables, or a text in sections."""
+"""What a reader makes of a file: tables, text in sections, and what the file says of itself."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from foundations.public_works.parsing.models import Scalar
+from foundations.public_works.parsing.models import DocumentProperties, FileWithin, Scalar
 
 if TYPE_CHECKING:
     import polars as pl
@@ -11,11 +11,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table with typed columns. `truncated`: rows beyond the cap were left."""
+    """A table with typed columns.
+
+    `truncated`: rows beyond the cap were left. `told`: its cells stand in a section too.
+    """
 
     name: str
     frame: "pl.DataFrame"
     truncated: bool = False
+    place: str = ""
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +32,12 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
-    """A document without its layout."""
+class Source:
+    """Everything that was read out of a file. `kind` is what it mainly is."""
 
-    sections: list[Section]
+    kind: Literal["table", "text"]
+    tables: list[Table] = field(default_factory=list)
+    sections: list[Section] = field(default_factory=list)
     metadata: dict[str, Scalar] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Tables:
-    """The tables of a file, and what stands beside them."""
-
-    tables: list[Table]
-    metadata: dict[str, Scalar] = field(default_factory=dict)
+    properties: DocumentProperties = field(default_factory=DocumentProperties)
+    files: tuple[FileWithin, ...] = ()

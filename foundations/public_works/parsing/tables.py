@@ -1,18 +1,27 @@
-"""Delimited text as a table with types."""
+"""Delimited text, and rows of cells found in documents, as tables with types."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from foundations.public_works.parsing.csv_reading import delimiter_of, read_csv
-from foundations.public_works.parsing.faults import NoData
-from foundations.public_works.parsing.models import ParseOptions
+import polars as pl
+
+from foundations.public_works.parsing.csv_reading import (
+    MAX_COLUMNS,
+    delimiter_of,
+    names_columns,
+    read_csv,
+    unique_names,
+)
+from foundations.public_works.parsing.faults import ColumnLimit, NoData
+from foundations.public_works.parsing.models import ParseOptions, Scalar
 from foundations.public_works.parsing.notes import Notes
-from foundations.public_works.parsing.sources import Table, Tables
-from foundations.public_works.parsing.typing_cells import typed
+from foundations.public_works.parsing.sources import Source, Table
+from foundations.public_works.parsing.typing_cells import decimal_mark, typed
 
 
 def delimited(
     path: Path, title: str, *, encoding: str, options: ParseOptions, notes: Notes
-) -> Tables:
+) -> Source:
     """The one table of a CSV or TSV file.
 
     Raises:
@@ -24,6 +33,45 @@ def delimited(
     )
     if not strings.height:
         raise NoData("the table has a header and no rows", hint="is the file complete?")
+    metadata: dict[str, Scalar] = {"delimiter": "tab" if delimiter == "\t" else delimiter}
+    if mark := decimal_mark(strings):
+        metadata["decimal_mark"] = mark
     frame = typed(strings, notes, comma_is_decimal=delimiter != ",")
-    shown = "tab" if delimiter == "\t" else delimiter
-    return Tables([Table(title[:100], frame, truncated)], {"delimiter": shown})
+    return Source("table", tables=[Table(title[:100], frame, truncated)], metadata=metadata)
+
+
+def of_cells(
+    rows: Sequence[Sequence[str]], name: str, *, place: str, options: ParseOptions, notes: Notes
+) -> Table | None:
+    """A table out of rows of text in a document; None when it has no row below its header.
+
+    Raises:
+        ColumnLimit: it is too wide.
+    """
+    filled = [row for row in rows if any(cell.strip() for cell in row)]
+    width = max((len(row) for row in filled), default=0)
+    if width > MAX_COLUMNS:
+        raise ColumnLimit(f"{name} has {width:,} columns; {MAX_COLUMNS:,} are allowed")
+    even = [[*row, *[""] * (width - len(row))] for row in filled]
+    has_header = bool(even) and (
+        names_columns(even[0]) if options.header is None else options.header
+    )
+    body = even[1:] if has_header else even
+    if not body:
+        return None
+    header = even[0] if has_header else [""] * width
+    names = unique_names(header, notes if has_header else Notes())
+    truncated = len(body) > options.max_rows
+    if truncated:
+        notes.add(
+            "rows", f"only the first {options.max_rows:,} rows of {name} were read", code="row_cap"
+        )
+    frame = pl.DataFrame(
+        [
+            pl.Series(column, [cell.strip() or None for cell in cells], pl.String)
+            for column, cells in zip(
+                names, zip(*body[: options.max_rows], strict=True), strict=True
+            )
+        ]
+    )
+    return Table(name[:100], typed(frame, notes), truncated, place, told=True)

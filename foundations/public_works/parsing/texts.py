@@ -1,4 +1,4 @@
-"""Documents as text in sections: PDF by page, DOCX and Markdown by heading, plain text by line."""
+"""Documents as text in sections: PDF by page, plain text by line, all others by heading."""
 
 import re
 from collections.abc import Iterator
@@ -7,25 +7,25 @@ from pathlib import Path
 from typing import Any
 
 from foundations.public_works import media_types
-from foundations.public_works.media_types import Encrypted, MediaType
+from foundations.public_works.archives import Encrypted
+from foundations.public_works.media_types import MediaType
+from foundations.public_works.parsing import properties, web_pages
 from foundations.public_works.parsing.faults import FieldLimit, UnreadableFile
-from foundations.public_works.parsing.models import Scalar
+from foundations.public_works.parsing.markdown import sections_and_grids
+from foundations.public_works.parsing.markdown import tables as markdown_tables
+from foundations.public_works.parsing.models import DocumentProperties, ParseOptions, Scalar
 from foundations.public_works.parsing.notes import Notes
 from foundations.public_works.parsing.passages import MAX_CHARACTERS
-from foundations.public_works.parsing.sources import Section, Text
+from foundations.public_works.parsing.sources import Section, Source
 
 MAX_TEXT = 50_000_000  # characters
-_HEADING = re.compile(r"^(#{1,6})\s+(.+?)\s*#*$")
-_FENCE = re.compile(r"^\s*(```|~~~)")
-_LINK = re.compile(r"!?\[([^\]]*)\]\([^)\s]*(?:\s+\"[^\"]*\")?\)")
-_MARKS = re.compile(r"(\*\*|__|`)(?=\S)(.+?)(?<=\S)\1")
-_BULLET = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+")
-_RULER = re.compile(r"^[\s|:-]+$")
-_KEPT = ("title", "subject", "authors", "created_at", "modified_at", "page_count", "pdf_version")
+_PICTURE = re.compile(r"!\[image\]\([^)]*\)")
+_FACTS = ("page_count", "pdf_version")
+_SAID_NOTHING = ("", "(unspecified)", "unspecified", "untitled", "anonymous", "(anonymous)")
 
 
-def text(path: Path, *, media: MediaType, notes: Notes) -> Text:
-    """The text of a document.
+def text(path: Path, *, media: MediaType, options: ParseOptions, notes: Notes) -> Source:
+    """The text of a document, its tables, and what it says of itself.
 
     Raises:
         Encrypted: it needs a password. UnreadableFile: it is damaged, or no text in its encoding.
@@ -36,53 +36,45 @@ def text(path: Path, *, media: MediaType, notes: Notes) -> Text:
             extracted = _extracted(path, media.name, notes)
             pages = [(page["page_number"], page["content"]) for page in extracted.pages or []]
             sections = [Section(f"page {number}", _reflowed(content)) for number, content in pages]
-            return Text(sections, _metadata(extracted.metadata))
-        case media_types.DOCX:
+            return Source(
+                "text",
+                sections=sections,
+                metadata=_facts(extracted.metadata),
+                properties=_properties(extracted.metadata),
+            )
+        case media_types.DOCX | media_types.ODT:
             extracted = _extracted(path, media.name, notes)
-            return Text(list(by_heading(extracted.content)), _metadata(extracted.metadata))
+            said = properties.of_package(path)
+            return _of_markdown(extracted.content, options, notes, said=said)
+        case media_types.RTF:
+            extracted = _extracted(path, media.name, notes)
+            said = _properties(extracted.metadata)
+            return _of_markdown(_PICTURE.sub("", extracted.content), options, notes, said=said)
         case media_types.MARKDOWN:
-            return Text(list(by_heading(_decoded(path, media.encoding))))
+            said = DocumentProperties()
+            return _of_markdown(_decoded(path, media.encoding), options, notes, said=said)
         case _:
-            return Text(list(_by_line(_decoded(path, media.encoding))))
+            return Source("text", sections=list(_by_line(_decoded(path, media.encoding))))
 
 
-def by_heading(markdown: str) -> Iterator[Section]:
-    """Sections of a Markdown text, each placed under the headings it stands below."""
-    trail: list[str] = []
-    held: list[str] = []
-    fenced = False
-    for line in markdown.splitlines():
-        if _FENCE.match(line):
-            fenced = not fenced
-            continue
-        heading = None if fenced else _HEADING.match(line)
-        if heading is None:
-            held.append(line if fenced else _plain(line))
-            continue
-        yield from _held(trail, held)
-        level = len(heading[1])
-        trail = [*trail[: level - 1], _plain(heading[2])]
-        held = []
-    yield from _held(trail, held)
+def web_page(path: Path, *, media: MediaType, options: ParseOptions, notes: Notes) -> Source:
+    """The text and tables of a web page, without what its head says to browsers.
+
+    Raises:
+        UnreadableFile: it is no text in its encoding. FieldLimit: see `text`.
+    """
+    page = _decoded(path, media.encoding)
+    said, body = web_pages.split(page)
+    extracted = _extracted(body.encode(), media.name, notes)
+    return _of_markdown(extracted.content, options, notes, said=said)
 
 
-def _held(trail: list[str], lines: list[str]) -> Iterator[Section]:
-    """A section of its own, its heading in front, so that a passage can be understood alone."""
-    body = "\n".join(lines).strip()
-    if body or trail:
-        place = " > ".join(trail)[:200] or "beginning"
-        headed = f"{trail[-1]}\n\n{body}" if trail and body else body or trail[-1]
-        yield Section(place, headed)
-
-
-def _plain(line: str) -> str:
-    """A line without Markdown's marks."""
-    if _RULER.match(line):
-        return ""
-    bare = _MARKS.sub(r"\2", _LINK.sub(r"\1", _BULLET.sub("", line)))
-    if bare.startswith("|") and bare.rstrip().endswith("|"):
-        bare = "; ".join(cell.strip() for cell in bare.strip().strip("|").split("|"))
-    return bare.removeprefix("> ")
+def _of_markdown(
+    markdown: str, options: ParseOptions, notes: Notes, *, said: DocumentProperties
+) -> Source:
+    found = sections_and_grids(markdown)
+    tables = markdown_tables(found.grids, options=options, notes=notes)
+    return Source("text", tables=tables, sections=found.sections, properties=said)
 
 
 def _by_line(plain: str) -> Iterator[Section]:
@@ -131,20 +123,25 @@ def _judged(found: str) -> str:
     return found
 
 
-def _extracted(path: Path, media_type: str, notes: Notes) -> Any:
+def _extracted(document: Path | bytes, media_type: str, notes: Notes) -> Any:
     """Have kreuzberg read a document: no cache, no text recognition, one thread."""
     import kreuzberg
 
+    by_page = media_type == media_types.PDF
     config = kreuzberg.ExtractionConfig(
         use_cache=False,
         disable_ocr=True,  # type: ignore[call-arg]  # it is there; its stub forgot it
         enable_quality_processing=False,
-        output_format="markdown" if media_type == media_types.DOCX else "plain",
-        pages=kreuzberg.PageConfig(extract_pages=media_type == media_types.PDF),
+        output_format="plain" if by_page else "markdown",
+        pages=kreuzberg.PageConfig(extract_pages=by_page),
         concurrency=kreuzberg.ConcurrencyConfig(max_threads=1),
     )
     try:
-        extracted = kreuzberg.extract_file_sync(path, media_type, config=config)
+        extracted = (
+            kreuzberg.extract_bytes_sync(document, media_type, config=config)
+            if isinstance(document, bytes)
+            else kreuzberg.extract_file_sync(document, media_type, config=config)
+        )
     except kreuzberg.KreuzbergError as error:
         if "password" in str(error).lower() or "encrypt" in str(error).lower():
             raise Encrypted(
@@ -154,21 +151,34 @@ def _extracted(path: Path, media_type: str, notes: Notes) -> Any:
             "the document is damaged or cut off", hint="open it and save it anew"
         ) from error
     for warning in extracted.processing_warnings or ():
-        notes.add("extraction", str(warning)[:200])
+        notes.add("extraction", str(warning)[:200], code="extraction")
     _judged(extracted.content)
     return extracted
 
 
-def _metadata(raw: dict[str, Any]) -> dict[str, Scalar]:
-    """What is worth keeping of a document's own words about itself."""
-    kept: dict[str, Scalar] = {}
-    for name in _KEPT:
-        value = raw.get(name)
-        if isinstance(value, list):
-            value = ", ".join(str(item) for item in value)
-        if value not in (None, "", "(unspecified)", "unspecified", "untitled", "anonymous"):
-            kept[name] = value if isinstance(value, int) else str(value)
-    return kept
+def _facts(raw: dict[str, Any]) -> dict[str, Scalar]:
+    """What is worth keeping of a document's figures."""
+    return {name: raw[name] for name in _FACTS if isinstance(raw.get(name), int | str)}
+
+
+def _properties(raw: dict[str, Any]) -> DocumentProperties:
+    """A document's own words about itself, as kreuzberg found them."""
+    authors = raw.get("authors")
+    return DocumentProperties(
+        title=_said(raw.get("title")),
+        subject=_said(raw.get("subject")),
+        authors=tuple(
+            filter(None, map(_said, authors if isinstance(authors, list) else [authors]))
+        ),
+        language=_said(raw.get("language")),
+        created_at=_said(raw.get("created_at")),
+        modified_at=_said(raw.get("modified_at")),
+    )
+
+
+def _said(value: object) -> str:
+    told = str(value or "").strip()[:300]
+    return "" if told.casefold() in _SAID_NOTHING else told
 
 
 def _reflowed(page: str) -> str:

@@ -18,6 +18,12 @@ _CODE = r"^[+-]?0\d"
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$"
 _THOUSANDS = r"^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$"
 _DECIMAL_COMMA = r"^[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?$"
+_LIKE_NUMBER = r"^[+-]?\d[\d., '\u00a0\u202f\u2019]*$"
+_TELLS_COMMA = r"^[+-]?(\d{1,3}([. '\u00a0\u202f\u2019]\d{3})+,\d+|\d+,(\d{1,2}|\d{4,}))$"
+_TELLS_POINT = r"^[+-]?(\d{1,3}([, '\u00a0\u202f\u2019]\d{3})+\.\d+|\d+\.(\d{1,2}|\d{4,}))$"
+_POINTED = r"^[+-]?\d{1,3}(\.\d{3})*$"
+_GROUPED = r"^[+-]?\d{1,3}([ '\u00a0\u202f\u2019]\d{3})*([.,]\d+)?$"
+_GROUP_MARK = r"[ '\u00a0\u202f\u2019]"
 _ISO_DATE = r"^\d{4}-\d{2}-\d{2}$"
 _SLASH_DATE = r"^\d{4}/\d{1,2}/\d{1,2}$"
 _ISO_DATETIME = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?$"
@@ -26,11 +32,20 @@ _TIME = r"^\d{1,2}:\d{2}(:\d{2})?$"
 _DAY_MONTH = r"^(\d{1,2})([./-])(\d{1,2})[./-](\d{4})$"
 _WORDS = {"true": True, "false": False, "yes": True, "no": False}
 
+_FEW = 1_000
+
 Attempt = Callable[[pl.Series], pl.Series | None]
 
 
 def typed(frame: pl.DataFrame, notes: Notes, *, comma_is_decimal: bool = False) -> pl.DataFrame:
-    """The frame with each column of strings in the type that all its cells have."""
+    """The frame with each column of strings in the type that all its cells have.
+
+    `comma_is_decimal` is what to think of `1,234` while no number of the table tells.
+    """
+    style = decimal_mark(frame)
+    comma_is_decimal = style == "," or (comma_is_decimal and style != ".")
+    if style == ",":
+        frame = frame.with_columns(_without_points(column) for column in frame)
     return pl.DataFrame(
         [
             _typed(series, notes, comma_is_decimal=comma_is_decimal)
@@ -39,6 +54,32 @@ def typed(frame: pl.DataFrame, notes: Notes, *, comma_is_decimal: bool = False) 
             for series in frame
         ]
     )
+
+
+def decimal_mark(frame: pl.DataFrame) -> str:
+    """The mark before decimals, where numbers of the table tell: `1.5` a point, `1.234,5` a comma.
+
+    `1,234` alone tells nothing. "" when none tells, or when they disagree.
+    """
+    comma = point = False
+    for series in frame.select(pl.selectors.string()):
+        values = series.str.strip_chars().drop_nulls()
+        values = values.filter(~values.is_in(MISSING_WORDS))
+        if values.is_empty() or not _all(values, _LIKE_NUMBER):
+            continue
+        comma = comma or bool(values.str.contains(_TELLS_COMMA).any())
+        point = point or bool(values.str.contains(_TELLS_POINT).any())
+    return "," if comma and not point else "." if point and not comma else ""
+
+
+def _without_points(series: pl.Series) -> pl.Series:
+    """A column such as `1.234` in a table whose decimals follow a comma: whole thousands."""
+    if series.dtype != pl.String:
+        return series
+    values = series.str.strip_chars().drop_nulls()
+    if values.is_empty() or not _all(values, _POINTED):
+        return series
+    return series.str.replace_all(".", "", literal=True)
 
 
 def _typed(series: pl.Series, notes: Notes, *, comma_is_decimal: bool) -> pl.Series:
@@ -61,6 +102,7 @@ def _typed(series: pl.Series, notes: Notes, *, comma_is_decimal: bool) -> pl.Ser
         notes.add(
             "words read as missing",
             f"{int(words.sum())} cells of {series.name!r} say {shown}; they are read as missing",
+            code="missing_words",
         )
     return made.alias(series.name)
 
@@ -77,6 +119,10 @@ def _attempt_for(values: pl.Series, *, comma_is_decimal: bool) -> Attempt | None
         )
     if values.str.contains(",", literal=True).any() and _matches_either(values):
         return lambda s: _number(s.str.replace_all(",", "", literal=True))
+    if values.str.contains(_GROUP_MARK).any() and _all(values, _GROUPED):
+        bare = values.str.replace_all(_GROUP_MARK, "")
+        within = _attempt_for(bare, comma_is_decimal=comma_is_decimal)
+        return within and (lambda s: within(s.str.replace_all(_GROUP_MARK, "")))
     if values.str.to_lowercase().is_in(list(_WORDS)).all():
         return lambda s: s.str.to_lowercase().replace_strict(_WORDS, return_dtype=pl.Boolean)
     return _temporal(values)
@@ -134,6 +180,9 @@ def _day_month_order(values: pl.Series) -> str:
 
 def _note_spoilers(series: pl.Series, values: pl.Series, notes: Notes) -> None:
     """Say so when a few cells keep a column of numbers from being one."""
+    few = values.head(_FEW)
+    if few.str.contains(_NUMBER).sum() < len(few) / 2:
+        return
     numeric = values.str.contains(_NUMBER)
     others = int((~numeric).sum())
     if 0 < others <= max(1, len(values) // 20) and len(values) >= 10:
@@ -143,6 +192,7 @@ def _note_spoilers(series: pl.Series, values: pl.Series, notes: Notes) -> None:
             "columns that a few cells keep from being numbers",
             f"{series.name!r} is read as text because {others} of {len(values)} cells are no "
             f"numbers, such as {odd[:40]!r} in row {row}",
+            code="few_cells_no_numbers",
         )
 
 
@@ -151,4 +201,6 @@ def _matches_either(values: pl.Series) -> bool:
 
 
 def _all(values: pl.Series, pattern: str) -> bool:
-    return bool(values.str.contains(pattern).all())
+    """Whether all values match; most patterns are ruled out by the first few."""
+    first = values.head(_FEW).str.contains(pattern).all()
+    return bool(first and values.str.contains(pattern).all())

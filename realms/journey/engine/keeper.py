@@ -6,7 +6,7 @@ It wakes and never executes; waking twice is harmless, and one bad run stops not
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from loguru import logger
 
@@ -139,13 +139,19 @@ class Keeper(Works, Expecting):
             await self._let_them_move()
             return
         for row in rows:
-            assert row.wake_at is not None
-            since = self._rang.get(row.run_id, row.wake_at if row.status in MOVING else _NEVER)
-            if now - since >= (_RINGS_AGAIN if row.run_id in self._rang else _RINGS_EVERY):
+            if self._to_be_rung(row, now):
                 self._rang[row.run_id] = now
                 self._dispatch.wake(RUNS, row.run_id, road=PLAIN)
         if len(self._rang) > _RANG:
             self._rang = {run: at for run, at in self._rang.items() if now - at < _RINGS_AGAIN}
+
+    def _to_be_rung(self, row: RunRow, now: datetime) -> bool:
+        """Not what has just been rung, by whoever accepted it or by this scheduler."""
+        assert row.wake_at is not None
+        rang = self._rang.get(row.run_id)
+        if rang is None:
+            return row.status not in MOVING or now - row.wake_at >= _RINGS_EVERY
+        return row.wake_at > rang or now - rang >= _RINGS_AGAIN
 
     async def _let_them_move(self) -> None:
         """Let runs move on before more are taken up, for a while: few at a time are done sooner."""
@@ -225,7 +231,6 @@ class Keeper(Works, Expecting):
             logger.error("the lease could not be given back: {}", error.detail)
 
 
-_NEVER = datetime.min.replace(tzinfo=UTC)
 _RINGS_EVERY = timedelta(seconds=1)
 """A scheduler looks so often; what was ready for so long may not have been heard of."""
 _RINGS_AGAIN = timedelta(seconds=10)

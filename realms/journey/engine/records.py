@@ -61,7 +61,7 @@ class TemplateRecords:
     """Versions of templates; each tenant has its own."""
 
     def __init__(self, *, database: Database) -> None:
-        self._database = database
+        self._database = database.across_tenants()
 
     async def put(self, template: StoredTemplate) -> tuple[StoredTemplate, bool]:
         """Store a version, which is the current one from now on; whether it is new.
@@ -136,7 +136,7 @@ class ScheduleRecords:
     """Where each schedule is; a process that comes later goes on from there."""
 
     def __init__(self, *, database: Database) -> None:
-        self._database = database
+        self._database = database.across_tenants()
 
     async def all(self) -> list[Ringing]:
         select = f"SELECT {_SCHEDULE} FROM journey_schedules ORDER BY tenant, template"  # noqa: S608 - a constant
@@ -175,7 +175,7 @@ class ArchiveRecords:
     """Takes runs out of the journal, and remembers which of their payloads are still to go."""
 
     def __init__(self, *, database: Database) -> None:
-        self._database = database
+        self._database = database.across_tenants()
 
     async def remove(self, runs: Mapping[str, Sequence[str]], *, before: datetime) -> list[str]:
         """Forget runs, each with the keys of its payloads: those that are still as they were.

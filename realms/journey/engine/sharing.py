@@ -30,7 +30,7 @@ from utilities.context import UserContext
 from utilities.errors import PlatformError
 
 _ROOM_SECONDS = 0.005
-_LEFT_FOR = timedelta(seconds=10)
+_LEFT_FOR = timedelta(seconds=3)
 """A run that does not fit this worker is offered again after so long."""
 
 

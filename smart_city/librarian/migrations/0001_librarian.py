@@ -40,8 +40,12 @@ def upgrade() -> None:
 
 
 def _index_by_tsvector() -> None:
-    """Words come from who adds a passage, so that they are the same as FTS5's."""
-    op.execute("ALTER TABLE library_passages ADD COLUMN words tsvector NOT NULL")
+    """Words come from who adds a passage, so that they are the same as FTS5's.
+
+    Passages that were moved here come without; the librarian sees to them when it opens.
+    """
+    op.execute("ALTER TABLE library_passages ADD COLUMN words tsvector")
+    op.execute("CREATE INDEX library_passages_unread ON library_passages (id) WHERE words IS NULL")
     op.execute("CREATE INDEX library_passages_by_words ON library_passages USING gin (words)")
 
 

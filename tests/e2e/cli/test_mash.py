@@ -55,6 +55,52 @@ def test_json_of_one_file_is_its_outcome(tmp_path: Path) -> None:
     assert outcome["journey_id"] == f"data_mash_{outcome['file_id']}_local"
 
 
+def test_report_of_several_files_is_one_page_with_what_they_say_of_each_other(
+    tmp_path: Path,
+) -> None:
+    one, other, made = tmp_path / "one.txt", tmp_path / "other.txt", tmp_path / "report.html"
+    one.write_text("Revenue in 2023 was 4 million euros.\n")
+    other.write_text("In 2023, revenue was 7 million euros.\n")
+    asked: list[str | Path] = [
+        "mash",
+        WEATHER,
+        one,
+        other,
+        tmp_path / "missing.csv",
+        "--data-dir",
+        tmp_path / "city",
+    ]
+
+    found = civitas(*asked, "--format", "html", "--output", made)
+    told = civitas(*asked)
+
+    page = made.read_text()
+    assert found.returncode == told.returncode == 1
+    assert found.stdout == ""
+    assert f"The report is in {made}." in found.stderr
+    assert "weather has 731 rows" in page
+    assert "one.txt and other.txt contradict each other" in page
+    assert "missing.csv does not exist" in page
+    assert page.count("<svg ") > 5
+    assert "across the files\n  - one.txt and other.txt contradict each other" in told.stdout
+
+
+def test_report_for_programs_and_its_refusals(tmp_path: Path) -> None:
+    city = ("--data-dir", tmp_path / "city")
+
+    document = json.loads(civitas("mash", DECLARATION, "--format", "json", *city).stdout)
+    unwritable = civitas(
+        "mash", DECLARATION, "--format", "md", "--output", tmp_path / "no" / "r.md", *city
+    )
+
+    assert document["files"][0]["insights_result"]["insights"][0]["kind"] == "overview"
+    assert document["across"] is None
+    assert unwritable.returncode == 1
+    assert "the report cannot be written to" in unwritable.stderr
+    for wrong in (("--output", "x.md"), ("--json", "--format", "md")):
+        assert civitas("mash", DECLARATION, *wrong, *city).returncode == 2
+
+
 def test_rows_that_were_read_otherwise_are_told_with_their_lines(tmp_path: Path) -> None:
     table = tmp_path / "ragged.csv"
     table.write_text("a,b\n1,2\n3\n4,5,6\n")

@@ -117,7 +117,19 @@ def test_wrong_usage_exits_2_with_cause_and_remedy(
 def test_host_other_than_loopback_is_refused(host: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(BrokenCity, ["serve", "--host", host]) == 3
 
-    assert "no sign-in yet" in capsys.readouterr().err
+    cause, remedy = capsys.readouterr().err.splitlines()
+    assert "there is no access token" in cause
+    assert "CIVITAS_ACCESS_TOKEN" in remedy
+
+
+def test_host_other_than_loopback_is_served_with_an_access_token(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CIVITAS_ACCESS_TOKEN", "q7Zk2-Vw9sXe4Rt6Yu8Io0Pl3Mn5Bv1Cx")
+
+    assert main(BrokenCity, ["serve", "--host", "192.0.2.1"]) == 1
+
+    assert "cannot serve 192.0.2.1 port 8000" in capsys.readouterr().err  # not an address of ours
 
 
 def test_taken_port_is_named(capsys: pytest.CaptureFixture[str]) -> None:

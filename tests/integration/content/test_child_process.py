@@ -3,25 +3,24 @@
 import asyncio
 import fcntl
 import os
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from foundations.public_works.adapters import child_process
-from foundations.public_works.adapters.child_process import (
-    ChildLimits,
-    ChildProcessParsers,
-    run_in_child,
-)
+from foundations.public_works.adapters.child_process import ChildProcessParsers
+from foundations.public_works.adapters.forked_children import ChildLimits, ForkedChildren
+from foundations.public_works.archives import Truncated
 from foundations.public_works.parsing.faults import (
     ParseMemoryExceeded,
     ParserCrashed,
+    ParserUnavailable,
     ParseTimeout,
-    UnreadableFile,
 )
 from foundations.public_works.settings import Settings
 
@@ -31,26 +30,40 @@ ROOT = Path(__file__).parents[3]
 LIMITS = ChildLimits(cpu_seconds=20, memory_bytes=512 * 2**20, wall_seconds=30)
 
 
-async def told(do: str, limits: ChildLimits = LIMITS, **more: Any) -> Any:
-    return await run_in_child("tests.support.children", {"do": do, **more}, limits)
+MODULE = "tests.support.children"
 
 
-async def test_u23_child_that_spins_is_killed_at_its_processor_limit() -> None:
+@pytest.fixture(scope="module", name="children")
+def forked() -> Iterator[ForkedChildren]:
+    made = ForkedChildren(MODULE)
+    yield made
+    made.close()
+
+
+async def told(children: ForkedChildren, do: str, limits: ChildLimits = LIMITS, **more: Any) -> Any:
+    return await children.run({"do": do, **more}, limits)
+
+
+async def test_u23_child_that_spins_is_killed_at_its_processor_limit(
+    children: ForkedChildren,
+) -> None:
     started = time.perf_counter()
 
     with pytest.raises(ParseTimeout, match="1 s of processor time") as caught:
-        await told("spin", ChildLimits(1, 512 * 2**20, wall_seconds=30))
+        await told(children, "spin", ChildLimits(1, 512 * 2**20, wall_seconds=30))
 
     assert caught.value.code == "parse_timeout"
     assert time.perf_counter() - started < 10
 
 
-async def test_child_that_sleeps_is_killed_at_its_limit_on_the_wall() -> None:
+async def test_child_that_sleeps_is_killed_at_its_limit_on_the_wall(
+    children: ForkedChildren,
+) -> None:
     with pytest.raises(ParseTimeout, match=r"0\.5 s"):
-        await told("sleep", ChildLimits(20, 512 * 2**20, wall_seconds=0.5))
+        await told(children, "sleep", ChildLimits(20, 512 * 2**20, wall_seconds=0.5))
 
 
-async def test_child_never_stalls_the_event_loop() -> None:
+async def test_child_never_stalls_the_event_loop(children: ForkedChildren) -> None:
     ticks = 0
 
     async def tick() -> None:
@@ -61,31 +74,33 @@ async def test_child_never_stalls_the_event_loop() -> None:
 
     ticking = asyncio.ensure_future(tick())
     with pytest.raises(ParseTimeout):
-        await told("spin", ChildLimits(20, 512 * 2**20, wall_seconds=0.8))
+        await told(children, "spin", ChildLimits(20, 512 * 2**20, wall_seconds=0.8))
     ticking.cancel()
 
     assert ticks > 20
 
 
 @pytest.mark.parametrize("do", ["allocate", "abort", "killed"])
-async def test_child_without_memory_says_so(do: str) -> None:
+async def test_child_without_memory_says_so(children: ForkedChildren, do: str) -> None:
     with pytest.raises(ParseMemoryExceeded, match="512 MiB"):
-        await told(do)
+        await told(children, do)
 
 
 @pytest.mark.parametrize(
     ("do", "end"),
     [("segfault", "signal SIGSEGV"), ("raise", "exit code 1"), ("silence", "exit code 0")],
 )
-async def test_child_that_crashes_tells_no_more_than_how(do: str, end: str) -> None:
+async def test_child_that_crashes_tells_no_more_than_how(
+    children: ForkedChildren, do: str, end: str
+) -> None:
     with pytest.raises(ParserCrashed, match=end) as caught:
-        await told(do, why="a secret")
+        await told(children, do, why="a secret")
 
     assert "secret" not in str(caught.value)
 
 
-async def test_noise_beside_the_answer_is_no_harm() -> None:
-    assert await told("chatter") == "heard"
+async def test_noise_beside_the_answer_is_no_harm(children: ForkedChildren) -> None:
+    assert await told(children, "chatter") == "heard"
 
 
 async def test_child_sees_no_settings_and_finds_this_very_code(
@@ -93,16 +108,18 @@ async def test_child_sees_no_settings_and_finds_this_very_code(
 ) -> None:
     monkeypatch.setenv("CIVITAS_MODEL_API_KEY", "a secret")
 
-    answer = await told("environment")
+    children = ForkedChildren(MODULE)  # its process begins with the environment of this moment
+
+    answer = await told(children, "environment")
 
     assert not any(name.startswith("CIVITAS") for name in answer["environment"])
     assert answer["path"][0] == str(ROOT)
 
 
-async def test_cancelled_call_leaves_no_process(tmp_path: Path) -> None:
+async def test_cancelled_call_leaves_no_process(children: ForkedChildren, tmp_path: Path) -> None:
     lock = tmp_path / "lock"
     lock.touch()
-    running = asyncio.ensure_future(told("grandchild", lock=str(lock)))
+    running = asyncio.ensure_future(told(children, "grandchild", lock=str(lock)))
     while not _held(lock):  # noqa: ASYNC110 - another process holds it
         await asyncio.sleep(0.01)
 
@@ -113,6 +130,86 @@ async def test_cancelled_call_leaves_no_process(tmp_path: Path) -> None:
     async with asyncio.timeout(5):
         while _held(lock):  # noqa: ASYNC110 - another process holds it
             await asyncio.sleep(0.01)
+    assert not _held(lock)
+
+
+async def test_children_do_not_see_what_belongs_to_each_other(children: ForkedChildren) -> None:
+    async with asyncio.TaskGroup() as group:
+        for _ in range(3):
+            group.create_task(told(children, "descriptors"))
+        found = await told(children, "descriptors")
+
+    assert found == [0, 1, 2]
+
+
+async def test_prepared_process_that_was_killed_is_started_anew(children: ForkedChildren) -> None:
+    assert await told(children, "chatter") == "heard"
+    before = children.process_id
+    os.kill(before, signal.SIGKILL)
+
+    assert await told(children, "chatter") == "heard"
+    assert children.process_id != before
+
+
+async def test_child_whose_prepared_process_dies_is_done_again_once(
+    children: ForkedChildren, tmp_path: Path
+) -> None:
+    lock = tmp_path / "lock"
+    lock.touch()
+    running = asyncio.ensure_future(told(children, "once", lock=str(lock)))
+    while not _held(lock):  # noqa: ASYNC110 - another process holds it
+        await asyncio.sleep(0.01)
+
+    os.kill(children.process_id, signal.SIGKILL)
+
+    assert await running == "again"
+
+
+async def test_module_that_cannot_be_loaded_is_told() -> None:
+    with pytest.raises(ParserUnavailable):
+        await told(ForkedChildren("tests.support.nothing"), "chatter")
+
+
+async def test_closing_leaves_no_process(children: ForkedChildren, tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    lock.touch()
+    mine = ForkedChildren(MODULE)
+    running = asyncio.ensure_future(told(mine, "grandchild", lock=str(lock)))
+    while not _held(lock):  # noqa: ASYNC110 - another process holds it
+        await asyncio.sleep(0.01)
+    prepared = mine.process_id
+
+    mine.close()
+
+    with pytest.raises(ParserUnavailable):
+        await running
+    assert mine.process_id == 0
+    async with asyncio.timeout(5):
+        while _held(lock):  # noqa: ASYNC110 - another process holds it
+            await asyncio.sleep(0.01)
+    assert not Path(f"/proc/{prepared}").exists()
+
+
+@pytest.mark.slow
+def test_server_that_is_killed_leaves_no_process(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    lock.touch()
+    program = (
+        "import asyncio\n"
+        "from foundations.public_works.adapters.forked_children import *\n"
+        "asyncio.run(ForkedChildren('tests.support.children').run("
+        f"{{'do': 'grandchild', 'lock': {str(lock)!r}}}, ChildLimits(20, 2**29, 60)))"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], cwd=ROOT) as server:
+        until = time.monotonic() + 30
+        while not _held(lock) and time.monotonic() < until:
+            time.sleep(0.01)
+        assert _held(lock)
+        server.kill()
+
+    until = time.monotonic() + 10
+    while _held(lock) and time.monotonic() < until:
+        time.sleep(0.01)
     assert not _held(lock)
 
 
@@ -162,9 +259,9 @@ async def test_children_beyond_the_processors_wait_for_a_place(
         running -= 1
         return {"kind": "text", "name": "a", "media_type": "text/plain"}
 
-    monkeypatch.setattr(child_process, "run_in_child", counted)
     monkeypatch.setattr(os, "cpu_count", lambda: 3)
     busy = parsers()
+    monkeypatch.setattr(busy._children, "run", counted)
 
     await asyncio.gather(*(busy.parse(tmp_path, tmp_path, name="a") for _ in range(20)))
 
@@ -175,7 +272,7 @@ async def test_faults_come_out_of_the_child_as_they_were(tmp_path: Path) -> None
     broken = tmp_path / "broken.json"
     broken.write_text('{"a": ')
 
-    with pytest.raises(UnreadableFile, match="line 1, column 7") as caught:
+    with pytest.raises(Truncated, match="line 1, column 7") as caught:
         await parsers().parse(broken, tmp_path, name="broken.json")
     assert caught.value.hint
 

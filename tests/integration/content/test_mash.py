@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from foundations.public_works.archives import Truncated
 from foundations.public_works.content_metadata import (
     ContentUnknown,
     NoIndexPlugged,
@@ -12,7 +13,6 @@ from foundations.public_works.content_metadata import (
     WrongFile,
 )
 from foundations.public_works.object_store import ObjectNotFound
-from foundations.public_works.parsing.faults import UnreadableFile
 from foundations.public_works.semantics import UnusableFileId, folder_of
 from smart_city.content_steward.api import FileUnknown
 from tests.support.content_world import EMBEDDER, World
@@ -55,7 +55,7 @@ async def test_parsing_leaves_no_workspace_behind(world: World) -> None:
     await world.steward.take("f1", "readings.csv", READINGS)
     await world.analysis.parse_file("f1")
     await world.steward.take("f2", "broken.json", b'{"a": ')
-    with pytest.raises(UnreadableFile):
+    with pytest.raises(Truncated):
         await world.analysis.parse_file("f2")
 
     assert list(world.folder.staging.iterdir()) == []
@@ -279,6 +279,37 @@ async def test_numbers_too_large_to_square_still_give_insights(world: World) -> 
 
     answer = await world.mash("f1", "huge.csv", b"v,w\n" + rows.encode())
 
-    profile = next(i for i in answer.insights_result.insights if i.sentence.startswith("v lies"))
-    assert profile.figures["maximum"] == 3e201
-    assert "std" not in profile.figures
+    column = answer.insights_result.columns[0]
+    assert (column.name, column.minimum, column.maximum) == ("v", 1e200, 3e201)
+    assert column.mean == pytest.approx(15.5e200)
+
+
+# --- several files -------------------------------------------------------------------------------
+
+
+async def test_files_are_laid_beside_each_other(world: World) -> None:
+    people = "id,name\n" + "".join(f"P{n:03d},person {n}\n" for n in range(20))
+    visits = (
+        "visit,person_id\n" + "".join(f"V{n},P{n % 20:03d}\n" for n in range(60)) + "V99,P777\n"
+    )
+    await world.mash("f1", "people.csv", people.encode())
+    await world.mash("f2", "visits.csv", visits.encode())
+
+    answer = await world.insights.compare_files(["f1", "f2"])
+
+    (insight,) = answer.comparison_result.insights
+    assert "person_id of visits is id of people, but 1 row" in insight.sentence
+    assert insight.evidence.file == "visits.csv"
+    assert insight.evidence.rows == (61,)
+
+
+async def test_files_that_are_not_there_or_not_parsed_are_not_compared(world: World) -> None:
+    await world.mash("f1", "readings.csv", READINGS)
+    await world.steward.take("f2", "readings.csv", READINGS)
+
+    with pytest.raises(NotParsed):
+        await world.insights.compare_files(["f1", "f2"])
+    with pytest.raises(FileUnknown):
+        await world.insights.compare_files(["f1", "nothing"])
+    with bound(SOUTH), pytest.raises(FileUnknown):
+        await world.insights.compare_files(["f1", "f2"])

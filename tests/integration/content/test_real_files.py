@@ -13,13 +13,15 @@ from typing import Any
 import pytest
 
 from foundations.public_works.adapters.child_process import ChildProcessParsers
-from foundations.public_works.parsing.models import Insight, InsightKind, ParseResult
+from foundations.public_works.parsing.insights.model import Insight, InsightKind
+from foundations.public_works.parsing.models import ParseResult
 from foundations.public_works.parsing.reading import PASSAGES, read_passages
 from foundations.public_works.settings import Settings
 
 pytestmark = pytest.mark.anyio
 
 DATA = Path(__file__).parents[2] / "data"
+READ_FROM_THE_START = ["weather.csv", "annual-report.docx", "bundle.zip", "forwarded.eml"]
 
 
 class Mashed:
@@ -75,9 +77,9 @@ async def test_insights_of_the_weather_are_true(tmp_path: Path) -> None:
     wind = column("wind_kmh")
     assert outlier.figures["farthest"] == max(wind) == 148.0
     assert outlier.figures["farthest_row"] == wind.index(max(wind)) + 1 == 602
-    q1, _, q3 = statistics.quantiles(wind, n=4, method="inclusive")
-    assert outlier.figures["upper_fence"] == pytest.approx(q3 + 1.5 * (q3 - q1))
-    assert sum(value > q3 + 1.5 * (q3 - q1) for value in wind) == outlier.figures["outliers"] == 1
+    others = sorted(wind)[:-1]
+    assert (outlier.figures["others_from"], outlier.figures["others_to"]) == (others[0], others[-1])
+    assert outlier.figures["outliers"] == 1
 
     related = weather.one(InsightKind.CORRELATION)
     assert related.evidence.columns == ("temperature_c", "humidity_percent")
@@ -89,7 +91,7 @@ async def test_insights_of_the_weather_are_true(tmp_path: Path) -> None:
     assert rows[-1] == rows[-2]
     assert duplicate.evidence.rows == (731,)
 
-    difference = weather.one(InsightKind.DIFFERENCE)
+    difference = weather.one(InsightKind.DIFFERENCE, "station", "wind_kmh")
     hill = [float(row["wind_kmh"]) for row in rows if row["station"] == "Hill"]
     assert difference.figures["highest_group"] == "Hill"
     assert difference.figures["highest_mean"] == pytest.approx(statistics.mean(hill))
@@ -134,10 +136,10 @@ async def test_elements_are_a_table_of_records(tmp_path: Path) -> None:
     state = next(c for c in elements.parsed.tables[0].columns if c.name == "state")
     assert [(one.value, one.count) for one in state.most_frequent] == [("solid", 26), ("gas", 9)]
     assert sum(record["state"] == "solid" for record in records) == 26
-    related = elements.one(InsightKind.CORRELATION, "number", "atomic_mass")
+    related = elements.one(InsightKind.CORRELATION, "atomic_mass", "period")
     assert related.figures["pearson_r"] == pytest.approx(
         statistics.correlation(
-            [record["number"] for record in records], [record["atomic_mass"] for record in records]
+            [record["atomic_mass"] for record in records], [record["period"] for record in records]
         ),
         abs=1e-6,
     )
@@ -195,11 +197,12 @@ async def test_report_states_its_figures(tmp_path: Path) -> None:
     }
     assert stated["148 km/h"] == 148
     assert stated["900 metres"] == 900
-    assert stated["1,240 euros"] == 1240
     assert stated["first"] == 1951
+    named = [i for i in mash.insights if i.kind is InsightKind.ENTITY]
+    assert any(i.figures.get("1,240 euros") == 1240 for i in named)
 
 
-@pytest.mark.parametrize("name", sorted(p.name for p in DATA.iterdir() if p.suffix != ".pdf"))
+@pytest.mark.parametrize("name", READ_FROM_THE_START)
 async def test_what_is_journalled_is_small(tmp_path: Path, name: str) -> None:
     parsers = ChildProcessParsers(settings=Settings())
 

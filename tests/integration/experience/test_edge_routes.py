@@ -48,6 +48,19 @@ def test_unhealthy_city_names_the_components(city: SmallCity) -> None:
     assert answer.headers["Retry-After"] == "5"
 
 
+def test_many_who_ask_at_once_share_one_look(
+    city: SmallCity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        answer = city.client.get("/readyz", headers={"X-Trace-ID": f"look-{number}"})
+        assert answer.json()["trace_id"] == f"look-{number}"
+    assert len(city.road.requests) == 1
+
+    monkeypatch.setattr("foundations.experience.routes.monotonic", lambda: float("inf"))
+    city.nurse.status = HealthStatus.UNHEALTHY
+    assert city.client.get("/readyz").status_code == 503
+
+
 @pytest.mark.parametrize("what", ["services", "agents", "tools", "apis"])
 def test_curator_lists_what_there_is(city: SmallCity, what: str) -> None:
     answer = city.client.get(f"/api/curator/{what}")

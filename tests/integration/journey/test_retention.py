@@ -117,7 +117,7 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         journal = DatabaseJournal(database=database)
         async with JourneyCity(journal, texts=texts, objects=objects) as city:
             with bound(USER):
-                yield World(city, database, objects)
+                yield World(city, database.across_tenants(), objects)
 
 
 async def test_runs_are_kept_as_long_as_their_template_says(world: World) -> None:
@@ -247,12 +247,12 @@ async def test_many_runs_go_in_pages(world: World) -> None:
                 "INSERT INTO journey_facts VALUES (?, ?, ?)", (copy, seq, data)
             )
 
-    await world.database.write(copies)
+    await world.database.across_tenants().write(copies)
 
     assert await world.archive(days=31) == 451
     assert len(world.lines()) == 451
     assert len([key for key in world.objects.kept if key.startswith("archive/")]) == 5
-    left = await world.database.read(
+    left = await world.database.across_tenants().read(
         lambda c: c.exec_driver_sql("SELECT count(*) FROM journey_facts").scalar_one()
     )
     assert left == 0
@@ -265,7 +265,7 @@ async def test_memos_go_when_runs_of_their_time_do(world: World) -> None:
             values = ("north", key, b"{}", micros)
             connection.exec_driver_sql("INSERT INTO journey_memos VALUES (?, ?, ?, ?)", values)
 
-    await world.database.write(remember)
+    await world.database.across_tenants().write(remember)
     await world.run("brief")
     await world.archive(days=8)
 

@@ -26,7 +26,7 @@ class Books:
     """A city over a database whose `keep` adds a line to a table."""
 
     def __init__(self, database: Database, city: JourneyCity) -> None:
-        self.database = database
+        self.database = database.across_tenants()
         self.city = city
         self.shop = Workshop(city)
 

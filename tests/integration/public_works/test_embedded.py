@@ -16,7 +16,7 @@ from foundations.public_works.adapters.in_process_dispatch import InProcessDispa
 from foundations.public_works.adapters.in_process_events import InProcessEvents
 from foundations.public_works.adapters.local_objects import LocalObjectStore
 from foundations.public_works.adapters.migrations import MisnumberedRevision
-from foundations.public_works.adapters.span_file import SpanFile
+from foundations.public_works.adapters.span_export import SpanExport
 from foundations.public_works.adapters.sqlite import SqliteDatabase
 from foundations.public_works.data_folder import (
     DataFolder,
@@ -30,7 +30,6 @@ from foundations.public_works.database import (
     SchemaTooNew,
     StorageFull,
 )
-from foundations.public_works.object_store import ObjectNotFound
 from foundations.public_works.settings import Settings
 from utilities.clock import Clock, SystemClock
 from utilities.ids import TimeSortableIds
@@ -310,35 +309,6 @@ def objects(folder: DataFolder) -> LocalObjectStore:
     return LocalObjectStore(folder=folder)
 
 
-async def test_object_comes_back_whole_and_in_part(
-    objects: LocalObjectStore, tmp_path: Path
-) -> None:
-    content = os.urandom(3 * 1024 * 1024 + 7)
-    (tmp_path / "source").write_bytes(content)
-    await objects.put_file("a/b", tmp_path / "source")
-
-    assert await objects.get("a/b") == content
-    assert b"".join([chunk async for chunk in objects.stream("a/b")]) == content
-    part = [chunk async for chunk in objects.stream("a/b", start=10, end=2_000_000)]
-    assert b"".join(part) == content[10:2_000_000]
-    async with objects.local_copy("a/b") as path:
-        assert path.read_bytes() == content
-
-
-async def test_missing_object_is_not_found_and_may_be_deleted(objects: LocalObjectStore) -> None:
-    await objects.put("a", b"1")
-    await objects.delete("a")
-    await objects.delete("a")
-
-    with pytest.raises(ObjectNotFound):
-        await objects.get("a")
-    with pytest.raises(ObjectNotFound):
-        async with objects.local_copy("a"):
-            pass
-    with pytest.raises(ObjectNotFound):
-        await anext(objects.stream("a"))
-
-
 async def test_stored_object_and_its_folders_are_synced(
     objects: LocalObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -516,7 +486,7 @@ async def test_spans_are_written_where_the_settings_ask(tmp_path: Path) -> None:
     tracing = DistributedTracing()
     async with (
         DataFolder(settings=settings, ids=TimeSortableIds()) as folder,
-        SpanFile(settings=settings, folder=folder, tracing=tracing),
+        SpanExport(settings=settings, folder=folder, tracing=tracing),
     ):
         with tracing.span("work", "abc"):
             pass

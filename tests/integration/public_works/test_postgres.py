@@ -9,13 +9,13 @@ from shutil import rmtree
 from typing import Any
 
 import pytest
+from loguru import logger
 from pydantic import SecretStr
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from foundations.public_works.adapters import postgres, postgres_driver
 from foundations.public_works.adapters.postgres import PostgresDatabase
-from foundations.public_works.container import container
 from foundations.public_works.database import (
     ConstraintBroken,
     DatabaseBusy,
@@ -29,7 +29,12 @@ from foundations.public_works.database import (
     collecting,
 )
 from foundations.public_works.settings import Settings
+from realms.journey.records import DatabaseJournal
+from tests.contract.test_journals import first
+from tests.support.journals import MIGRATIONS
+from tests.support.journeys import BEGAN
 from tests.support.postgres import PostgresServer, started_server
+from utilities.context import CallContext, UserContext, bound
 
 pytestmark = pytest.mark.anyio
 
@@ -334,24 +339,24 @@ async def test_city_goes_on_when_the_server_was_started_anew(own_server: Postgre
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "said", "hint"),
     [
-        (lambda url: url.replace("city_tests:", "city_tests:x"), "password"),
-        (lambda url: f"{url.rpartition('/')[0]}/nothing", "does not exist"),
-        (lambda _: "postgresql://u:p@127.0.0.1:1/city", "refused"),
-        (lambda _: "mysql://u:p@127.0.0.1/city", "not PostgreSQL's"),
-        (lambda _: "postgresql://u:p@127.0.0.1/", "not PostgreSQL's"),
-        (lambda _: "nonsense", "cannot be read"),
+        (lambda url: url.replace("city_tests:", "city_tests:x"), "password", "the password"),
+        (lambda url: f"{url.rpartition('/')[0]}/nothing", "does not exist", "create"),
+        (lambda _: "postgresql://u:p@127.0.0.1:1/city", "refused", "whether the server runs"),
+        (lambda _: "mysql://u:p@127.0.0.1/city", "not PostgreSQL's", "postgresql://"),
+        (lambda _: "postgresql://u:p@127.0.0.1/", "not PostgreSQL's", "postgresql://"),
+        (lambda _: "nonsense", "cannot be read", "postgresql://"),
     ],
 )
 async def test_unusable_database_is_found_at_boot(
-    postgres_url: str, change: Any, said: str
+    postgres_url: str, change: Any, said: str, hint: str
 ) -> None:
     with pytest.raises(DatabaseUnusable, match=said) as refused:
         async with opened(change(postgres_url)):
             pass
 
-    assert refused.value.hint
+    assert hint in refused.value.hint
     assert postgres_url.split(":")[2].split("@", maxsplit=1)[0] not in str(refused.value)
 
 
@@ -415,6 +420,105 @@ async def test_processes_that_start_together_migrate_once(
     assert sorted_there == sorted(sorted_there) == ["Zebra", "apple", "Äpfel", "éclair"]
 
 
+# tenants
+
+
+TENANTS = """
+import sqlalchemy as sa
+from alembic import op
+revision = "0001"
+down_revision = None
+
+
+def upgrade():
+    op.create_table(
+        "letters",
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("tenant", sa.Text, nullable=False),
+    )
+    letter = sa.Column("letter", sa.Integer, sa.ForeignKey("letters.id"), primary_key=True)
+    op.create_table("pages", letter)
+    op.create_table("stamps", sa.Column("price", sa.Integer, primary_key=True))
+"""
+
+
+def user(tenant: str) -> bound:
+    return bound(CallContext("trace", UserContext(tenant=tenant, principal="someone")))
+
+
+async def test_what_is_done_for_a_tenant_sees_and_changes_its_rows_alone(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "0001_letters.py").write_text(TENANTS)
+    letters = "SELECT tenant FROM letters ORDER BY id"
+    pages = "SELECT letter FROM pages ORDER BY letter"
+    write = "INSERT INTO letters (tenant) VALUES (?)"
+
+    def asked(sql: str) -> Any:
+        return lambda c: list(c.exec_driver_sql(sql).scalars())
+
+    def does(sql: str, *values: object) -> Any:
+        return lambda c: c.exec_driver_sql(sql, values).rowcount
+
+    async with opened(postgres_url) as store:
+        await store.migrate("post", tmp_path)
+        await store.migrate("journey", MIGRATIONS)
+        for tenant, price in (("north", 5), ("south", 9)):
+            with user(tenant):
+                await store.write(does(write, tenant))
+                await store.write(does("INSERT INTO pages SELECT id FROM letters"))
+                await store.write(does("INSERT INTO stamps VALUES (?)", price))
+        with user("south"):
+            seen = [await store.read(asked(sql)) for sql in (letters, pages)]
+            stamps = await store.read(asked("SELECT price FROM stamps ORDER BY price"))
+            removed = await store.write(
+                lambda c: c.exec_driver_sql("DELETE FROM letters WHERE id = 1").rowcount
+            )
+            everything = [await store.across_tenants().read(asked(sql)) for sql in (letters, pages)]
+            journal = DatabaseJournal(database=store)
+            holder = await journal.take_hold(at=BEGAN, until=None)
+            await journal.write([first()], holder=holder)
+            with pytest.raises(ProgrammingError, match="permission"):
+                await store.read(asked("SELECT run_id FROM journey_runs"))
+            with pytest.raises(ProgrammingError, match="row-level security"):
+                await store.write(does(write, "north"))
+            with pytest.raises(ProgrammingError, match="row-level security"):
+                await store.write(does("INSERT INTO pages VALUES (1)"))
+            with pytest.raises(ProgrammingError, match="permission"):
+                await store.write(does("DELETE FROM schema_version_post"))
+        outside = await store.read(asked(letters))
+
+    assert seen == [["south"], [2]]
+    assert stamps == [5, 9]
+    assert removed == 0
+    assert everything == [["north", "south"], [1, 2]]
+    assert outside == ["north", "south"]
+
+
+async def test_user_who_may_make_no_role_or_table_hears_what_to_do(
+    postgres_server: PostgresServer, postgres_url: str, tmp_path: Path
+) -> None:
+    name, said = postgres_url.rpartition("/")[2], []
+    (tmp_path / "0001_things.py").write_text(REVISION)
+    postgres_server.run(f"CREATE ROLE {name} LOGIN PASSWORD 'plain'")
+    postgres_server.run("REVOKE CREATE ON SCHEMA public FROM PUBLIC", database=name)
+    plain = f"postgresql://{name}:plain@{postgres_url.partition('@')[2]}"
+    sink = logger.add(lambda line: said.append(str(line)), format="{message}")
+
+    try:
+        async with opened(plain) as store:
+            with user("north"):
+                assert await store.read(lambda c: c.execute(text("SELECT 1")).scalar_one()) == 1
+            with pytest.raises(DatabaseUnusable, match="things"):
+                await store.migrate("things", tmp_path)
+    finally:
+        logger.remove(sink)
+        postgres_server.run(f"DROP DATABASE {name} WITH (FORCE)")
+        postgres_server.run(f"DROP ROLE {name}")
+
+    assert any(f"GRANT civitas_request TO {name}" in line for line in said)
+
+
 # what faults mean
 
 
@@ -436,7 +540,7 @@ class Fault(Exception):
         ("55P03", DatabaseBusy),
         ("58030", DatabaseBusy),
         ("25006", DatabaseBusy),
-        ("42501", DatabaseUnusable),
+        ("28P01", DatabaseUnusable),
         ("22021", TextRefused),
         ("23505", type(None)),
         ("42P01", type(None)),
@@ -444,11 +548,3 @@ class Fault(Exception):
 )
 def test_faults_are_told_in_the_ports_own_words(code: str, kind: type) -> None:
     assert type(postgres_driver.explained(Fault(code))) is kind
-
-
-def test_setting_chooses_the_database() -> None:
-    chosen = container(Settings(database_url=SecretStr("postgresql://u:p@127.0.0.1/city")))
-    embedded = container(Settings())
-
-    assert "postgres_database" in chosen.providers
-    assert "sqlite_database" in embedded.providers

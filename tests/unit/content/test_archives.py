@@ -12,6 +12,8 @@ from foundations.public_works.archives import (
     ArchiveLimits,
     DamagedArchive,
     DecompressionLimit,
+    Encrypted,
+    Truncated,
     UnsafeMarkup,
     inspect,
 )
@@ -95,7 +97,7 @@ def test_u13_directory_too_big_is_not_even_read(file: Path) -> None:
     file.write_bytes(hostile.many_entries(70_000))
 
     with pytest.raises(DecompressionLimit, match="10,000 entries"):
-        archives.names(file)
+        archives.listing(file)
 
 
 def test_entries_of_nested_archives_count_together(file: Path) -> None:
@@ -121,10 +123,10 @@ def test_u14_overlapping_entries_are_refused(file: Path) -> None:
 
 
 @pytest.mark.parametrize("cut", [30, 100])
-def test_archive_cut_off_is_damaged(file: Path, cut: int) -> None:
+def test_u26_archive_cut_off_says_so(file: Path, cut: int) -> None:
     file.write_bytes(hostile.zipped({"a": b"words" * 50})[:-cut])
 
-    with pytest.raises(DamagedArchive):
+    with pytest.raises(Truncated):
         inspect(file)
 
 
@@ -137,14 +139,16 @@ def test_flipped_byte_is_damage(file: Path) -> None:
         inspect(file)
 
 
-@pytest.mark.parametrize(("flags", "method"), [(1, 0), (0, 99)])
-def test_encrypted_or_unknown_entries_are_damage(file: Path, flags: int, method: int) -> None:
+@pytest.mark.parametrize(("flags", "method", "fault"), [(1, 0, Encrypted), (0, 99, DamagedArchive)])
+def test_encrypted_or_unknown_entries_are_told_apart(
+    file: Path, flags: int, method: int, fault: type[Exception]
+) -> None:
     whole = bytearray(hostile.zipped({"a": b"words"}, stored=True))
     for mark, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         struct.pack_into("<HH", whole, whole.index(mark) + at, flags, method)
     file.write_bytes(whole)
 
-    with pytest.raises(DamagedArchive):
+    with pytest.raises(fault):
         inspect(file)
 
 
@@ -175,4 +179,4 @@ def test_zip64_directory_is_read(file: Path) -> None:
     with zipfile.ZipFile(file, "w") as archive, archive.open("a", "w", force_zip64=True) as entry:
         entry.write(b"words")
 
-    assert archives.names(file) == ("a",)
+    assert archives.listing(file).names == ("a",)

@@ -8,7 +8,9 @@ import pytest
 from foundations.public_works.adapters.yara_scanner import YaraScanner
 from foundations.public_works.archives import DecompressionLimit, UnsafeMarkup
 from foundations.public_works.scanner import Malware, ScanReport
+from tests.support import hostile_documents as documents
 from tests.support import hostile_files as hostile
+from tests.support.data_files import readable_files
 
 pytestmark = pytest.mark.anyio
 
@@ -23,7 +25,7 @@ async def scanned(path: Path, data: bytes) -> ScanReport:
     return await SCANNER.scan(path)
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in DATA.iterdir()))
+@pytest.mark.parametrize("name", readable_files())
 async def test_real_files_are_clean(name: str) -> None:
     report = await SCANNER.scan(DATA / name)
 
@@ -62,6 +64,8 @@ async def test_u10_u11_what_is_harmful_is_found(tmp_path: Path, data: bytes, rul
     ("entry", "data", "rule"),
     [
         ("xl/vbaProject.bin", OLE, "office_macros"),
+        ("Basic/Standard/Module1.xml", b"<a/>", "office_macros"),
+        ("xl/ole.bin", OLE + "\x01Ole10Native".encode("utf-16-le"), "packaged_object"),
         ("xl/media/image1.png", hostile.WINDOWS_PROGRAM, "windows_program"),
         ("xl/notes.xml", b"<a>" + hostile.EICAR + b"</a>", "eicar"),
         ("xl/big.bin", Random(1).randbytes(2**22 - 9) + hostile.EICAR, "eicar"),
@@ -91,3 +95,24 @@ async def test_limits_of_archives_hold_while_scanning(tmp_path: Path) -> None:
         await scanned(tmp_path / "bomb", hostile.bomb(3 * 2**20))
     with pytest.raises(UnsafeMarkup):
         await scanned(tmp_path / "xml", hostile.docx(extra={"word/a.xml": hostile.BILLION_LAUGHS}))
+
+
+@pytest.mark.parametrize(
+    ("data", "where"),
+    [
+        (documents.message_with_a_virus(), "notes.txt"),
+        (documents.eml(documents.attachment(hostile.zipped({"in.txt": hostile.EICAR}))), "in.txt"),
+        (hostile.zipped({"mail.eml": documents.message_with_a_virus()}), "notes.txt"),
+        (
+            documents.eml(documents.attachment(documents.message_with_a_virus(), "old.eml")),
+            "notes.txt",
+        ),
+        (documents.eml(documents.attachment(hostile.WINDOWS_PROGRAM, "photo.png")), "photo.png"),
+    ],
+)
+async def test_u11_what_is_harmful_is_found_in_mail_and_archives(
+    tmp_path: Path, data: bytes, where: str
+) -> None:
+    report = await scanned(tmp_path / "upload", data)
+
+    assert where in {finding.where for finding in report.findings}

@@ -8,7 +8,7 @@ import fastexcel
 import polars as pl
 import pytest
 
-from foundations.public_works.archives import DamagedArchive
+from foundations.public_works.archives import Truncated
 from foundations.public_works.media_types import detect
 from foundations.public_works.parsing import csv_reading, workbooks
 from foundations.public_works.parsing.faults import (
@@ -255,7 +255,11 @@ def test_quote_left_open_swallows_no_more_than_the_cap(reader: Reader) -> None:
         (["1e400", "1"], ["1e400", "1"]),
         (["99999999999999999999", "1"], [1e20, 1.0]),
         (["1,234", "5", "1,234.5"], [1234.0, 5.0, 1234.5]),
-        (["1,23", "5"], ["1,23", "5"]),
+        (["1,23", "5"], [1.23, 5.0]),
+        (["1.234", "5.678,5"], [1234.0, 5678.5]),
+        (["1 234", "5"], [1234, 5]),
+        (["1'234.50", "5"], [1234.5, 5.0]),
+        (["1,23", "5.1"], ["1,23", "5.1"]),
         (["inf", "1"], ["inf", "1"]),
         (["true", "False"], [True, False]),
         (["Yes", "no"], [True, False]),
@@ -395,7 +399,7 @@ def test_workbook_rows_beyond_the_cap_are_told(reader: Reader) -> None:
 def test_u26_damaged_workbook_is_refused(reader: Reader) -> None:
     with pytest.raises(UnreadableFile):
         reader.xlsx(hostile.xlsx(b"<sheetData><row><c"))
-    with pytest.raises(DamagedArchive):
+    with pytest.raises(Truncated):
         reader.xlsx(hostile.xlsx(b"<sheetData/>")[:-40])
 
 

@@ -4,19 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from foundations.public_works.media_types import Encrypted, Family, MediaType, detect
-from foundations.public_works.parsing import passages, phrases, texts
+from foundations.public_works.archives import Encrypted
+from foundations.public_works.media_types import MediaType, detect
+from foundations.public_works.parsing import markdown, passages, phrases, texts
 from foundations.public_works.parsing.faults import FieldLimit, UnreadableFile
-from foundations.public_works.parsing.models import Passage
+from foundations.public_works.parsing.models import DEFAULT, Passage
 from foundations.public_works.parsing.notes import Notes
-from foundations.public_works.parsing.sources import Text
+from foundations.public_works.parsing.sources import Source
 from tests.support import hostile_files as hostile
 
 DATA = Path(__file__).parents[2] / "data"
 
 
-def read(path: Path, name: str = "") -> Text:
-    return texts.text(path, media=detect(path, name), notes=Notes())
+def read(path: Path, name: str = "") -> Source:
+    return texts.text(path, media=detect(path, name), options=DEFAULT, notes=Notes())
 
 
 def written(folder: Path, data: bytes) -> Path:
@@ -32,7 +33,7 @@ def test_pdf_is_read_by_page() -> None:
     assert source.sections[0].text.startswith("IN CONGRESS, July 4, 1776.")
     assert source.sections[2].text.endswith("our Fortunes and our sacred Honor.")
     assert source.metadata["page_count"] == 3
-    assert source.metadata["title"] == "Declaration of Independence"
+    assert source.properties.title == "Declaration of Independence"
 
 
 def test_docx_is_read_by_heading() -> None:
@@ -61,11 +62,9 @@ def test_markdown_is_read_by_heading_without_its_marks() -> None:
 
 
 def test_marks_inside_code_are_left_alone() -> None:
-    sections = list(
-        texts.by_heading(
-            "before\n\n# A\n```\n# no heading\n- no bullet\n```\n> said **loud** [here](x)\n# B\n"
-        )
-    )
+    sections = markdown.sections_and_grids(
+        "before\n\n# A\n```\n# no heading\n- no bullet\n```\n> said **loud** [here](x)\n# B\n"
+    ).sections
 
     assert [(section.place, section.text) for section in sections] == [
         ("beginning", "before"),
@@ -97,7 +96,7 @@ def test_u26_document_cut_off_is_unreadable(tmp_path: Path, name: str) -> None:
     path = written(tmp_path, (DATA / name).read_bytes()[:3000])
 
     with pytest.raises(UnreadableFile) as caught:
-        texts.text(path, media=media, notes=Notes())
+        texts.text(path, media=media, options=DEFAULT, notes=Notes())
     assert caught.value.code == "unreadable_file"
 
 
@@ -123,10 +122,10 @@ def test_nul_byte_in_a_text_says_where(tmp_path: Path) -> None:
 
 
 def test_text_in_another_encoding_than_stated_is_refused(tmp_path: Path) -> None:
-    media = MediaType(name="text/plain", family=Family.TEXT, encoding="ascii")
+    media = MediaType(name="text/plain", encoding="ascii")
 
     with pytest.raises(UnreadableFile, match="ascii"):
-        texts.text(written(tmp_path, "é".encode()), media=media, notes=Notes())
+        texts.text(written(tmp_path, "é".encode()), media=media, options=DEFAULT, notes=Notes())
 
 
 def test_text_too_long_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

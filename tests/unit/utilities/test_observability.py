@@ -9,9 +9,10 @@ import pytest
 from loguru import logger
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind
 
 from utilities.context import CallContext, bound
-from utilities.observability.distributed_tracing import DistributedTracing
+from utilities.observability.distributed_tracing import DistributedTracing, carried
 from utilities.observability.logs import add_log_file, configure_logs
 from utilities.observability.trace_id_generator import TraceIDGenerator, opentelemetry_trace_id
 
@@ -113,6 +114,44 @@ def test_inner_span_of_the_same_trace_is_a_child_and_of_another_is_not(
     assert outer.parent.span_id == 7
     assert foreign.parent is not None
     assert foreign.parent.span_id != outer.context.span_id
+
+
+@pytest.mark.parametrize("trace_id", [HEX, "abc", "order-7/ü".encode().hex()])
+def test_message_takes_its_trace_along(
+    tracing: DistributedTracing, exporter: InMemorySpanExporter, trace_id: str
+) -> None:
+    with tracing.span("sends", trace_id):
+        headers = carried(trace_id)
+    with tracing.received("takes", headers, queue="runs") as found:
+        pass
+
+    sends, takes = exporter.get_finished_spans()
+    assert found == trace_id
+    assert takes.parent is not None
+    assert sends.context is not None
+    assert (takes.parent.trace_id, takes.parent.span_id) == (
+        sends.context.trace_id,
+        sends.context.span_id,
+    )
+    assert takes.kind is SpanKind.CONSUMER
+    assert dict(takes.attributes or {}) == {"civitas.trace_id": trace_id, "queue": "runs"}
+    assert takes.resource.attributes["service.name"] == "civitas"
+
+
+def test_message_of_another_trace_takes_no_foreign_parent_along(
+    tracing: DistributedTracing,
+) -> None:
+    with tracing.span("other", "xyz"):
+        assert carried("abc") == {"x-trace-id": "abc"}
+    assert carried("abc") == {"x-trace-id": "abc"}
+
+
+@pytest.mark.parametrize("headers", [{}, {"x-trace-id": "with space"}, {"traceparent": "00-zz"}])
+def test_message_without_a_trace_begins_one(
+    tracing: DistributedTracing, headers: dict[str, str]
+) -> None:
+    with tracing.received("takes", headers) as trace_id:
+        assert len(trace_id) == 32
 
 
 def test_log_line_is_one_json_object_with_the_trace_id(tmp_path: Path) -> None:

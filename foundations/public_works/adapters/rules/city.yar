@@ -47,6 +47,16 @@ rule office_macros
         uint32(0) == 0xE011CFD0 and any of them
 }
 
+rule packaged_object
+{
+    meta:
+        title = "an embedded program or file that opens by a click"
+    strings:
+        $packager = "\x01Ole10Native" wide
+    condition:
+        uint32(0) == 0xE011CFD0 and $packager
+}
+
 rule pdf_script
 {
     meta:

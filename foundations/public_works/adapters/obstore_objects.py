@@ -1,0 +1,67 @@
+"""What object stores through obstore have in common, wherever they keep their bytes."""
+
+from abc import abstractmethod
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+import obstore
+
+from foundations.public_works.object_store import ObjectNotFound, ObjectStore
+
+_CHUNK = 1024 * 1024
+
+
+class ObstoreObjects(ObjectStore):
+    """Reads and deletes; how a put is made durable and what a fault means is the adapter's."""
+
+    @property
+    @abstractmethod
+    def _store(self) -> Any:
+        """The library's store, opened when it is first used."""
+
+    @abstractmethod
+    def _translated(self, key: str) -> AbstractAsyncContextManager[None]:
+        """Raise the port's errors for the library's inside the block."""
+
+    @abstractmethod
+    async def _put(self, key: str, content: bytes | Path) -> None: ...
+
+    async def put(self, key: str, data: bytes) -> None:
+        await self._put(key, data)
+
+    async def put_file(self, key: str, path: Path) -> None:
+        await self._put(key, path)
+
+    async def get(self, key: str) -> bytes:
+        async with self._translated(key):
+            found = await obstore.get_async(self._store, key)
+            return bytes(await found.bytes_async())
+
+    async def stream(
+        self, key: str, *, start: int = 0, end: int | None = None
+    ) -> AsyncIterator[bytes]:
+        size = await self._size(key)
+        last = size if end is None else min(end, size)
+        for begin in range(start, last, _CHUNK):
+            stop = min(begin + _CHUNK, last)
+            async with self._translated(key):
+                found = await obstore.get_range_async(self._store, key, start=begin, end=stop)
+            yield bytes(found)
+
+    async def delete(self, key: str) -> None:
+        try:
+            async with self._translated(key):
+                await obstore.delete_async(self._store, key)
+        except ObjectNotFound:
+            return
+
+    async def _size(self, key: str) -> int:
+        """The size of an object.
+
+        Raises:
+            ObjectNotFound: there is none.
+        """
+        async with self._translated(key):
+            return int((await obstore.head_async(self._store, key))["size"])

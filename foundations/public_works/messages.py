@@ -1,0 +1,99 @@
+"""Electronic mail as it is stored (RFC 5322, MIME): told from other text, and taken apart."""
+
+import email
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from email.header import decode_header, make_header
+from email.message import Message
+
+from utilities.errors import ErrorKind, PlatformError
+
+MAX_BYTES = 50_000_000
+MAX_PARTS = 1_000
+_MAX_MULTIPARTS = 100
+_FIELD = re.compile(rb"([!-9;-~]{1,70}):")
+_ANY_TWO_OF = {b"to", b"date", b"subject", b"message-id", b"mime-version", b"received"}
+
+
+class MessageLimit(PlatformError):
+    """The message is larger, or made of more parts, than is allowed."""
+
+    kind = ErrorKind.INVALID
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a message that holds something: decoded, its type as the message states it."""
+
+    name: str
+    media_type: str
+    charset: str
+    attached: bool
+    data: bytes
+
+
+def is_message(head: bytes) -> bool:
+    """Whether a file that begins so is a message: fields up to an empty line, `From` among them."""
+    fields: set[bytes] = set()
+    lines = head.replace(b"\r\n", b"\n").split(b"\n")
+    whole = lines[:-1] if len(lines) > 1 else lines
+    for number, line in enumerate(whole[:2_000]):
+        if not line:
+            break
+        if number and line[:1] in (b" ", b"\t"):
+            continue
+        found = _FIELD.match(line)
+        if found is None:
+            return False
+        fields.add(found[1].lower())
+    return b"from" in fields and len(fields & _ANY_TWO_OF) >= 2
+
+
+def opened(data: bytes) -> Message:
+    """The message in `data`.
+
+    Raises:
+        MessageLimit: it is too big, or its parts are nested in a way no mail program writes.
+    """
+    if len(data) > MAX_BYTES:
+        raise _too_much(f"more than {MAX_BYTES // 1_000_000} MB")
+    if data.lower().count(b"multipart/") > _MAX_MULTIPARTS:
+        raise _too_much(f"more than {_MAX_MULTIPARTS} groups of parts")
+    return email.message_from_bytes(data)
+
+
+def parts(message: Message) -> Iterator[Part]:
+    """Every part that is no group of parts, in the message's order, those of messages inside too.
+
+    Raises:
+        MessageLimit: there are more than a thousand.
+    """
+    for number, part in enumerate(message.walk()):
+        if number > MAX_PARTS:
+            raise _too_much(f"more than {MAX_PARTS:,} parts")
+        if part.is_multipart():
+            continue
+        payload = part.get_payload(decode=True)
+        name = header(part.get_filename(""))
+        if isinstance(payload, bytes) and payload:
+            yield Part(
+                name=name,
+                media_type=part.get_content_type(),
+                charset=str(part.get_param("charset") or "utf-8"),
+                attached=bool(name) or part.get_content_disposition() == "attachment",
+                data=payload,
+            )
+
+
+def header(value: object) -> str:
+    """A header's text with its encoded words (RFC 2047) decoded, on one line."""
+    raw = str(value or "")
+    with suppress(LookupError, ValueError, UnicodeError):  # an unknown encoding stays as it stands
+        raw = str(make_header(decode_header(raw)))
+    return " ".join(raw.split())
+
+
+def _too_much(what: str) -> MessageLimit:
+    return MessageLimit(f"the message holds {what}", hint="save its attachments and send those")

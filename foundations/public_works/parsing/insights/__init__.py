@@ -1,0 +1,1 @@
+"""Insights: what is true and worth knowing of files, computed from their artifacts."""

@@ -1,0 +1,59 @@
+"""Finds what is worth saying of a parsed file, ranks it, and caps it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from foundations.public_works.parsing.insights.model import (
+    ColumnFacts,
+    Insight,
+    InsightKind,
+    InsightsResult,
+)
+from foundations.public_works.parsing.insights.ranking import ranked
+from foundations.public_works.parsing.models import ParseResult
+
+_NOTHING_IN_TABLE = (
+    "Nothing unusual stands out: the data are clean as far as can be seen, and no relation, "
+    "difference or change is strong enough to tell."
+)
+_NOTHING_IN_TEXT = "The text is too short to say more of it."
+MOST_COLUMNS = 200
+"""So many columns are shown at a glance; what is journalled stays small."""
+_PLAIN = frozenset({InsightKind.LANGUAGE, InsightKind.STRUCTURE})
+
+
+def find(parsed: ParseResult, artifacts: Mapping[str, Path]) -> InsightsResult:
+    """The insights of a file, from its artifacts: name to path."""
+    overviews: list[Insight] = []
+    found: list[Insight] = []
+    columns: list[ColumnFacts] = []
+    if parsed.tables:
+        import polars as pl
+
+        from foundations.public_works.parsing.insights.tables import keys, table
+        from foundations.public_works.parsing.insights.tables.columns import table_of
+
+        seen = [
+            table_of(pl.read_parquet(artifacts[one.artifact]), one.name) for one in parsed.tables
+        ]
+        overviews += [table.overview(one) for one in seen]
+        columns += [facts for one in seen for facts in table.facts(one)]
+        found += [insight for one in seen for insight in table.of_table(one)]
+        found += keys.references([keys.Source(one) for one in seen], InsightKind.FOREIGN_KEY)
+    if parsed.kind == "text":
+        from foundations.public_works.parsing.insights.texts import text
+
+        overviews.insert(0, text.overview(parsed, artifacts))
+        found += text.of_text(parsed, artifacts)
+    kept, left_out = ranked(found)
+    nothing = _NOTHING_IN_TEXT if parsed.kind == "text" else _NOTHING_IN_TABLE
+    if all(one.kind in _PLAIN for one in kept):
+        overviews.append(
+            Insight(kind=InsightKind.NOTHING_UNUSUAL, sentence=nothing, strength=0.0, surprise=0.0)
+        )
+    return InsightsResult(
+        file_name=parsed.name,
+        insights=(*overviews, *kept),
+        columns=tuple(columns[:MOST_COLUMNS]),
+        left_out=left_out,
+    )

@@ -1,0 +1,1 @@
+"""The formulas insights rest on, over numpy arrays without missing values."""

@@ -1,0 +1,335 @@
+"""A table as insights see it: each column cleaned, with its role and its unit."""
+
+import re
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+
+from foundations.public_works.parsing.insights.model import Cell, Evidence
+from foundations.public_works.parsing.insights.numerics.effects import Codes, Numbers
+from foundations.public_works.parsing.insights.tables.cleaning import NUMERIC, Cleaned, cleaned
+from foundations.public_works.parsing.models import ColumnType
+from foundations.public_works.parsing.profiles import column_type, scalar
+
+ROWS_SHOWN = 20
+MOST_GROUPS = 30
+SAMPLED = 50_000
+"""So many rows, drawn by lot, are enough to tell whether something is related."""
+_STEADY = 20250101
+MOST_LABELS = 5_000
+TEMPORAL = (ColumnType.DATE, ColumnType.DATETIME)
+_IDENTIFYING = re.compile(
+    r"(^|[_\s.-])(id|ids|uuid|guid|key|nr|no|num|number|code|sku|isbn|iban|ean|zip|zipcode|plz|"
+    r"postcode|postal_?code|phone|fax|index|row)$"
+)
+_YEAR = re.compile(r"(^|[_\s])(year|yr|jahr|annee|ano|anno)$")
+
+
+class Role(StrEnum):
+    """What a column is good for."""
+
+    NUMBER = "number"
+    CATEGORY = "category"
+    LABELS = "labels"
+    TIME = "time"
+    IDENTIFIER = "identifier"
+    TEXT = "text"
+    CONSTANT = "constant"
+    EMPTY = "empty"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column. `raw` is as it was read; `series` is what can be counted with."""
+
+    name: str
+    raw: pl.Series
+    cleaned: Cleaned
+    type: ColumnType
+    role: Role
+    unit: str
+
+    @property
+    def series(self) -> pl.Series:
+        return self.cleaned.series
+
+    @cached_property
+    def filled(self) -> pl.Series:
+        """The values that are there."""
+        return self.series.drop_nulls()
+
+    @cached_property
+    def values(self) -> Numbers:
+        """A number for every row, NaN where there is none; times in days."""
+        return as_numbers(self.series)
+
+    @cached_property
+    def distinct(self) -> int:
+        """How many different values are there."""
+        return self.filled.n_unique()
+
+    @cached_property
+    def present(self) -> Numbers:
+        """The numbers that are there."""
+        return self.values[np.isfinite(self.values)]
+
+    @cached_property
+    def codes(self) -> Codes:
+        """A code for every row by the order of the labels, -1 where there is none."""
+        labels = self.labels
+        text = self.series.cast(pl.String)
+        ranked = pl.Series(labels, dtype=pl.String)
+        places = pl.DataFrame({"label": ranked, "code": np.arange(len(labels), dtype=np.int64)})
+        joined = pl.DataFrame({"label": text}).join(
+            places, on="label", how="left", maintain_order="left"
+        )
+        return joined["code"].fill_null(-1).to_numpy().astype(np.intp)
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """The different values as text, sorted."""
+        return sorted(self.filled.cast(pl.String).unique().to_list())
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with its columns."""
+
+    name: str
+    frame: pl.DataFrame
+    columns: tuple[Column, ...]
+
+    @property
+    def height(self) -> int:
+        return self.frame.height
+
+    def of(self, *roles: Role) -> list[Column]:
+        """The columns that have one of the roles, in their order."""
+        return [column for column in self.columns if column.role in roles]
+
+    @cached_property
+    def sample(self) -> "Table":
+        """This table, or so many of its rows as tests of relations need, in their order."""
+        if self.height <= SAMPLED:
+            return self
+        lots = np.random.default_rng(_STEADY)
+        rows = np.sort(lots.choice(self.height, SAMPLED, replace=False))
+        columns = tuple(
+            replace(
+                column,
+                raw=column.raw.gather(rows),
+                cleaned=Cleaned(column.cleaned.series.gather(rows)),
+            )
+            for column in self.columns
+        )
+        return Table(self.name, self.frame[rows], columns)
+
+    def named(self, name: str) -> Column:
+        """The column of a name."""
+        return next(column for column in self.columns if column.name == name)
+
+    @cached_property
+    def clock(self) -> Column | None:
+        """The column that says when: the one of the most different times."""
+        times = self.of(Role.TIME)
+        return max(times, key=lambda c: c.filled.n_unique(), default=None)
+
+    def evidence(self, *columns: str, rows: object = ()) -> Evidence:
+        """A place in this table; `rows` are counted from 0."""
+        return Evidence(table=self.name, columns=columns, rows=row_numbers(rows))
+
+    def cells(self, column: str, rows: object) -> tuple[Cell, ...]:
+        """Cells of a column as they stand there; `rows` are counted from 0."""
+        series = self.frame[column]
+        return tuple(
+            Cell(row=row, column=column, value=scalar(series[row - 1])) for row in row_numbers(rows)
+        )
+
+
+def table_of(frame: pl.DataFrame, name: str) -> Table:
+    """The columns of a frame, each looked at once."""
+    return Table(name, frame, tuple(_column(series) for series in frame))
+
+
+def as_numbers(series: pl.Series) -> Numbers:
+    """The values as floats, NaN where there is none; times as days since 1970."""
+    if column_type(series) in TEMPORAL:
+        micros = series.cast(pl.Datetime("us")).dt.replace_time_zone(None).to_physical()
+        return micros.cast(pl.Float64).to_numpy() / 86_400e6 if len(micros) else np.empty(0)
+    if column_type(series) not in NUMERIC:
+        return np.full(len(series), np.nan)
+    found = series.cast(pl.Float64).fill_null(float("nan")).to_numpy().astype(np.float64)
+    return np.where(np.isfinite(found), found, np.nan)
+
+
+def row_numbers(places: object) -> tuple[int, ...]:
+    """Rows counted from 1, the first few."""
+    if isinstance(places, pl.Series | np.ndarray):
+        places = (
+            places[:ROWS_SHOWN].tolist()
+            if isinstance(places, np.ndarray)
+            else list(places[:ROWS_SHOWN])
+        )
+    assert isinstance(places, list | tuple | range)
+    return tuple(int(place) + 1 for place in places[:ROWS_SHOWN])
+
+
+def says_identifier(name: str) -> bool:
+    """Whether the name of a column says that its values name things."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).casefold()
+    return _IDENTIFYING.search(words) is not None
+
+
+def _column(raw: pl.Series) -> Column:
+    clean = cleaned(raw)
+    kind = column_type(clean.series)
+    role = _role(clean.series, kind)
+    return Column(raw.name, raw, clean, kind, role, unit_of(raw.name))
+
+
+def _role(series: pl.Series, kind: ColumnType) -> Role:
+    filled = series.drop_nulls()
+    distinct = filled.n_unique()
+    if not distinct:
+        return Role.EMPTY
+    if distinct == 1:
+        return Role.CONSTANT
+    if kind in TEMPORAL:
+        return Role.TIME
+    if kind is ColumnType.BOOLEAN:
+        return Role.CATEGORY
+    if kind in NUMERIC:
+        return _numeric_role(filled, kind, distinct)
+    if kind is not ColumnType.TEXT or series.dtype != pl.String:
+        return Role.TEXT
+    return _text_role(series, distinct)
+
+
+def _numeric_role(filled: pl.Series, kind: ColumnType, distinct: int) -> Role:
+    if kind is ColumnType.INTEGER:
+        words = filled.name.casefold()
+        if _YEAR.search(words) and bool(filled.is_between(1500, 2200).all()):
+            return Role.TIME
+        if says_identifier(filled.name) or _counts_rows(filled, distinct):
+            return (
+                Role.CATEGORY
+                if distinct <= MOST_GROUPS and distinct <= len(filled) // 5
+                else (Role.IDENTIFIER)
+            )
+    if distinct == 2 and len(filled) >= 10:
+        return Role.CATEGORY
+    return Role.NUMBER
+
+
+def _counts_rows(filled: pl.Series, distinct: int) -> bool:
+    """Whether the values are as a counter gives them: each one more than the one before."""
+    if distinct != len(filled) or distinct < 10:
+        return False
+    steps = filled.diff().drop_nulls()
+    return bool((steps == 1).all())
+
+
+def _text_role(series: pl.Series, distinct: int) -> Role:
+    filled = series.drop_nulls()
+    if distinct <= min(MOST_GROUPS, max(2, len(filled) // 3)):
+        return Role.CATEGORY
+    spaces = filled.str.contains(" ", literal=True).any()
+    if (
+        distinct == len(filled)
+        and not spaces
+        and int(filled.str.len_chars().sum()) <= 40 * distinct
+    ):
+        return Role.IDENTIFIER
+    return Role.LABELS if distinct <= min(MOST_LABELS, len(filled) // 2) else Role.TEXT
+
+
+_UNITS: dict[str, str] = {
+    "c": "°C",
+    "celsius": "°C",
+    "degc": "°C",
+    "f": "°F",
+    "fahrenheit": "°F",
+    "kelvin": "K",
+    "percent": "%",
+    "pct": "%",
+    "prozent": "%",
+    "mm": "mm",
+    "cm": "cm",
+    "m": "m",
+    "km": "km",
+    "miles": "mi",
+    "inch": "in",
+    "inches": "in",
+    "ft": "ft",
+    "kmh": "km/h",
+    "mps": "m/s",
+    "mph": "mph",
+    "kg": "kg",
+    "g": "g",
+    "mg": "mg",
+    "t": "t",
+    "lb": "lb",
+    "lbs": "lb",
+    "tonnes": "t",
+    "l": "l",
+    "ml": "ml",
+    "litres": "l",
+    "liters": "l",
+    "m2": "m²",
+    "sqm": "m²",
+    "m3": "m³",
+    "s": "s",
+    "sec": "s",
+    "seconds": "s",
+    "ms": "ms",
+    "min": "min",
+    "minutes": "min",
+    "h": "h",
+    "hours": "h",
+    "days": "d",
+    "months": "months",
+    "years": "a",
+    "eur": "EUR",
+    "euro": "EUR",
+    "euros": "EUR",
+    "usd": "USD",
+    "dollars": "USD",
+    "gbp": "GBP",
+    "chf": "CHF",
+    "jpy": "JPY",
+    "w": "W",
+    "kw": "kW",
+    "mw": "MW",
+    "kwh": "kWh",
+    "mwh": "MWh",
+    "v": "V",
+    "hz": "Hz",
+    "hpa": "hPa",
+    "bar": "bar",
+    "pa": "Pa",
+    "kb": "kB",
+    "mb": "MB",
+    "gb": "GB",
+    "bytes": "B",
+}
+_SIGNS = {"€": "EUR", "$": "USD", "£": "GBP", "%": "%", "°c": "°C", "°f": "°F"}
+_ALONE = frozenset({"percent", "pct", "celsius", "fahrenheit", "euros", "dollars", "eur", "usd"})
+
+
+def unit_of(name: str) -> str:
+    """The unit that the name of a column ends in, as in `wind_kmh`, `Price (EUR)` or `Share %`."""
+    bare = name.strip().casefold()
+    if found := re.search(r"[(\[]\s*([^)\]]{1,12})\s*[)\]]$", bare):
+        inside = found[1].strip()
+        known = _SIGNS.get(inside, _UNITS.get(inside.strip("."), ""))
+        return known or (inside if "/" in inside or "²" in inside or "³" in inside else "")
+    for sign, unit in _SIGNS.items():
+        if bare.endswith(sign):
+            return unit
+    words = re.split(r"[_\s]+", bare)
+    if len(words) > 1 and words[-1] in _UNITS:
+        return _UNITS[words[-1]]
+    return _UNITS[bare] if bare in _ALONE else ""

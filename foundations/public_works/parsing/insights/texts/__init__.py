@@ -1,0 +1,1 @@
+"""Insights of texts, each computed from the passages."""

@@ -1,0 +1,160 @@
+"""What a text names: dates, amounts of money, percentages, addresses, identifiers, quantities."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class EntityKind(StrEnum):
+    """What an entity is."""
+
+    DATE = "date"
+    MONEY = "amount of money"
+    PERCENTAGE = "percentage"
+    QUANTITY = "quantity"
+    MAIL = "mail address"
+    WEB = "web address"
+    IDENTIFIER = "identifier"
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A place in a text and what it says; `value` is 0.0 for what is no number.
+
+    `tolerance` is half of the last digit that is stated: 4.2 million is 4,200,000 give or take
+    50,000.
+    """
+
+    kind: EntityKind
+    text: str
+    start: int
+    end: int
+    value: float = 0.0
+    unit: str = ""
+    tolerance: float = 0.0
+
+
+_MONTH_NAMES = """
+january february march april may june july august september october november december januar februar
+märz mai juni juli oktober dezember jan feb mar apr jun jul aug sep sept oct okt nov dec dez
+"""
+MONTH = r"(?:" + "|".join(sorted(_MONTH_NAMES.split(), key=len, reverse=True)) + r")"
+_DATE = re.compile(
+    rf"\b\d{{4}}-\d{{2}}-\d{{2}}\b"
+    rf"|\b\d{{1,2}}[./]\d{{1,2}}[./](?:\d{{4}}|\d{{2}})\b"
+    rf"|\b\d{{1,2}}(?:st|nd|rd|th|\.)?\s{MONTH}\b(?:\.?,?\s\d{{4}}\b)?"
+    rf"|\b{MONTH}\.?\s\d{{1,2}}(?:st|nd|rd|th)?\b(?!\s?%)(?:,\s\d{{4}}\b)?"
+    rf"|\b{MONTH}\s\d{{4}}\b",
+    re.IGNORECASE,
+)
+_MAIL = re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}\b", re.IGNORECASE)
+_WEB = re.compile(r"\b(?:https?://|www\.)[^\s<>\"')\]]+[^\s<>\"')\].,;:!?]", re.IGNORECASE)
+_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b")
+_IDENTIFIER = re.compile(
+    r"\b(?=[A-Z0-9/-]*\d{3})[A-Z]{2,}(?:[-/][A-Z0-9]+)*[-/]?\d[A-Z0-9]*(?:[-/][A-Z0-9]+)*\b"
+)
+_NUMBER = r"[+-]?\d{1,3}(?:[,\u202f]\d{3})+(?:\.\d+)?|[+-]?\d+(?:\.\d+)?"
+_SCALES = {
+    "thousand": 1e3, "k": 1e3, "million": 1e6, "millions": 1e6, "mn": 1e6, "m": 1e6,
+    "billion": 1e9, "billions": 1e9, "bn": 1e9, "tausend": 1e3, "millionen": 1e6, "milliarden": 1e9,
+}  # fmt: skip
+_CURRENCIES = {
+    "$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "usd": "USD", "eur": "EUR", "gbp": "GBP",
+    "chf": "CHF", "jpy": "JPY", "euro": "EUR", "euros": "EUR", "dollar": "USD", "dollars": "USD",
+    "pound": "GBP", "pounds": "GBP", "francs": "CHF",
+}  # fmt: skip
+_UNITS = {
+    "km/h": "km/h", "m/s": "m/s", "mm": "mm", "cm": "cm", "km": "km", "m": "m", "metre": "m",
+    "metres": "m", "meter": "m", "meters": "m", "kilometres": "km", "kilometers": "km",
+    "mile": "mi", "miles": "mi", "kg": "kg", "g": "g", "tonne": "t", "tonnes": "t", "tons": "t",
+    "litre": "l", "litres": "l", "liters": "l", "degrees": "°", "°c": "°C", "kwh": "kWh",
+    "mwh": "MWh", "second": "s", "seconds": "s", "minute": "min", "minutes": "min", "hour": "h",
+    "hours": "h", "day": "d", "days": "d", "week": "weeks", "weeks": "weeks", "month": "months",
+    "months": "months", "year": "years", "years": "years",
+}  # fmt: skip
+_WORDY = "|".join(
+    re.escape(word)
+    for word in sorted({*_CURRENCIES, *_UNITS}, key=len, reverse=True)
+    if word[0].isalpha() or word[0] == "°"
+)
+_SIGNED = "|".join(re.escape(sign) for sign in _CURRENCIES if not sign.isalpha())
+_SCALED = "|".join(sorted(_SCALES, key=len, reverse=True))
+_AMOUNT = re.compile(
+    rf"(?<![\w.,/-])(?P<sign>(?:{_SIGNED}|\b(?:EUR|USD|GBP|CHF|JPY)\b)\s?)?"
+    rf"(?P<number>{_NUMBER})(?![\d])"
+    rf"(?:\s?(?P<scale>{_SCALED})\b)?"
+    rf"(?:\s?(?P<percent>%|percent\b|per cent\b|Prozent\b)"
+    rf"|\s?(?P<unit>{_SIGNED}|(?:{_WORDY})(?![\w/]))"
+    rf"|\s(?P<noun>[^\W\d_]{{3,}}))?",
+    re.IGNORECASE,
+)
+
+
+def entities(text: str) -> list[Entity]:
+    """What a text names, in its order; nothing is named twice at one place."""
+    found: list[Entity] = []
+    for one in _candidates(text):
+        if not any(one.start < other.end and other.start < one.end for other in found):
+            found.append(one)
+    return sorted(found, key=lambda one: one.start)
+
+
+def _candidates(text: str) -> Iterator[Entity]:
+    """The surest first."""
+    for kind, pattern in ((EntityKind.MAIL, _MAIL), (EntityKind.WEB, _WEB)):
+        for match in pattern.finditer(text):
+            yield Entity(kind, match[0], match.start(), match.end())
+    for match in _IBAN.finditer(text):
+        if is_iban(match[0]):
+            yield Entity(EntityKind.IDENTIFIER, match[0], match.start(), match.end(), unit="IBAN")
+    for match in _DATE.finditer(text):
+        yield Entity(EntityKind.DATE, match[0], match.start(), match.end())
+    for match in _IDENTIFIER.finditer(text):
+        yield Entity(EntityKind.IDENTIFIER, match[0], match.start(), match.end())
+    for match in _AMOUNT.finditer(text):
+        amount = _amount(match)
+        if amount is not None:
+            yield amount
+
+
+def _amount(match: re.Match[str]) -> Entity | None:
+    number = re.sub(r"[,\u202f]", "", match["number"])
+    scale = _SCALES.get((match["scale"] or "").casefold(), 1.0)
+    sign = (match["sign"] or "").strip().casefold()
+    unit = (match["unit"] or "").casefold()
+    value, tolerance = float(number) * scale, _half_of_last_digit(number) * scale
+    end = match.start("noun") if match["noun"] else match.end()
+    if match["percent"]:
+        kind, named = EntityKind.PERCENTAGE, "%"
+    elif sign in _CURRENCIES or unit in _CURRENCIES:
+        kind, named = EntityKind.MONEY, _CURRENCIES.get(sign) or _CURRENCIES[unit]
+    elif unit in _UNITS:
+        kind, named = EntityKind.QUANTITY, _UNITS[unit]
+    elif match["noun"] and not _is_year(number):
+        kind, named = EntityKind.QUANTITY, match["noun"].casefold().rstrip("s")
+    else:
+        return None
+    text = match.string[match.start() : end].strip()
+    return Entity(kind, text, match.start(), end, value, named, tolerance)
+
+
+def _is_year(number: str) -> bool:
+    return number.isdigit() and 1500 <= int(number) <= 2100
+
+
+def _half_of_last_digit(number: str) -> float:
+    """Half of one unit of the last digit that says something; round thousands are round."""
+    bare = number.lstrip("+-")
+    if "." in bare:
+        return float(0.5 * 10 ** -len(bare.split(".")[1]))
+    zeros = len(bare) - len(bare.rstrip("0"))
+    return float(0.5 * 10**zeros) if zeros >= 2 and len(bare) > zeros else 0.0
+
+
+def is_iban(text: str) -> bool:
+    """Whether the check digits of an IBAN are right (ISO 13616: modulo 97)."""
+    bare = text.replace(" ", "")
+    if not 15 <= len(bare) <= 34:
+        return False
+    return int("".join(str(int(c, 36)) for c in bare[4:] + bare[:4])) % 97 == 1

@@ -1,0 +1,151 @@
+"""Presentations (PPTX): each slide's title, texts, tables and notes, in their order."""
+
+import posixpath
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree as ET
+from xml.etree.ElementTree import Element
+
+from foundations.public_works.parsing import properties
+from foundations.public_works.parsing.faults import UnreadableFile
+from foundations.public_works.parsing.markdown import tables
+from foundations.public_works.parsing.models import ParseOptions
+from foundations.public_works.parsing.notes import Notes
+from foundations.public_works.parsing.sources import Section, Source
+
+_MAX_SLIDES = 2_000
+_PRESENTATION = "ppt/presentation.xml"
+_REL_ID = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+_TITLES = {"title", "ctrTitle"}
+_PASSED_OVER = {"sldNum", "dt", "ftr", "hdr", "sldImg"}
+
+Grid = tuple[str, list[list[str]]]
+
+
+def presentation(path: Path, *, options: ParseOptions, notes: Notes) -> Source:
+    """The slides of a presentation, which `archives.walk` has judged.
+
+    Raises:
+        UnreadableFile: a part that it needs is missing or broken.
+    """
+    sections: list[Section] = []
+    grids: list[Grid] = []
+    with zipfile.ZipFile(path) as package:
+        shown = _slides(package)
+        if len(shown) > _MAX_SLIDES:
+            notes.add(
+                "slides", f"only the first {_MAX_SLIDES:,} slides were read", code="slide_cap"
+            )
+        for number, part in enumerate(shown[:_MAX_SLIDES], start=1):
+            section, found = _slide(package, part, number)
+            sections += section
+            grids += found
+    return Source(
+        "text",
+        tables=tables(grids, options=options, notes=notes),
+        sections=sections,
+        metadata={"slide_count": len(shown)},
+        properties=properties.of_package(path),
+    )
+
+
+def _slides(package: zipfile.ZipFile) -> list[str]:
+    """The parts of the slides, in the order of the presentation (ECMA-376 part 1, 19.2.1.34)."""
+    targets = _relationships(package, _PRESENTATION)
+    listed = _parsed(package, _PRESENTATION).iterfind(".//{*}sldIdLst/{*}sldId")
+    return [
+        targets[entry.get(_REL_ID, "")][1] for entry in listed if entry.get(_REL_ID, "") in targets
+    ]
+
+
+def _slide(package: zipfile.ZipFile, part: str, number: int) -> tuple[list[Section], list[Grid]]:
+    """What one slide says, its notes last; nothing when it says nothing."""
+    title, lines = "", []
+    grids: list[Grid] = []
+    for shape in _shapes(_parsed(package, part)):
+        kind = _placeholder(shape)
+        if kind in _PASSED_OVER:
+            continue
+        if shape.tag.endswith("}graphicFrame"):
+            grid = [
+                [" ".join(_paragraphs(cell)) for cell in row.iterfind("{*}tc")]
+                for row in shape.iterfind(".//{*}tbl/{*}tr")
+            ]
+            if grid:
+                grids.append(("", grid))
+                lines += ["; ".join(row) for row in grid]
+            continue
+        said = list(_paragraphs(shape))
+        if kind in _TITLES and not title:
+            title = " ".join(said)
+        else:
+            lines += said
+    spoken = _notes_of(package, part)
+    if spoken:
+        lines += ["Notes:", *spoken]
+    place = f"slide {number} > {title}"[:200] if title else f"slide {number}"
+    body = "\n\n".join(lines)  # each a paragraph: slides set no full stops
+    told = f"{title}\n\n{body}".strip()
+    return [Section(place, told)] if told else [], [(place, grid) for _, grid in grids]
+
+
+def _notes_of(package: zipfile.ZipFile, part: str) -> list[str]:
+    for kind, target in _relationships(package, part).values():
+        if kind.endswith("/notesSlide"):
+            return [
+                line
+                for shape in _shapes(_parsed(package, target))
+                if _placeholder(shape) not in _PASSED_OVER
+                for line in _paragraphs(shape)
+            ]
+    return []
+
+
+def _shapes(root: Element) -> Iterator[Element]:
+    """Shapes and frames of a slide, those in groups too, in their order."""
+    for element in root.iter():
+        if element.tag.endswith(("}sp", "}graphicFrame")):
+            yield element
+
+
+def _placeholder(shape: Element) -> str:
+    found = shape.find("./{*}nvSpPr/{*}nvPr/{*}ph")
+    return "" if found is None else found.get("type", "body")
+
+
+def _paragraphs(shape: Element) -> Iterator[str]:
+    for paragraph in shape.iterfind(".//{*}p"):
+        pieces = [
+            " " if piece.tag.endswith("}br") else piece.text or ""
+            for piece in paragraph.iter()
+            if piece.tag.endswith(("}t", "}br"))
+        ]
+        if line := " ".join("".join(pieces).split()):
+            yield line
+
+
+def _relationships(package: zipfile.ZipFile, part: str) -> dict[str, tuple[str, str]]:
+    """By id, the type and target of what a part refers to inside the package."""
+    folder, name = posixpath.split(part)
+    rels = f"{folder}/_rels/{name}.rels"
+    if rels not in package.namelist():
+        return {}
+    return {
+        one.get("Id", ""): (
+            one.get("Type", ""),
+            posixpath.normpath(posixpath.join(folder, one.get("Target", ""))).lstrip("/"),
+        )
+        for one in _parsed(package, rels)
+        if one.get("TargetMode") != "External"
+    }
+
+
+def _parsed(package: zipfile.ZipFile, part: str) -> Element:
+    try:
+        return ET.fromstring(package.read(part))  # noqa: S314 - archives.walk lets no entities pass
+    except (KeyError, ET.ParseError) as error:
+        raise UnreadableFile(
+            f"the part {part[:100]!r} of the presentation is missing or broken",
+            hint="open it in a presentation program and save it anew",
+        ) from error
