@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from foundations.boot import Boot, BootReport, Stage, Works
+from foundations.boot import Boot, BootReport, Duty, Stage, Works
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -26,12 +26,16 @@ STAGES = (
 class Platform:
     """The city: enter it to boot, leave it to stop; `registry` and `di_container` find all.
 
-    A city that is not `working` answers, and leaves what waits to be done where it is.
+    A city that is not `working` answers, and leaves what waits to be done where it is. Where there
+    are workers, it does of the work what its `duty` is, and only accepts it unless told otherwise.
     """
 
-    def __init__(self, settings: "Settings", *, working: bool = True) -> None:
+    def __init__(
+        self, settings: "Settings", *, working: bool = True, duty: Duty | None = None
+    ) -> None:
         from foundations.curator.registry import Registry
         from foundations.di_container import DIContainer
+        from foundations.public_works.cloud_ready import on_workers
         from utilities.clock import SystemClock
         from utilities.ids import TimeSortableIds
         from utilities.observability.distributed_tracing import DistributedTracing
@@ -40,8 +44,9 @@ class Platform:
         self.registry: Registry = Registry()
         self.di_container: DIContainer = DIContainer(registry=self.registry)
         report = BootReport()
+        self._duty = duty or (Duty.ACCEPT if on_workers(settings) else Duty.ALL)
         given = (settings, report, SystemClock(), TimeSortableIds(), DistributedTracing())
-        for instance in (*given, self.di_container):
+        for instance in (*given, self._duty, self.di_container):
             self.registry.add(instance)
         self._working = working
         self._boot = Boot(STAGES, self.registry, report)
@@ -51,7 +56,8 @@ class Platform:
         async with AsyncExitStack() as stack:
             await self._boot.run(stack)
             for _, worker in self.registry.implementations(Works) if self._working else ():
-                await stack.enter_async_context(worker.working())
+                if self._duty in worker.duties:
+                    await stack.enter_async_context(worker.working())
             self._stack = stack.pop_all()
         return self
 
@@ -77,6 +83,15 @@ def create_app() -> "ASGIApp":
     from foundations.public_works.settings import Settings
 
     return CityApplication(lambda: Platform(Settings.load()))
+
+
+def __getattr__(name: str) -> object:
+    """`celery_app`, for `celery -A main.celery_app worker`; made when it is asked for."""
+    if name != "celery_app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from foundations.experience.working import celery_app
+
+    return celery_app(Platform)
 
 
 def run() -> None:

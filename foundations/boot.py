@@ -11,7 +11,7 @@ from contextlib import (
 from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib import import_module
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from loguru import logger
 
@@ -44,8 +44,24 @@ class Book(Protocol):
         ...
 
 
+class Duty(StrEnum):
+    """What this process does for the city; with a broker, processes share the work."""
+
+    ALL = "all"
+    """Everything: there is no other process."""
+    ACCEPT = "accept"
+    """Answers requests and accepts journeys, which workers do."""
+    WORK = "work"
+    """Does journeys."""
+    SCHEDULE = "schedule"
+    """Sees to it that nothing is forgotten: begins what is scheduled, wakes what is due."""
+
+
 class Works(Protocol):
     """A service that works by itself, not only when it is called."""
+
+    duties: ClassVar[frozenset[Duty]] = frozenset(Duty)
+    """Whose process it works in."""
 
     def working(self) -> AbstractAsyncContextManager[None]:
         """Work inside the block: entered when the whole city is open, left before any of it closes.

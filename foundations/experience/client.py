@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import httpx2
 from pydantic import SecretStr
 
+from foundations.boot import Duty
 from foundations.curator.catalogue import Catalogue
 from foundations.curator.registry import Registry
 from foundations.experience.lifespan import Serves
@@ -20,7 +21,8 @@ from foundations.public_works.cloud_ready import chosen
 from foundations.public_works.data_folder import DataFolder, DataFolderInUse, holder_of
 from foundations.public_works.settings import Settings
 from foundations.public_works.threads import in_thread
-from utilities.errors import ErrorKind, FieldError, PlatformError
+from utilities.errors import ErrorKind, PlatformError
+from utilities.remote_faults import fault_of
 from utilities.suggest import did_you_mean
 
 Json = dict[str, Any]
@@ -40,7 +42,7 @@ class CityFactory(Protocol):
     """Makes a city that boots when it is entered."""
 
     def __call__(
-        self, settings: Settings, *, working: bool = True
+        self, settings: Settings, *, working: bool = True, duty: Duty | None = None
     ) -> AbstractAsyncContextManager[City]: ...
 
 
@@ -212,36 +214,12 @@ def _traced(trace_id: str) -> dict[str, str]:
     return {"X-Trace-ID": trace_id} if trace_id else {}
 
 
-class RemoteFault(PlatformError):
-    """The server refused."""
-
-    def __init__(self, problem: Json) -> None:
-        errors = [FieldError(e.get("pointer", ""), e["detail"]) for e in problem.get("errors", [])]
-        detail = problem.get("detail") or problem.get("title") or "no reason was given"
-        super().__init__(detail, hint=problem.get("hint", ""), errors=errors)
-        self._problem = problem
-
-    @property
-    def code(self) -> str:
-        return str(self._problem.get("code", "remote_fault"))
-
-    @property
-    def title(self) -> str:
-        return str(self._problem.get("title", "The server refused."))
-
-
-_BY_KIND = {
-    kind: type("RemoteFault", (RemoteFault,), {"kind": kind, "__doc__": RemoteFault.__doc__})
-    for kind in ErrorKind
-}
-
-
 def _fault(response: httpx2.Response) -> PlatformError:
     """The error that a problem document (RFC 9457) stands for."""
     try:
         problem = response.json()
-        kind = ErrorKind(problem.get("kind", ErrorKind.INTERNAL))
-    except (ValueError, AttributeError):
-        problem, kind = {"detail": f"the server answered {response.status_code}"}, None
-    fault: PlatformError = _BY_KIND[kind or ErrorKind.INTERNAL](problem)
-    return fault
+    except ValueError:
+        problem = None
+    if not isinstance(problem, dict):
+        problem = {"detail": f"the server answered {response.status_code}"}
+    return fault_of(problem)

@@ -59,6 +59,8 @@ def application() -> typer.Typer:
     app = typer.Typer(add_completion=False, rich_markup_mode=None, help=HELP)
     app.callback(invoke_without_command=True)(_no_command)
     app.command("serve")(_serve)
+    app.command("worker")(_worker)
+    app.command("scheduler")(_scheduler)
     app.add_typer(new)
     for module in _command_modules():
         app.add_typer(module.app)
@@ -114,6 +116,44 @@ def _serve(
 
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         raise typer.Exit(runner.run(serve(invocation.platform, settings, ready)))
+
+
+def _worker(
+    context: typer.Context,
+    queues: Annotated[
+        str,
+        typer.Option(metavar="NAMES", help="Queues of templates, by comma; `default` for no name."),
+    ] = "",
+    data_dir: DataDir = None,
+) -> None:
+    """Do journeys that others accept, until Ctrl-C or SIGTERM; needs a broker."""
+    from foundations.experience.working import work
+    from utilities.observability.logs import configure_logs
+
+    invocation = Invocation.of(context)
+    settings = invocation.settings(data_dir=data_dir)
+    configure_logs(level="DEBUG" if invocation.debug else settings.log_level)
+    work(invocation.platform, settings, queues=[n.strip() for n in queues.split(",") if n.strip()])
+
+
+def _scheduler(context: typer.Context, data_dir: DataDir = None) -> None:
+    """Begin what is scheduled and wake what is due, until Ctrl-C or SIGTERM; needs a broker."""
+    import asyncio
+
+    from foundations.experience.working import schedule
+    from utilities.long_lived import loop_factory
+    from utilities.observability.logs import configure_logs
+
+    invocation = Invocation.of(context)
+    settings = invocation.settings(data_dir=data_dir)
+    configure_logs(level="DEBUG" if invocation.debug else settings.log_level)
+
+    def ready() -> None:
+        invocation.terminal.lines("The scheduler is at work.\n")
+        sys.stdout.flush()
+
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        raise typer.Exit(runner.run(schedule(invocation.platform, settings, ready)))
 
 
 def _welcome(url: str, *, guarded: bool) -> str:

@@ -40,8 +40,6 @@ class Taken(StrEnum):
 
 
 NOT_BUILT: Mapping[Taken, str] = {
-    Taken.CELERY: "journeys on Celery workers",
-    Taken.POSTGRESQL_EVENTS: "events by PostgreSQL",
     Taken.REDIS_EVENTS: "events by Redis",
 }
 """THE GATE: what this version refuses because it is not built. A line goes when its part comes."""
@@ -118,6 +116,11 @@ def chosen(settings: Settings, *, not_built: Mapping[Taken, str] = NOT_BUILT) ->
         *_unbuilt(choice, not_built),
     ]
     return Choice(settings.cloud_ready_mode, store, journeys, files, events, tuple(findings))
+
+
+def on_workers(settings: Settings) -> bool:
+    """Whether journeys are done by workers, and by this process only if it is one."""
+    return chosen(settings).journeys.taken is Taken.CELERY
 
 
 class _Wishes:

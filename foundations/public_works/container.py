@@ -22,7 +22,9 @@ ADAPTERS: Mapping[Taken, tuple[str, str]] = {
     Taken.LOCAL_FOLDER: ("local_objects", "LocalObjectStore"),
     Taken.OBJECT_STORE: ("s3", "S3ObjectStore"),
     Taken.LOCAL_EVENTS: ("in_process_events", "InProcessEvents"),
+    Taken.POSTGRESQL_EVENTS: ("postgres_events", "PostgresEvents"),
     Taken.IN_PROCESS: ("in_process_dispatch", "InProcessDispatch"),
+    Taken.CELERY: ("celery_dispatch", "CeleryDispatch"),
 }
 """The module below `adapters` and the class for everything that can be chosen."""
 

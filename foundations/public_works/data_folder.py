@@ -52,8 +52,8 @@ class DataFolder:
         self.logs = self.path / "logs"
         self.database = self.path / DATABASE_FILE
         self._ids = ids
-        self._shared = settings.journey_lease_seconds > 0
-        """With leases, in trials, several processes hold the folder."""
+        self._shared = settings.lease_seconds > 0
+        """With leases several processes hold the folder."""
         self._lock: IO[str] | None = None
 
     async def __aenter__(self) -> Self:

@@ -143,6 +143,11 @@ class Settings(BaseSettings):
     journey_attempts: int = Field(
         default=2_000, gt=0, description="how many attempts of milestones are made at once"
     )
+    worker_runs: int = Field(
+        default=1_000,
+        gt=0,
+        description="how many runs a worker moves at once; others take the rest",
+    )
     journey_backlog: int = Field(
         default=20_000, gt=0, description="with so many runs on the move, no other is accepted"
     )

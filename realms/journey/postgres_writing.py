@@ -43,6 +43,12 @@ _CHANGED = {
         *("wake_at", "updated_at", "holder", "settled"),
     )
 }
+_APART = ("run_id", "wake_at")
+_WAKE_AT = (
+    "CASE WHEN c.holder = 0 AND r.rung = 1 AND c.status = 'waiting' THEN c.updated_at "
+    "ELSE c.wake_at END"
+)
+"""A run that was rung while somebody held it is looked at as soon as it is let go."""
 _FACTS = {"run_id": "text", "seq": "int", "data": "bytea"}
 _RINGS = {"run_id": "text", "wake_at": "bigint"}
 _MEMOS = {"tenant": "text", "key": "text", "output": "bytea", "at": "bigint"}
@@ -69,7 +75,7 @@ def statement(entries: Sequence[Entry], holder: int) -> Statement:
     if made:
         values += _turned(map(_values, made))
     if rings:
-        values += _turned(rings.items())
+        values += [*_turned(rings.items()), holder]
     if memos:
         values += _turned((m.tenant, m.key, m.output, micros(m.at)) for m in memos.values())
     if changed:
@@ -179,7 +185,8 @@ def _sql(changed: bool, made: bool, rings: bool, memos: bool) -> str:
     if changed:
         parts.append(
             ", changed AS (UPDATE journey_runs AS r SET "  # noqa: S608 - constant column names
-            + ", ".join(f"{name} = c.{name}" for name in _CHANGED if name != "run_id")
+            + ", ".join(f"{name} = c.{name}" for name in _CHANGED if name not in _APART)
+            + f", wake_at = {_WAKE_AT}, rung = CASE WHEN c.holder = 0 THEN 0 ELSE r.rung END"
             + f" FROM {_unnested(_CHANGED, 'c')}, living "
             "WHERE r.run_id = c.run_id AND r.holder IN (0, ?) RETURNING 1)"
         )
@@ -188,9 +195,11 @@ def _sql(changed: bool, made: bool, rings: bool, memos: bool) -> str:
         parts.append(_inserted("made", "journey_runs", _MADE))
     if rings:
         parts.append(
-            f", rung AS (UPDATE journey_runs AS r SET wake_at = t.wake_at "  # noqa: S608 - constant column names
-            f"FROM {_unnested(_RINGS, 't')}, living "
-            "WHERE r.run_id = t.run_id AND r.holder = 0 AND r.status = 'waiting')"
+            ", rung AS (UPDATE journey_runs AS r SET "  # noqa: S608 - constant column names
+            "wake_at = CASE WHEN r.holder = 0 THEN t.wake_at ELSE r.wake_at END, "
+            "rung = CASE WHEN r.holder = 0 THEN 0 ELSE 1 END "
+            f"FROM {_unnested(_RINGS, 't')}, living WHERE r.run_id = t.run_id "
+            "AND (r.holder = 0 AND r.status = 'waiting' OR r.holder > 0 AND r.holder <> ?))"
         )
     if memos:
         parts.append(

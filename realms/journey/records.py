@@ -4,10 +4,11 @@ How it is written on SQLite stands here, how on PostgreSQL in `postgres_writing`
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import OperationalError
 
@@ -79,6 +80,46 @@ _FREE = (
     f"AND {_OPEN} AND holder > 0 "
     "AND holder IN (SELECT holder FROM journey_holders WHERE ended = 1)"
 )
+_FREE_CLAIMED = (
+    "UPDATE journey_runs SET holder = 0 "
+    "WHERE holder > 0 AND (status = 'pending' OR status = 'queued' OR status = 'waiting') "
+    "AND holder IN (SELECT holder FROM journey_holders WHERE ended = 1)"
+)
+_READY = (
+    "holder = 0 AND wake_at IS NOT NULL "
+    "AND (status IN ('pending', 'running', 'compensating') "
+    "OR (status IN ('queued', 'waiting') AND wake_at <= ?))"
+)
+_CLAIM = {
+    Dialect.SQLITE: (
+        "UPDATE journey_runs SET holder = ? WHERE run_id IN (SELECT value FROM json_each(?)) "  # noqa: S608 - constants
+        f"AND {_READY} AND EXISTS ({_LIVING}) RETURNING {_COLUMNS}"
+    ),
+    Dialect.POSTGRESQL: (
+        "WITH free AS (SELECT run_id AS id, ?::int AS holder FROM journey_runs "  # noqa: S608 - constants
+        f"WHERE run_id = ANY(ARRAY(SELECT jsonb_array_elements_text(?::text::jsonb))) AND {_READY} "
+        "FOR UPDATE SKIP LOCKED), "
+        f"living AS MATERIALIZED ({_LIVING} FOR SHARE) "
+        "UPDATE journey_runs SET holder = free.holder FROM free, living "
+        "WHERE journey_runs.run_id = free.id RETURNING "
+        + ", ".join(f"journey_runs.{column}" for column in _COLUMNS.split(", "))
+    ),
+}
+_AMONG = {
+    Dialect.SQLITE: "IN (SELECT value FROM json_each(?))",
+    Dialect.POSTGRESQL: "= ANY(ARRAY(SELECT jsonb_array_elements_text(?::text::jsonb)))",
+}
+"""One of the ids in a JSON list."""
+_ENTRIES = {
+    dialect: f"SELECT run_id, data FROM journey_facts WHERE run_id {among} ORDER BY run_id, seq"  # noqa: S608 - constants
+    for dialect, among in _AMONG.items()
+}
+_LOAD = (
+    f"SELECT {_COLUMNS}, ARRAY(SELECT f.data FROM journey_facts AS f "  # noqa: S608 - constant column names
+    "WHERE f.run_id = journey_runs.run_id ORDER BY f.seq) FROM journey_runs "
+    f"WHERE run_id {_AMONG[Dialect.POSTGRESQL]} ORDER BY run_id"
+)
+_FEW = 20
 _NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 _AT_ONCE = 500
 
@@ -136,7 +177,7 @@ class DatabaseJournal(Journal):
                 return 0
             end = f"UPDATE journey_holders SET ended = 1 WHERE {over}"  # noqa: S608 - a constant
             connection.execute(end, values)
-            return connection.execute(_FREE).rowcount
+            return connection.execute(_FREE).rowcount + connection.execute(_FREE_CLAIMED).rowcount
 
         return await self._database.commit(work) if await self._database.read(look) else 0
 
@@ -146,8 +187,81 @@ class DatabaseJournal(Journal):
         def work(connection: DriverConnection) -> None:
             connection.execute(end, (holder,))
             connection.execute(_FREE)
+            connection.execute(_FREE_CLAIMED)
 
         await self._database.commit(work)
+
+    async def claim(
+        self, run_ids: Sequence[str], *, holder: int, at: datetime
+    ) -> Mapping[str, Stored]:
+        if not run_ids:
+            return {}
+        sql = _CLAIM[self._database.dialect]
+        values = (holder, _listed(run_ids), _micros(at), holder)
+        claimed = {row[0]: _row(row) for row in await self._database.commit_statement(sql, values)}
+        entries: dict[str, list[bytes]] = {run_id: [] for run_id in claimed}
+        if claimed:  # what they say is read afterwards: it is all there, and nobody else adds to it
+            sql = _ENTRIES[self._database.dialect]
+            for run_id, data in await self._database.commit_statement(sql, (_listed(claimed),)):
+                entries[run_id].append(_bytes(data))
+        return {run_id: Stored(row, tuple(entries[run_id])) for run_id, row in claimed.items()}
+
+    async def held(self, holder: int) -> list[str]:
+        select = (
+            "SELECT run_id FROM journey_runs WHERE holder = ? AND holder > 0 "  # noqa: S608 - constants
+            f"AND {_OPEN}"
+        )
+        return [row[0] for row in await self._database.commit_statement(select, (holder,))]
+
+    async def release(
+        self,
+        run_ids: Sequence[str],
+        *,
+        holder: int,
+        wake_at: datetime | None = None,
+        reason: Reason | None = None,
+    ) -> None:
+        changes: dict[str, Any] = {"holder": 0}
+        if wake_at is not None:
+            changes["wake_at"] = _micros(wake_at)
+        if reason is not None:
+            changes["reason"] = reason.value
+        among = _AMONG[self._database.dialect]
+        update = (
+            f"UPDATE journey_runs SET {', '.join(f'{name} = ?' for name in changes)} "  # noqa: S608 - constant column names
+            f"WHERE run_id {among} AND holder = ? RETURNING 1"
+        )
+        if run_ids:
+            values = (*changes.values(), _listed(run_ids), holder)
+            await self._database.commit_statement(update, values)
+
+    async def take_turn(self, name: str, *, holder: int, at: datetime, until: datetime) -> bool:
+        take = (
+            "INSERT INTO journey_turns (name, holder, until) "  # noqa: S608 - constants
+            f"SELECT ?, holder, ? FROM ({_LIVING.replace('SELECT 1', 'SELECT holder')}) AS living "
+            "WHERE true ON CONFLICT (name) "
+            "DO UPDATE SET holder = excluded.holder, until = excluded.until "
+            "WHERE journey_turns.holder = excluded.holder OR journey_turns.until <= ? "
+            "OR journey_turns.holder IN (SELECT holder FROM journey_holders WHERE ended = 1) "
+            "RETURNING 1"
+        )
+        values = (name, _micros(until), holder, _micros(at))
+        return bool(await self._database.commit_statement(take, values))
+
+    async def end_turn(self, name: str, *, holder: int) -> None:
+        end = "DELETE FROM journey_turns WHERE name = ? AND holder = ? RETURNING 1"
+        await self._database.commit_statement(end, (name, holder))
+
+    async def next_slot(self, name: str, *, earliest: datetime, spacing: timedelta) -> datetime:
+        take = (
+            "INSERT INTO journey_slots (name, at) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET "
+            "at = CASE WHEN journey_slots.at + ? > excluded.at THEN journey_slots.at + ? "
+            "ELSE excluded.at END RETURNING at"
+        )
+        apart = spacing // timedelta(microseconds=1)
+        values = (name, _micros(earliest), apart, apart)
+        ((slot,),) = await self._database.commit_statement(take, values)
+        return _moment(slot)
 
     # writing
 
@@ -310,6 +424,9 @@ class DatabaseJournal(Journal):
     # reading
 
     async def load(self, run_ids: Sequence[str]) -> Mapping[str, Stored]:
+        if self._server and len(run_ids) <= _FEW:
+            return await self._loaded(run_ids)
+
         def work(connection: Connection) -> dict[str, Stored]:
             found: dict[str, Stored] = {}
             for first in range(0, len(run_ids), _AT_ONCE):
@@ -326,6 +443,13 @@ class DatabaseJournal(Journal):
             return found
 
         return await self._database.read(work) if run_ids else {}
+
+    async def _loaded(self, run_ids: Sequence[str]) -> Mapping[str, Stored]:
+        """A few runs by one question, which sees rows and entries as of one moment."""
+        if not run_ids:
+            return {}
+        rows = await self._database.commit_statement(_LOAD, (_listed(run_ids),))
+        return {row[0]: Stored(_row(row[:-1]), tuple(map(_bytes, row[-1]))) for row in rows}
 
     async def find(self, tenant: str, id_or_alias: str) -> RunRow | None:
         def work(connection: Connection) -> RunRow | None:
@@ -636,6 +760,10 @@ def _changes(row: RunRow, holder: int) -> tuple[Any, ...]:
         row.run_id,
         holder,
     )
+
+
+def _listed(run_ids: Iterable[str]) -> str:
+    return orjson.dumps(list(run_ids)).decode()
 
 
 def _row(found: Any) -> RunRow:

@@ -179,6 +179,17 @@ def chaos_clock(
     _tried(context, "clock", jumps, seed, 1, as_json=as_json)
 
 
+@chaos.command("workers")
+def chaos_workers(
+    context: typer.Context,
+    kills: Annotated[int, typer.Option(min=2, help="How many workers are killed.")] = 200,
+    seed: Seed = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Kill workers under load; lose what brokers keep, restart them and the database."""
+    _tried(context, "workers", kills, seed, 1, as_json=as_json)
+
+
 @chaos.command("planted")
 def chaos_planted(context: typer.Context, seed: Seed = 1, as_json: AsJson = False) -> None:
     """Plant bugs into the engine, one after the other: a trial that misses one is not trusted."""

@@ -35,6 +35,9 @@ class LedgerLine:
             self._socket.send(json.dumps(note).encode())
             self._socket.recv(1)
 
+    def close(self) -> None:
+        self._socket.close()
+
 
 @contextmanager
 def keeping(folder: Path) -> Iterator[None]:

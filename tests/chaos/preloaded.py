@@ -4,12 +4,15 @@ What no boot changes (the contracts of methods) is read once, so that a city boo
 """
 
 import functools
+import inspect
 from importlib import import_module
 
 import realms
 from foundations.curator import discovery
 from foundations.curator.apis import Contract, UntypedApi
 from foundations.declarations import apis_of
+from foundations.public_works.cloud_ready import chosen
+from foundations.public_works.settings import Settings
 from foundations.rooms import Room
 from main import STAGES
 from tests.chaos.host import CITY
@@ -24,7 +27,8 @@ Contract.of = functools.cache(_read)  # type: ignore[method-assign]  # the same 
 
 def _contracts(room: Room) -> None:
     module = room.module("container")
-    for provider in module.container().providers.values() if module else ():
+    choices = (chosen(Settings()),) if module and inspect.isfunction(module.container) else ()
+    for provider in module.container(*choices).providers.values() if module else ():
         for name in apis_of(provider.cls) if hasattr(provider, "cls") else ():
             try:
                 Contract.of(getattr(provider.cls, name))

@@ -13,6 +13,7 @@ from typing import Any
 from foundations.curator.registry import Registry
 from foundations.public_works.adapters.in_process_events import InProcessEvents
 from foundations.public_works.adapters.sqlite import SqliteDatabase
+from foundations.public_works.dispatch import Road
 from foundations.public_works.settings import Settings
 from foundations.rooms import Room
 from realms.journey.engine.keeper import QUEUE as KEEPER
@@ -111,9 +112,11 @@ class LossyDispatch(VirtualDispatch):
         super().__init__(clock)
         self._meddler = meddler
 
-    def wake(self, queue: str, key: str, *, at: datetime | None = None) -> None:
+    def wake(
+        self, queue: str, key: str, *, at: datetime | None = None, road: Road | None = None
+    ) -> None:
         if not self._meddler.reach(f"SEND {queue}"):
-            super().wake(queue, key, at=at)
+            super().wake(queue, key, at=at, road=road)
 
     async def settle(self, *, until: timedelta = timedelta(days=1)) -> None:
         while True:

@@ -120,21 +120,34 @@ def read(path: Path) -> Store:
     """The store as it stands."""
     connection = opened(sqlite_driver(), path)
     try:
-        strays: set[str] = set()
-        runs = {row[0]: Kept(*row) for row in connection.execute(_RUNS)}
-        for run_id, data in connection.execute(_FACTS):
-            if run_id in runs:
-                _add(runs[run_id], data)
-            else:
-                strays.add(run_id)
+        found = _read(connection)
         if connection.execute(_WATCHED).fetchone():
             for run_id, *write in connection.execute(_WRITES):
-                if run_id in runs:
-                    runs[run_id].writes.append(_write(write))
-        bookings = [row[0] for row in connection.execute("SELECT key FROM trial_bookings")]
-        holders = dict(connection.execute("SELECT holder, ended FROM journey_holders").fetchall())
+                if run_id in found.runs:
+                    found.runs[run_id].writes.append(_write(write))
     finally:
         connection.close()
+    return found
+
+
+def read_server(url: str) -> Store:
+    """The store of a database server as it stands; who wrote what is not noted there."""
+    import psycopg
+
+    with psycopg.connect(url) as connection:
+        return _read(connection)
+
+
+def _read(connection: Any) -> Store:
+    strays: set[str] = set()
+    runs = {row[0]: Kept(*row) for row in connection.execute(_RUNS).fetchall()}
+    for run_id, data in connection.execute(_FACTS).fetchall():
+        if run_id in runs:
+            _add(runs[run_id], data)
+        else:
+            strays.add(run_id)
+    bookings = [row[0] for row in connection.execute("SELECT key FROM trial_bookings").fetchall()]
+    holders = dict(connection.execute("SELECT holder, ended FROM journey_holders").fetchall())
     for kept in runs.values():
         if not kept.unreadable:
             try:

@@ -1,6 +1,7 @@
 """The trials by name, as the command line starts them: figures for the JSON, lines for people."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from tests.chaos.killing import kill
 from tests.chaos.planted_gate import gate
 from tests.chaos.referee import Verdict
 from tests.chaos.stopping import stop
+from tests.chaos.workers import workers
 
 Say = Callable[[str], None]
 
@@ -82,6 +84,22 @@ def _planted(count: int, seed: int, lanes: int, say: Say) -> Result:
     return Result(figures, lines)
 
 
+def _workers(count: int, seed: int, lanes: int, say: Say) -> Result:
+    both = [
+        workers(kills=count // 2 + number * (count % 2), seed=seed, kind=kind, say=say)
+        for number, kind in enumerate(("rabbitmq", "redis"))
+    ]
+    verdict = Verdict()
+    for found in both:
+        verdict.add(found.verdict)
+    more = {
+        "crashed_attempts": sum(found.crashes for found in both),
+        "disturbances": dict(sum((found.disturbances for found in both), Counter[str]())),
+        "healed_in_seconds": {found.broker: round(found.healed_in, 1) for found in both},
+    }
+    return _result(sum(found.kills for found in both), verdict, seed, more)
+
+
 _TRIALS: Mapping[str, Callable[[int, int, int, Say], Result]] = {
     "crash-points": _crash_points,
     "kill": _kill,
@@ -89,6 +107,7 @@ _TRIALS: Mapping[str, Callable[[int, int, int, Say], Result]] = {
     "disk-full": _disk_full,
     "clock": _clock,
     "planted": _planted,
+    "workers": _workers,
 }
 
 

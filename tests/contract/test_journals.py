@@ -20,8 +20,10 @@ from realms.journey.engine.journal import (
     VersionTaken,
     WritesRefused,
 )
-from tests.support.journals import any_journal
+from realms.journey.records import DatabaseJournal
+from tests.support.journals import any_journal, open_server_database
 from tests.support.journeys import BEGAN
+from tests.support.postgres import PostgresServer
 
 pytestmark = pytest.mark.anyio
 
@@ -692,3 +694,159 @@ async def test_templates_are_those_whose_texts_are_kept(journal: Journal, me: in
     await write(journal, first(), first("run-2", template="flow"), holder=me)
 
     assert await journal.templates() == ["data_mash_flow", "flow"]
+
+
+# claims
+
+
+SOON = BEGAN + timedelta(minutes=1)
+
+
+async def claimed(journal: Journal, *run_ids: str, holder: int, at: Any = BEGAN) -> list[str]:
+    return sorted(await journal.claim(run_ids, holder=holder, at=at))
+
+
+async def test_a_free_run_that_moves_is_claimed_once(journal: Journal, me: int) -> None:
+    other = await journal.take_hold(at=BEGAN, until=None)
+    await write(journal, first(), first("run-2"), holder=me)
+
+    stored = (await journal.claim(["run-1", "run-9"], holder=other, at=BEGAN - HOUR))["run-1"]
+
+    assert (stored.row, stored.entries) == (row(holder=other), (b"one",))
+    assert await row_of(journal) == row(holder=other)
+    assert await claimed(journal, "run-1", "run-2", holder=me) == ["run-2"]
+    assert await claimed(journal, "run-1", "run-2", holder=me) == []
+    assert await claimed(journal, holder=me) == []
+
+
+async def test_only_runs_that_are_ready_are_claimed(journal: Journal, me: int) -> None:
+    waiting: dict[str, Any] = {
+        "status": RunStatus.WAITING,
+        "reason": Reason.TIMER,
+        "wake_at": SOON,
+    }
+    await write(
+        journal,
+        first("timer", **waiting),
+        first("person", **waiting | {"wake_at": None}),
+        first("paused", status=RunStatus.PAUSED, wake_at=None),
+        first("ended", status=RunStatus.SUCCEEDED),
+        first("pending", status=RunStatus.PENDING, wake_at=SOON),
+        holder=me,
+    )
+    all_of_them = ("timer", "person", "paused", "ended", "pending")
+
+    assert await claimed(journal, *all_of_them, holder=me) == ["pending"]
+    assert await claimed(journal, *all_of_them, holder=me, at=SOON) == ["timer"]
+
+
+async def test_whoever_has_claimed_a_run_is_the_only_one_who_writes_it(
+    journal: Journal, me: int
+) -> None:
+    other = await journal.take_hold(at=BEGAN, until=None)
+    await write(journal, first(), holder=me)
+    await journal.claim(["run-1"], holder=other, at=BEGAN)
+    begun = Entry("run-1", 1, b"two", row(holder=me))
+
+    assert await write(journal, begun, holder=me) == ["StaleWriter"]
+    assert await write(journal, begun._replace(row=row(holder=other)), holder=other) == [None]
+
+
+async def test_what_a_dead_process_had_claimed_is_free_again(journal: Journal, me: int) -> None:
+    brief = await journal.take_hold(at=BEGAN, until=BEGAN + HOUR)
+    gone = await journal.take_hold(at=BEGAN, until=None)
+    waiting: dict[str, Any] = {"status": RunStatus.WAITING, "reason": Reason.TIMER}
+    await write(journal, first("a", **waiting), first("b", status=RunStatus.PENDING), holder=me)
+    await journal.claim(["a"], holder=brief, at=BEGAN)
+    await journal.claim(["b"], holder=gone, at=BEGAN)
+
+    await journal.let_go(gone)
+    assert (await row_of(journal, "b")).holder == 0
+    assert await journal.dismiss(at=BEGAN + HOUR, survivor=me) == 1
+    assert await claimed(journal, "a", "b", holder=brief) == []
+
+
+async def test_a_claim_that_is_given_back_leaves_the_run_as_it_was(
+    journal: Journal, me: int
+) -> None:
+    await write(journal, first(), first("run-2"), first("run-3"), holder=me)
+    await journal.claim(["run-1", "run-2"], holder=me, at=BEGAN)
+
+    await journal.release([], holder=me)
+    await journal.release(["run-1", "run-3"], holder=me)
+    await journal.release(["run-2"], holder=me, wake_at=SOON, reason=Reason.TEMPLATE)
+    await journal.release(["run-1"], holder=me + 1, wake_at=SOON)
+
+    assert await row_of(journal) == row()
+    assert await row_of(journal, "run-2") == row("run-2", wake_at=SOON, reason=Reason.TEMPLATE)
+    assert await row_of(journal, "run-3") == row("run-3")
+
+
+async def test_what_a_holder_has_is_told(journal: Journal, me: int) -> None:
+    ended = first("run-3", status=RunStatus.SUCCEEDED, holder=me)
+    await write(journal, first(), first("run-2", holder=me), ended, holder=me)
+    await journal.claim(["run-1"], holder=me, at=BEGAN)
+
+    assert sorted(await journal.held(me)) == ["run-1", "run-2"]
+    assert await journal.held(me + 1) == []
+    assert await journal.held(0) == []
+
+
+# turns
+
+
+async def test_one_at_a_time_has_its_turn(journal: Journal) -> None:
+    one, other = [await journal.take_hold(at=BEGAN, until=BEGAN + 9 * HOUR) for _ in range(2)]
+
+    async def turn(holder: int, at: Any = BEGAN) -> bool:
+        return await journal.take_turn("x", holder=holder, at=at, until=at + HOUR)
+
+    assert [await turn(one), await turn(other), await turn(one)] == [True, False, True]
+    assert await journal.take_turn("y", holder=other, at=BEGAN, until=BEGAN + HOUR)
+    await journal.end_turn("x", holder=other)
+    assert not await turn(other)
+    assert await turn(other, BEGAN + HOUR)
+    assert not await turn(one, BEGAN + HOUR)
+    await journal.end_turn("x", holder=other)
+    assert await turn(one)
+    await journal.let_go(one)
+    assert await turn(other)
+    assert not await turn(one)
+
+
+async def test_slots_keep_their_distance(journal: Journal) -> None:
+    async def slot(name: str, earliest: Any) -> Any:
+        return await journal.next_slot(name, earliest=earliest, spacing=HOUR)
+
+    assert [await slot("x", BEGAN) for _ in range(3)] == [BEGAN + n * HOUR for n in range(3)]
+    assert await slot("y", BEGAN) == BEGAN
+    assert await slot("x", BEGAN + 9 * HOUR) == BEGAN + 9 * HOUR
+
+
+@pytest.fixture
+async def shared_journal(postgres_server: PostgresServer) -> AsyncIterator[Journal]:
+    with postgres_server.database() as url:
+        async with open_server_database(url) as database:
+            yield DatabaseJournal(database=database)
+
+
+async def test_a_ring_for_a_run_that_another_process_holds_is_heard_when_it_lets_go(
+    shared_journal: Journal,
+) -> None:
+    journal = shared_journal
+    mine, its = [await journal.take_hold(at=BEGAN, until=BEGAN + HOUR) for _ in range(2)]
+    waits: dict[str, Any] = {"status": RunStatus.WAITING, "reason": Reason.JOURNEY, "wake_at": None}
+    await write(journal, first("parent"), first("child", parent="parent"), holder=mine)
+    await journal.claim(["parent"], holder=its, at=BEGAN)
+    ended = row("child", status=RunStatus.SUCCEEDED, wake_at=None, parent="parent")
+
+    await write(journal, Entry("child", 1, b"ended", ended, ("parent",)), holder=mine)
+    held = await row_of(journal, "parent")
+    await write(journal, Entry("parent", 1, b"rests", row("parent", **waits)), holder=its)
+    let_go = await row_of(journal, "parent")
+    await journal.claim(["parent"], holder=its, at=BEGAN)
+    await write(journal, Entry("parent", 2, b"again", row("parent", **waits)), holder=its)
+
+    assert (held.holder, held.wake_at) == (its, BEGAN)
+    assert (let_go.holder, let_go.wake_at) == (0, BEGAN)
+    assert (await row_of(journal, "parent")).wake_at is None

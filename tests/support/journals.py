@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from foundations.public_works.adapters.sqlite import SqliteDatabase
 from foundations.public_works.data_folder import DataFolder
 from foundations.public_works.database import Database
 from foundations.public_works.settings import Settings
+from realms.journey.api import Reason
 from realms.journey.engine.journal import Entry, Journal, RunFilter, RunRow, Stored
 from realms.journey.engine.memory_journal import MemoryJournal
 from realms.journey.records import DatabaseJournal
@@ -100,6 +101,33 @@ class OtherJournal(Journal):
 
     async def let_go(self, holder: int) -> None:
         await self.inner.let_go(holder)
+
+    async def claim(
+        self, run_ids: Sequence[str], *, holder: int, at: datetime
+    ) -> Mapping[str, Stored]:
+        return await self.inner.claim(run_ids, holder=holder, at=at)
+
+    async def release(
+        self,
+        run_ids: Sequence[str],
+        *,
+        holder: int,
+        wake_at: datetime | None = None,
+        reason: Reason | None = None,
+    ) -> None:
+        await self.inner.release(run_ids, holder=holder, wake_at=wake_at, reason=reason)
+
+    async def held(self, holder: int) -> list[str]:
+        return await self.inner.held(holder)
+
+    async def take_turn(self, name: str, *, holder: int, at: datetime, until: datetime) -> bool:
+        return await self.inner.take_turn(name, holder=holder, at=at, until=until)
+
+    async def end_turn(self, name: str, *, holder: int) -> None:
+        await self.inner.end_turn(name, holder=holder)
+
+    async def next_slot(self, name: str, *, earliest: datetime, spacing: timedelta) -> datetime:
+        return await self.inner.next_slot(name, earliest=earliest, spacing=spacing)
 
     def write(
         self, entries: Sequence[Entry], *, holder: int

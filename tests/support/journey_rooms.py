@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from foundations.boot import Works
+from foundations.boot import Duty, Works
 from foundations.curator.registry import Registry
 from foundations.declarations import Effect, service, soa_api
 from foundations.public_works.adapters.in_process_dispatch import InProcessDispatch
@@ -149,7 +149,7 @@ async def open_realms(folder: Path) -> AsyncIterator[Registry]:
             InProcessDispatch(settings=settings, clock=clock)
         )
         parts = (settings, ids, clock, data, database, dispatch, LocalObjectStore(folder=data))
-        others = (EnvironmentSecrets(), InProcessEvents(), DistributedTracing())
+        others = (Duty.ALL, EnvironmentSecrets(), InProcessEvents(), DistributedTracing())
         for part in (*parts, *others):
             registry.add(part)
         services = wire(

@@ -11,9 +11,10 @@ from inspect import isawaitable
 from pathlib import Path
 from typing import Any, Self
 
+from foundations.boot import Duty
 from foundations.declarations import Effect
 from foundations.public_works.adapters.in_process_events import InProcessEvents
-from foundations.public_works.dispatch import Dispatch, Handler
+from foundations.public_works.dispatch import Arrived, Dispatch, Handler, Road
 from foundations.public_works.object_store import ObjectNotFound, ObjectStore
 from foundations.public_works.secrets import EnvironmentSecrets
 from foundations.public_works.settings import Settings
@@ -23,14 +24,17 @@ from realms.journey.control.engine import JourneyEngine
 from realms.journey.control.operators import JourneyOperators
 from realms.journey.engine.accepting import Accepting
 from realms.journey.engine.children import SubJourneys
-from realms.journey.engine.driver import Driver
 from realms.journey.engine.journal import Journal
 from realms.journey.engine.keeper import Keeper
 from realms.journey.engine.lanes import Lanes
+from realms.journey.engine.leadership import Leadership
 from realms.journey.engine.memory_journal import MemoryJournal
 from realms.journey.engine.payloads import Payloads
 from realms.journey.engine.ports import TemplateSource, Written
+from realms.journey.engine.requesting import Requesting
+from realms.journey.engine.requests import NoRequests, Requests
 from realms.journey.engine.runner import Runner, Services, Steps
+from realms.journey.engine.sharing import SharedDriver
 from realms.journey.language.compiling import load_plan
 from realms.journey.plans.plan import ParameterShape, Plan, Signature
 from utilities.clock import Clock
@@ -83,10 +87,12 @@ class VirtualDispatch(Dispatch):
         """Whether somebody is at work, or hangs."""
         self._order = itertools.count()
 
-    def handle(self, queue: str, handler: Handler) -> None:
+    def handle(self, queue: str, handler: Handler, *, arrived: Arrived | None = None) -> None:
         self._handlers[queue] = handler
 
-    def wake(self, queue: str, key: str, *, at: datetime | None = None) -> None:
+    def wake(
+        self, queue: str, key: str, *, at: datetime | None = None, road: Road | None = None
+    ) -> None:
         when = max(at or self._clock.time, self._clock.time)
         heapq.heappush(self._wakes, (when, next(self._order), queue, key))
 
@@ -289,7 +295,10 @@ class JourneyCity:
     settings: Settings = field(default_factory=lambda: _SETTINGS)
     dispatch: VirtualDispatch = field(init=False)
     templates: TextTemplates = field(init=False)
-    driver: Driver = field(init=False)
+    duty: Duty = Duty.ALL
+    requests: Requests = field(default_factory=NoRequests)
+    driver: SharedDriver = field(init=False)
+    leadership: Leadership = field(init=False)
     keeper: Keeper = field(init=False)
     engine: JourneyEngine = field(init=False)
     operators: JourneyOperators = field(init=False)
@@ -306,13 +315,16 @@ class JourneyCity:
 
     async def boot(self) -> None:
         """Build an engine of its own over the journal, and open it."""
-        self.dispatch = VirtualDispatch(self.clock)
+        self.dispatch = self._dispatch()
         self.templates = TextTemplates(self.services, **self.texts)
         self.keeper = self._build()
         self.dispatch.progress = self._progress
         self.dispatch.busy = self._busy
         await self._stack.enter_async_context(self.keeper.working())
         await self._stack.enter_async_context(self.dead_letters.working())
+
+    def _dispatch(self) -> VirtualDispatch:
+        return VirtualDispatch(self.clock)
 
     def _build(self) -> Keeper:
         payloads = Payloads(objects=self.objects)
@@ -324,7 +336,7 @@ class JourneyCity:
             tracing=self.tracing,
             clock=self.clock,
         )
-        self.driver = driver = Driver(
+        self.driver = driver = SharedDriver(
             journal=self.journal,
             templates=self.templates,
             runner=runner,
@@ -333,8 +345,30 @@ class JourneyCity:
             events=self.events,
             clock=self.clock,
             settings=self.settings,
+            duty=self.duty,
         )
-        lanes = Lanes(journal=self.journal, driver=driver, dispatch=self.dispatch, clock=self.clock)
+        lanes = Lanes(
+            journal=self.journal,
+            driver=driver,
+            dispatch=self.dispatch,
+            clock=self.clock,
+            settings=self.settings,
+            duty=self.duty,
+        )
+        requesting = Requesting(
+            records=self.requests,
+            dispatch=self.dispatch,
+            clock=self.clock,
+            ids=self.ids,
+            duty=self.duty,
+        )
+        self.leadership = Leadership(
+            journal=self.journal,
+            driver=driver,
+            clock=self.clock,
+            settings=self.settings,
+            duty=self.duty,
+        )
         accepting = Accepting(
             journal=self.journal,
             templates=self.templates,
@@ -350,6 +384,7 @@ class JourneyCity:
             driver=driver,
             runner=runner,
             payloads=payloads,
+            requesting=requesting,
             clock=self.clock,
         )
         self.engine = JourneyEngine(
@@ -358,6 +393,8 @@ class JourneyCity:
             accepting=accepting,
             driver=driver,
             payloads=payloads,
+            requesting=requesting,
+            events=self.events,
             clock=self.clock,
             ids=self.ids,
             settings=self.settings,
@@ -369,6 +406,7 @@ class JourneyCity:
             templates=self.templates,
             services=self.services,
             payloads=payloads,
+            requesting=requesting,
             clock=self.clock,
             ids=self.ids,
         )
@@ -380,9 +418,11 @@ class JourneyCity:
             journal=self.journal,
             driver=driver,
             lanes=lanes,
+            leadership=self.leadership,
             dispatch=self.dispatch,
             clock=self.clock,
             settings=self.settings,
+            duty=self.duty,
         )
 
     def _progress(self) -> object:

@@ -135,7 +135,7 @@ def shared_server() -> PostgresServer:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if known.exists():
             return _noted_in(folder)
-        server = started_server(_found_binaries())
+        server = started_server(binaries())
         known.write_text(json.dumps(asdict(server), default=str), "utf-8")
     return server
 
@@ -192,7 +192,7 @@ def _noted_in(folder: Path) -> PostgresServer:
     return PostgresServer(**(values | paths))
 
 
-def _found_binaries() -> Path:
+def binaries() -> Path:
     debian = sorted(
         Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"), key=lambda p: int(p.parts[-3])
     )

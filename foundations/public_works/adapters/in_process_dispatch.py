@@ -8,7 +8,7 @@ from typing import Self
 
 from loguru import logger
 
-from foundations.public_works.dispatch import Dispatch, Handler
+from foundations.public_works.dispatch import Arrived, Dispatch, Handler, Road
 from foundations.public_works.settings import Settings
 from utilities.clock import Clock
 
@@ -47,25 +47,36 @@ class InProcessDispatch(Dispatch):
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
 
-    def handle(self, queue: str, handler: Handler) -> None:
+    def handle(self, queue: str, handler: Handler, *, arrived: Arrived | None = None) -> None:
         self._handlers[queue] = handler
 
-    def wake(self, queue: str, key: str, *, at: datetime | None = None) -> None:
+    def wake(
+        self, queue: str, key: str, *, at: datetime | None = None, road: Road | None = None
+    ) -> None:
         if not self._open:
             return
         delay = 0.0 if at is None else (at - self._clock.now()).total_seconds()
         if delay > 0:
-            self._ring_later(delay, queue, key, at=at)
-        elif (queue, key) in self._tasks:
+            self._ring_later(delay, queue, key, at=at, road=road)
+        else:
+            self._ring(queue, key, road)
+
+    def _ring(self, queue: str, key: str, road: Road | None) -> None:
+        """Have the handler called in a task, now."""
+        if queue not in self._handlers:
+            return  # this process has nothing to do with it
+        if (queue, key) in self._tasks:
             self._again.add((queue, key))
         else:
             task = asyncio.get_running_loop().create_task(self._run(queue, key), context=Context())
             self._tasks[queue, key] = task
 
-    def _ring_later(self, delay: float, queue: str, key: str, *, at: datetime | None) -> None:
+    def _ring_later(
+        self, delay: float, queue: str, key: str, *, at: datetime | None, road: Road | None
+    ) -> None:
         def ring() -> None:
             self._timers.discard(timer)
-            self.wake(queue, key, at=at if self._early(at) else None)
+            self.wake(queue, key, at=at if self._early(at) else None, road=road)
 
         timer = asyncio.get_running_loop().call_later(delay, ring)
         self._timers.add(timer)

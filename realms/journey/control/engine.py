@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
+from foundations.public_works.events import Events
 from foundations.public_works.object_store import ObjectNotFound
 from foundations.public_works.settings import Settings
 from realms.journey.api import JourneyRun, Journeys, Reason, UnknownRun
@@ -12,16 +13,20 @@ from realms.journey.control import reopening, views
 from realms.journey.control.verbs import By
 from realms.journey.engine.accepting import Accepting, Order, TooManyRuns
 from realms.journey.engine.codec import CorruptFact
-from realms.journey.engine.driver import Driver, folded
+from realms.journey.engine.driver import Driver, at_rest, folded
 from realms.journey.engine.inputs import checked_values
-from realms.journey.engine.journal import AliasTaken, Journal, RunRow
+from realms.journey.engine.journal import AliasTaken, Journal, RunRow, Stored
 from realms.journey.engine.payloads import Payloads
 from realms.journey.engine.ports import NotOpen, TemplateSource, Written
+from realms.journey.engine.requesting import Requesting, by_its_holder
 from realms.journey.engine.state import CorruptJournal
 from utilities.clock import Clock
 from utilities.context import current
 from utilities.errors import PlatformError
 from utilities.ids import Ids
+
+_FIRST_LOOK = 0.03
+_LONGEST_LOOK = 1.0
 
 
 class JourneyEngine(Journeys):
@@ -35,15 +40,19 @@ class JourneyEngine(Journeys):
         accepting: Accepting,
         driver: Driver,
         payloads: Payloads,
+        requesting: Requesting,
+        events: Events,
         clock: Clock,
         ids: Ids,
         settings: Settings,
     ) -> None:
+        self._events = events
         self._journal = journal
         self._templates = templates
         self._accepting = accepting
         self._driver = driver
         self._payloads = payloads
+        self._requesting = requesting
         self._clock = clock
         self._ids = ids
         self._backlog = settings.journey_backlog
@@ -93,6 +102,8 @@ class JourneyEngine(Journeys):
 
     async def wait(self, run_id: str, *, seconds: float) -> JourneyRun:
         """The run as soon as it is settled, or as it is after `seconds`."""
+        if self._requesting.shared:
+            return await self._waited(run_id, seconds)
         if not self._driver.has(run_id) or self._driver.tenant(run_id) != current().tenant:
             run_id = (await self._row(run_id)).run_id
         settled = self._driver.watch(run_id)
@@ -112,12 +123,29 @@ class JourneyEngine(Journeys):
             return await self.get(run_id)
         return views.full(hand.row, hand.run, hand.plan)
 
+    async def _waited(self, run_id: str, seconds: float) -> JourneyRun:
+        """Wait for a run that any process may hold: for its events, and by looking besides."""
+        loop = asyncio.get_running_loop()
+        run = await self.get(run_id)
+        over, pause = loop.time() + seconds, _FIRST_LOOK
+        async with self._events.subscribe(at_rest(run.run_id)) as events:
+            rests = asyncio.ensure_future(anext(events))
+            try:
+                while not run.settled and (left := over - loop.time()) > 0:
+                    await asyncio.wait({rests}, timeout=min(pause, left))
+                    if rests.done():
+                        rests = asyncio.ensure_future(anext(events))
+                    pause = min(2 * pause, _LONGEST_LOOK)
+                    run = await self.get(run.run_id)
+            finally:
+                rests.cancel()
+        return run
+
     async def get(self, run_id: str) -> JourneyRun:
         hand = self._driver.durable(run_id)
         if hand is not None and hand.run.start.tenant == current().tenant:
             return views.full(hand.row, hand.run, hand.plan)
-        row = await self._row(run_id)
-        stored = (await self._journal.load([row.run_id]))[row.run_id]
+        stored = await self._stored(run_id)
         if stored.row.reason is Reason.CORRUPT_STATE:
             return views.unreadable(stored.row)
         try:
@@ -132,6 +160,7 @@ class JourneyEngine(Journeys):
             plan = None
         return views.full(stored.row, run, plan)
 
+    @by_its_holder
     async def supply(self, run_id: str, milestone_id: str, result: Mapping[str, Any]) -> JourneyRun:
         """Give the result of a milestone that waits or has failed; the run goes on from there.
 
@@ -151,6 +180,9 @@ class JourneyEngine(Journeys):
             facts = reopening.supply(hand.plan, hand.run, by, path=milestone_id, result=result)
             await self._driver.take(hand, facts)
 
+    async def run_called(self, id_or_alias: str) -> str:
+        return (await self._row(id_or_alias)).run_id
+
     async def _same(self, row: RunRow, written: Written, values: Mapping[str, Any]) -> JourneyRun:
         """The run that has the alias already, if it was asked for in the same words."""
         run = await self.get(row.run_id)
@@ -162,6 +194,14 @@ class JourneyEngine(Journeys):
                 hint="choose another alias, or ask with rerun",
             )
         return run
+
+    async def _stored(self, id_or_alias: str) -> Stored:
+        """A run of the tenant as it is kept, by one look where its id is given."""
+        stored = (await self._journal.load([id_or_alias])).get(id_or_alias)
+        if stored is None or stored.row.tenant != current().tenant:
+            row = await self._row(id_or_alias)
+            stored = (await self._journal.load([row.run_id]))[row.run_id]
+        return stored
 
     async def _row(self, id_or_alias: str) -> RunRow:
         row = await self._journal.find(current().tenant, id_or_alias)

@@ -26,6 +26,7 @@ from realms.journey.engine.inputs import check_arguments
 from realms.journey.engine.journal import Journal, RunRow
 from realms.journey.engine.payloads import Payloads
 from realms.journey.engine.ports import NotOpen, TemplateSource, Unreadable, Written
+from realms.journey.engine.requesting import Requesting, by_its_holder
 from realms.journey.engine.runner import Services
 from realms.journey.engine.state import RunState
 from realms.journey.plans.plan import Call, Plan
@@ -50,6 +51,7 @@ class JourneyOperators:
         templates: TemplateSource,
         services: Services,
         payloads: Payloads,
+        requesting: Requesting,
         clock: Clock,
         ids: Ids,
     ) -> None:
@@ -59,19 +61,26 @@ class JourneyOperators:
         self._templates = templates
         self._services = services
         self._payloads = payloads
+        self._requesting = requesting
         self._clock = clock
         self._ids = ids
 
+    async def run_called(self, id_or_alias: str) -> str:
+        return (await self._row(id_or_alias)).run_id
+
     # a run as a whole
 
+    @by_its_holder
     async def pause(self, run_id: str) -> JourneyRun:
         return await self._do(Verb.PAUSE, run_id, lambda hand, by: verbs.pause(hand.run, by))
 
+    @by_its_holder
     async def resume(self, run_id: str) -> JourneyRun:
         return await self._do(
             Verb.RESUME, run_id, lambda hand, by: verbs.resume(hand.plan, hand.run, by)
         )
 
+    @by_its_holder
     async def cancel(self, run_id: str, *, note: str = "") -> JourneyRun:
         """Cancel a run and the journeys that it waits for."""
         return await self._do(
@@ -81,6 +90,7 @@ class JourneyOperators:
             unfit=lambda run, by: _cancelled(run, by, note),
         )
 
+    @by_its_holder
     async def signal(
         self, run_id: str, *, name: str, signal_id: str, data: Mapping[str, Any]
     ) -> JourneyRun:
@@ -94,6 +104,7 @@ class JourneyOperators:
             ),
         )
 
+    @by_its_holder
     async def settle(self, run_id: str, *, note: str = "", settled_by: str = "") -> JourneyRun:
         """Take a failed run from the dead letters; `settled_by` is a run of the same tenant."""
         instead = (await self._row(settled_by)).run_id if settled_by else ""
@@ -107,6 +118,7 @@ class JourneyOperators:
 
     # milestones
 
+    @by_its_holder
     async def retry(
         self,
         run_id: str,
@@ -134,6 +146,7 @@ class JourneyOperators:
 
         return await self._with(verb, run_id, retried)
 
+    @by_its_holder
     async def skip(self, run_id: str, *, milestone_id: str, result: Any) -> JourneyRun:
         """Give the result that a milestone would have had; a journey it waits for is cancelled."""
         return await self._do(
@@ -144,6 +157,7 @@ class JourneyOperators:
             ),
         )
 
+    @by_its_holder
     async def rerun(self, run_id: str, *, milestone_id: str, note: str = "") -> JourneyRun:
         """Do a milestone and what follows anew."""
         return await self._do(
@@ -152,6 +166,7 @@ class JourneyOperators:
             lambda hand, by: reopening.rerun(hand.plan, hand.run, by, path=milestone_id, note=note),
         )
 
+    @by_its_holder
     async def roll_back(self, run_id: str, *, to: str = "") -> JourneyRun:
         """Undo what the run did, or what came after the milestone `to`."""
         return await self._do(
@@ -162,6 +177,7 @@ class JourneyOperators:
 
     # people
 
+    @by_its_holder
     async def answer(self, run_id: str, *, wait_id: str, answer: Mapping[str, Any]) -> JourneyRun:
         """Answer a question of a run.
 
@@ -178,6 +194,7 @@ class JourneyOperators:
 
         return await self._with(Verb.ANSWER, run_id, answered)
 
+    @by_its_holder
     async def push_back(self, run_id: str, *, wait_id: str, note: str = "") -> JourneyRun:
         """Answer a question by having the run go back to where its template says."""
         return await self._do(
@@ -190,6 +207,7 @@ class JourneyOperators:
 
     # other runs, other texts
 
+    @by_its_holder
     async def fork(
         self,
         run_id: str,
@@ -210,6 +228,7 @@ class JourneyOperators:
 
         return await self._with(Verb.FORK, run_id, forked)
 
+    @by_its_holder
     async def migrate(
         self, run_id: str, *, version: str = "", dry_run: bool = True
     ) -> MigrationReport:

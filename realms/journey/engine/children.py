@@ -10,7 +10,7 @@ from realms.journey.api import Failure, Reason, RunStatus
 from realms.journey.engine import core
 from realms.journey.engine.accepting import Accepting, Order, called
 from realms.journey.engine.codec import CorruptFact
-from realms.journey.engine.driver import Driver, folded
+from realms.journey.engine.driver import folded
 from realms.journey.engine.facts import (
     Fact,
     IterationEnded,
@@ -23,7 +23,9 @@ from realms.journey.engine.hands import Hand
 from realms.journey.engine.journal import Journal, StaleWriter
 from realms.journey.engine.payloads import Payloads
 from realms.journey.engine.ports import Children, TemplateSource, Written
+from realms.journey.engine.requesting import Requesting
 from realms.journey.engine.runner import Beginner, Runner
+from realms.journey.engine.sharing import SharedDriver
 from realms.journey.engine.state import CorruptJournal, NodeState, RunState
 from realms.journey.plans.plan import SubJourney
 from utilities.clock import Clock
@@ -39,11 +41,13 @@ class SubJourneys(Children, Beginner):
         journal: Journal,
         templates: TemplateSource,
         accepting: Accepting,
-        driver: Driver,
+        driver: SharedDriver,
         runner: Runner,
         payloads: Payloads,
+        requesting: Requesting,
         clock: Clock,
     ) -> None:
+        self._requesting = requesting
         self._journal = journal
         self._templates = templates
         self._accepting = accepting
@@ -51,6 +55,7 @@ class SubJourneys(Children, Beginner):
         self._payloads = payloads
         self._clock = clock
         driver.children = self
+        driver.requesting = requesting
         runner.beginner = self
 
     async def begin(self, hand: Hand, state: NodeState, values: Mapping[str, Any]) -> str:
@@ -121,10 +126,18 @@ class SubJourneys(Children, Beginner):
 
     async def stop(self, child: str, reason: Reason) -> None:
         reach("child_stops")
-        async with self._driver.holding(child) as hand:
-            if hand.run.ended is None and hand.run.stopping is None:
-                now = self._clock.now()
-                await self._driver.take(hand, [RunStopping(at=now, reason=reason)])
+        if not self._requesting.local:
+            await self._requesting.tell(child, "stop", {"reason": reason.value})
+            return
+        try:
+            async with self._driver.holding(child) as hand:
+                if hand.run.ended is None and hand.run.stopping is None:
+                    now = self._clock.now()
+                    await self._driver.take(hand, [RunStopping(at=now, reason=reason)])
+        except StaleWriter:
+            if not self._requesting.shared:
+                raise
+            await self._requesting.tell(child, "stop", {"reason": reason.value})
 
 
 def _child_id(run: RunState, state: NodeState) -> str:

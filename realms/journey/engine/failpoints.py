@@ -63,6 +63,8 @@ PLACES: Mapping[str, str] = {
     "drain": "A closing city is about to wait for what is under way.",
     "drained": "A closing city has written all, and still has its lease.",
     "let_go": "A closing city has given back its lease.",
+    "claim": "Workers: runs that rang are about to be claimed.",
+    "claimed": "Workers: runs are claimed, and not read.",
 }
 """Each place and what is durable there."""
 

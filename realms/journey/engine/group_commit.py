@@ -79,6 +79,14 @@ class GroupCommit:
         self._holder = holder
         self._trouble = None
 
+    def begin_anew(self, holder: int) -> None:
+        """Write as another holder: what was to be written as the one before is refused."""
+        pending, self._pending = self._pending, []
+        for one in pending:
+            self._tell(one, StaleWriter(f"{one.entry.run_id}: its holder's lease has ended"))
+        self._holder = holder
+        self._trouble = None
+
     @property
     def trouble(self) -> PlatformError | None:
         """Why nothing can be written at the moment; None when it can."""

@@ -3,12 +3,15 @@
 from asyncio import Future
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
 from realms.journey.api import Reason, RunStatus
 from realms.journey.engine.state import RunState
 from utilities.errors import ErrorKind, PlatformError
+
+MOVING = frozenset({RunStatus.PENDING, RunStatus.RUNNING, RunStatus.COMPENSATING})
+"""A free run in one of these waits for nothing but a process."""
 
 
 @dataclass(slots=True)
@@ -171,6 +174,50 @@ class Journal(Protocol):
 
     async def let_go(self, holder: int) -> None:
         """A holder leaves in good order: its lease ends, and its runs are free."""
+        ...
+
+    async def claim(
+        self, run_ids: Sequence[str], *, holder: int, at: datetime
+    ) -> Mapping[str, Stored]:
+        """Take those of the runs that are free and ready, all at once: they are the holder's then.
+
+        A run that waits for a time is ready when `at` is not before it. What another claims at this
+        moment is left to it, and a holder whose lease has ended is given nothing.
+        """
+        ...
+
+    async def release(
+        self,
+        run_ids: Sequence[str],
+        *,
+        holder: int,
+        wake_at: datetime | None = None,
+        reason: Reason | None = None,
+    ) -> None:
+        """Free runs that the holder has claimed; they are looked at again when they were to be.
+
+        With `wake_at` they are looked at then, and with `reason` their rows say why.
+        """
+        ...
+
+    async def held(self, holder: int) -> list[str]:
+        """Runs that have not ended and are the holder's."""
+        ...
+
+    async def take_turn(self, name: str, *, holder: int, at: datetime, until: datetime) -> bool:
+        """Whether it is the holder's turn at something that one process does at a time.
+
+        It is when it was before, when nobody has it, and when whoever has it is over time at `at`,
+        or dead. It lasts until `until`.
+        """
+        ...
+
+    async def end_turn(self, name: str, *, holder: int) -> None:
+        """Let others have their turn."""
+        ...
+
+    async def next_slot(self, name: str, *, earliest: datetime, spacing: timedelta) -> datetime:
+        """A time that nobody else is given: at the earliest then, and so long after the last."""
         ...
 
     # writing

@@ -4,21 +4,22 @@ It wakes and never executes; waking twice is harmless, and one bad run stops not
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 from loguru import logger
 
-from foundations.boot import Works
-from foundations.public_works.dispatch import Dispatch
+from foundations.boot import Duty, Works
+from foundations.public_works.dispatch import PLAIN, Dispatch
 from foundations.public_works.settings import Settings
 from realms.journey.engine.driver import QUEUE as RUNS
-from realms.journey.engine.driver import Driver
 from realms.journey.engine.failpoints import arm, reach
-from realms.journey.engine.journal import Journal, RunRow
+from realms.journey.engine.journal import MOVING, Journal, RunRow
 from realms.journey.engine.lanes import Lanes
+from realms.journey.engine.leadership import Leadership
 from realms.journey.engine.ports import Expecting
+from realms.journey.engine.sharing import SharedDriver
 from utilities.clock import Clock
 from utilities.errors import PlatformError
 
@@ -39,19 +40,26 @@ class Keeper(Works, Expecting):
         self,
         *,
         journal: Journal,
-        driver: Driver,
+        driver: SharedDriver,
         lanes: Lanes,
+        leadership: Leadership,
         dispatch: Dispatch,
         clock: Clock,
         settings: Settings,
+        duty: Duty,
     ) -> None:
         self._journal = journal
         self._driver = driver
         self._lanes = lanes
+        self._leadership = leadership
+        self._duty = duty
         self._dispatch = dispatch
         self._clock = clock
         self._lease = timedelta(seconds=settings.lease_seconds)
-        self._beat = timedelta(seconds=settings.journey_beat_seconds)
+        beat = timedelta(seconds=settings.journey_beat_seconds)
+        self._beat = min(beat, _BEATS.get(duty, beat))
+        self._rang: dict[str, datetime] = {}
+        """When workers were last told of a run that is ready, and that none has taken yet."""
         self._sweeping = asyncio.Lock()
         self._next: datetime | None = None
         """When it looks next."""
@@ -63,6 +71,22 @@ class Keeper(Works, Expecting):
     async def working(self) -> AsyncIterator[None]:
         """Take over: whoever wrote before is fenced off, and every unfinished run goes on."""
         arm()
+        holder = await self._taken_hold()
+        async with self._driver.driving(holder):
+            reach("drives")
+            if self._duty is not Duty.ACCEPT:
+                self._dispatch.handle(QUEUE, self._swept)
+                self._dispatch.wake(QUEUE, "")
+            renewal = asyncio.get_running_loop().create_task(self._renewed())
+            try:
+                yield
+            finally:
+                renewal.cancel()
+                await asyncio.gather(renewal, return_exceptions=True)
+        await self._leave(self._driver.holder)
+
+    async def _taken_hold(self) -> int:
+        """A new holder; whoever was over time is not one any more."""
         now = await self._journal.now(self._clock.now())
         until = now + self._lease if self._lease else None
         holder = await self._journal.take_hold(at=now, until=until)
@@ -70,18 +94,8 @@ class Keeper(Works, Expecting):
         freed = await self._journal.dismiss(at=now, survivor=holder)
         reach("dismissed")
         if freed:
-            logger.info("{} runs of an earlier process go on here", freed)
-        async with self._driver.driving(holder):
-            reach("drives")
-            self._dispatch.handle(QUEUE, self._swept)
-            self._dispatch.wake(QUEUE, "")
-            renewal = asyncio.get_running_loop().create_task(self._renewed(holder))
-            try:
-                yield
-            finally:
-                renewal.cancel()
-                await asyncio.gather(renewal, return_exceptions=True)
-        await self._leave(holder)
+            logger.info("{} runs of an earlier process go on", freed)
+        return holder
 
     def expect(self, at: datetime) -> None:
         """A run is to be looked at then, and not before."""
@@ -93,24 +107,51 @@ class Keeper(Works, Expecting):
         """Wake every run that is due; order the next look for when another will be."""
         async with self._sweeping:
             reach("sweep")
+            if self._duty is Duty.WORK or not await self._leadership.leads():
+                self._look_for_those_out_of_time()
+                if self._duty is Duty.WORK:
+                    await self._driver.look_after()
+                self._next = None
+                self.expect(self._clock.now() + self._beat)
+                return
             now = await self._journal.now(self._clock.now())
             await self._journal.dismiss(at=now, survivor=self._driver.holder)
             await self._lanes.look_at_all()
             taken = 0
             while taken < _AHEAD:
-                rows = await self._journal.due(self._clock.now(), after=self._after, limit=_PAGE)
+                rows = await self._journal.due(now, after=self._after, limit=_PAGE)
                 if not rows:
                     self._after = None
                     break
                 self._after = rows[-1]
                 taken += len(rows)
                 reach("sweep_found")
-                await self._driver.take_up(rows)
+                await self._woken(rows, now)
                 reach("sweep_woke")
-                await self._let_them_move()
             self._look_for_those_out_of_time()
             reach("sweep_over")
             await self._order_the_next()
+
+    async def _woken(self, rows: Sequence[RunRow], now: datetime) -> None:
+        """Let runs go on that are due: here, or by telling workers of them."""
+        if self._duty is Duty.ALL:
+            await self._driver.take_up(rows)
+            await self._let_them_move()
+            return
+        for row in rows:
+            if self._to_be_rung(row, now):
+                self._rang[row.run_id] = now
+                self._dispatch.wake(RUNS, row.run_id, road=PLAIN)
+        if len(self._rang) > _RANG:
+            self._rang = {run: at for run, at in self._rang.items() if now - at < _RINGS_AGAIN}
+
+    def _to_be_rung(self, row: RunRow, now: datetime) -> bool:
+        """Not what has just been rung, by whoever accepted it or by this scheduler."""
+        assert row.wake_at is not None
+        rang = self._rang.get(row.run_id)
+        if rang is None:
+            return row.status not in MOVING or now - row.wake_at >= _RINGS_EVERY
+        return row.wake_at > rang or now - rang >= _RINGS_AGAIN
 
     async def _let_them_move(self) -> None:
         """Let runs move on before more are taken up, for a while: few at a time are done sooner."""
@@ -153,24 +194,34 @@ class Keeper(Works, Expecting):
             now + self._beat if due is None else min(max(due, now + _SHORTEST), now + self._beat)
         )
 
-    async def _renewed(self, holder: int) -> None:
-        """Prolong the lease while the process lives; where it was lost, stop driving."""
+    async def _renewed(self) -> None:
+        """Prolong the lease while the process lives; where it was lost, begin anew, or stop."""
         while self._lease:
             await asyncio.sleep(self._lease.total_seconds() / 3)
             reach("renew")
+            holder = self._driver.holder
             try:
                 until = await self._journal.now(self._clock.now()) + self._lease
                 living = await self._journal.renew(holder, until=until)
             except PlatformError as error:
                 logger.error("the lease could not be prolonged: {}", error.detail)
                 continue
-            if not living:
-                logger.error(
-                    "the lease of holder {} was taken away; it drives nothing more", holder
-                )
-                self._driver.open = False
+            if not living and not await self._held_anew(holder):
                 return
             reach("renewed")
+
+    async def _held_anew(self, lost: int) -> bool:
+        """What was held is others' now: go on with what is claimed next, or stop."""
+        if self._duty is Duty.ALL:
+            logger.error("the lease of holder {} was taken away; it drives nothing more", lost)
+            self._driver.open = False
+            return False
+        logger.error("the lease of holder {} was taken away; others go on with its runs", lost)
+        try:
+            await self._driver.begin_anew(await self._taken_hold())
+        except PlatformError as error:
+            logger.error("no new lease was given: {}", error.detail)
+        return True
 
     async def _leave(self, holder: int) -> None:
         try:
@@ -180,4 +231,10 @@ class Keeper(Works, Expecting):
             logger.error("the lease could not be given back: {}", error.detail)
 
 
+_RINGS_EVERY = timedelta(seconds=1)
+"""A scheduler looks so often; what was ready for so long may not have been heard of."""
+_RINGS_AGAIN = timedelta(seconds=10)
+"""A worker is told once more of a run that nobody has taken in this time."""
+_BEATS = {Duty.SCHEDULE: _RINGS_EVERY, Duty.WORK: timedelta(seconds=5)}
+_RANG = 10_000
 _SHORTEST = timedelta(milliseconds=100)

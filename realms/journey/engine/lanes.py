@@ -4,15 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import orjson
 from loguru import logger
 
-from foundations.public_works.dispatch import Dispatch
+from foundations.boot import Duty
+from foundations.public_works.dispatch import PLAIN, Dispatch
+from foundations.public_works.settings import Settings
 from realms.journey.api import Reason, RunStatus, UnknownRun
 from realms.journey.engine.driver import Driver
-from realms.journey.engine.facts import Fact, RunAdmitted, RunQueued, RunStarted, RunStopping
+from realms.journey.engine.facts import Fact, RunAdmitted, RunQueued, RunStarted
 from realms.journey.engine.failpoints import reach
 from realms.journey.engine.hands import Hand
 from realms.journey.engine.journal import Journal, RunRow, StaleWriter
@@ -23,6 +25,7 @@ from utilities.clock import Clock
 from utilities.errors import ErrorKind, PlatformError
 
 QUEUE = "journey-lanes"
+_TURN_SECONDS = 0.01
 
 
 class LaneFull(PlatformError):
@@ -43,8 +46,17 @@ class Lanes(Queued):
     """Decides who may begin; each lane is looked at by one at a time."""
 
     def __init__(
-        self, *, journal: Journal, driver: Driver, dispatch: Dispatch, clock: Clock
+        self,
+        *,
+        journal: Journal,
+        driver: Driver,
+        dispatch: Dispatch,
+        clock: Clock,
+        settings: Settings,
+        duty: Duty,
     ) -> None:
+        self._turn = timedelta(seconds=settings.lease_seconds)
+        """How long one process may look at a lane while no other does; 0 where there is none."""
         self._journal = journal
         self._driver = driver
         self._dispatch = dispatch
@@ -53,7 +65,8 @@ class Lanes(Queued):
         self._slots: dict[str, datetime] = {}
         """For each lane with a rate when its last run began or is to begin."""
         driver.lanes = self
-        dispatch.handle(QUEUE, self._let_in)
+        if duty in {Duty.ALL, Duty.WORK}:
+            dispatch.handle(QUEUE, self._let_in)
 
     @asynccontextmanager
     async def entered(
@@ -70,7 +83,7 @@ class Lanes(Queued):
             there = await self._journal.lane(start.tenant, lane)
             queued = await self._queued(plan, there)
             if queued is None and plan.rate_limit is not None:
-                slot = self._slot(plan, name, there)
+                slot = await self._slot(plan, name, there)
                 if slot > self._clock.now():
                     queued = RunQueued(at=self._clock.now(), reason=Reason.RATE_LIMIT, wake_at=slot)
             reach("lane_entered")
@@ -90,11 +103,11 @@ class Lanes(Queued):
             limit = hand.plan.concurrency
             if limit is None or len(before) < limit.limit:
                 reach("lane_admits")
-                await self._driver.take(hand, [self._admitted(hand, there)])
+                await self._driver.take(hand, [await self._admitted(hand, there)])
 
     def left(self, tenant: str, lane: str) -> None:
         """A run has left its lane: another may have its place."""
-        self._dispatch.wake(QUEUE, f"{tenant}/{lane}")
+        self._dispatch.wake(QUEUE, f"{tenant}/{lane}", road=PLAIN)
 
     async def look_at_all(self) -> None:
         """Look at every lane in which someone queues."""
@@ -122,11 +135,24 @@ class Lanes(Queued):
         turns.users += 1
         try:
             async with turns.lock:
-                yield
+                await self._await_turn(name)
+                try:
+                    yield
+                finally:
+                    if self._turn:
+                        await self._journal.end_turn(name, holder=self._driver.holder)
         finally:
             turns.users -= 1
             if not turns.users:
                 del self._locks[name]
+
+    async def _await_turn(self, name: str) -> None:
+        """Wait until no other process looks at a lane."""
+        while self._turn:
+            holder, now = self._driver.holder, await self._journal.now(self._clock.now())
+            if await self._journal.take_turn(name, holder=holder, at=now, until=now + self._turn):
+                return
+            await asyncio.sleep(_TURN_SECONDS)
 
     async def _queued(self, plan: Plan, there: list[RunRow]) -> RunQueued | None:
         limit = plan.concurrency
@@ -142,22 +168,20 @@ class Lanes(Queued):
         now = self._clock.now()
         if limit.when_full is WhenFull.REPLACE:
             for row in there[: len(there) - limit.limit + 1]:
-                async with self._driver.holding(row.run_id) as hand:
-                    if hand.run.ended is None and hand.run.stopping is None:
-                        stop = RunStopping(at=now, reason=Reason.SUPERSEDED)
-                        await self._driver.take(hand, [stop])
+                assert self._driver.children is not None
+                await self._driver.children.stop(row.run_id, Reason.SUPERSEDED)
         return RunQueued(at=now, reason=Reason.CONCURRENCY)
 
-    def _admitted(self, hand: Hand, there: list[RunRow]) -> Fact:
+    async def _admitted(self, hand: Hand, there: list[RunRow]) -> Fact:
         """That a run begins; or when it will, where its rate was not looked at so far."""
         plan, start, now = hand.plan, hand.run.start, self._clock.now()
         if plan.rate_limit is not None and hand.run.why is Reason.CONCURRENCY:
-            slot = self._slot(plan, f"{start.tenant}/{start.lane}", there)
+            slot = await self._slot(plan, f"{start.tenant}/{start.lane}", there)
             if slot > now:
                 return RunQueued(at=now, reason=Reason.RATE_LIMIT, wake_at=slot)
         return RunAdmitted(at=now)
 
-    def _slot(self, plan: Plan, name: str, there: list[RunRow]) -> datetime:
+    async def _slot(self, plan: Plan, name: str, there: list[RunRow]) -> datetime:
         """When the next run may begin: evenly spaced, after all that were given a time before."""
         assert plan.rate_limit is not None
         spacing = plan.rate_limit.per / plan.rate_limit.limit
@@ -165,6 +189,8 @@ class Lanes(Queued):
         if name in self._slots:
             times.append(self._slots[name])
         slot = max([self._clock.now(), *(time + spacing for time in times)])
+        if self._turn:
+            slot = await self._journal.next_slot(name, earliest=slot, spacing=spacing)
         self._slots[name] = slot
         return slot
 

@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from realms.journey.api import Reason, RunStatus
 from realms.journey.engine.journal import (
+    MOVING,
     AliasTaken,
     Entry,
     Journal,
@@ -35,6 +36,8 @@ class MemoryJournal(Journal):
         self._memos: dict[tuple[str, str], Memo] = {}
         self._leases: dict[int, datetime | None] = {}
         self._holders = 0
+        self._slots: dict[str, datetime] = {}
+        self._turns: dict[str, tuple[int, datetime]] = {}
 
     async def now(self, here: datetime) -> datetime:
         return here
@@ -65,6 +68,55 @@ class MemoryJournal(Journal):
     async def let_go(self, holder: int) -> None:
         self._leases.pop(holder, None)
         self._free(set(self._leases))
+
+    async def claim(
+        self, run_ids: Sequence[str], *, holder: int, at: datetime
+    ) -> Mapping[str, Stored]:
+        if holder not in self._leases:
+            return {}
+        known = [self._rows[run_id] for run_id in run_ids if run_id in self._rows]
+        ready = [row for row in known if row.holder == 0 and _ready(row, at)]
+        for row in ready:
+            self._rows[row.run_id] = replace(row, holder=holder)
+        return await self.load([row.run_id for row in ready])
+
+    async def release(
+        self,
+        run_ids: Sequence[str],
+        *,
+        holder: int,
+        wake_at: datetime | None = None,
+        reason: Reason | None = None,
+    ) -> None:
+        for run_id in run_ids:
+            row = self._rows.get(run_id)
+            if row is not None and row.holder == holder:
+                self._rows[run_id] = replace(
+                    row, holder=0, wake_at=wake_at or row.wake_at, reason=reason or row.reason
+                )
+
+    async def held(self, holder: int) -> list[str]:
+        rows = self._rows.values()
+        return [r.run_id for r in rows if 0 < r.holder == holder and not r.status.ended]
+
+    async def take_turn(self, name: str, *, holder: int, at: datetime, until: datetime) -> bool:
+        whose, over = self._turns.get(name, (0, at))
+        if holder not in self._leases:
+            return False
+        if whose != holder and whose in self._leases and over > at:
+            return False
+        self._turns[name] = (holder, until)
+        return True
+
+    async def end_turn(self, name: str, *, holder: int) -> None:
+        if self._turns.get(name, (0, None))[0] == holder:
+            del self._turns[name]
+
+    async def next_slot(self, name: str, *, earliest: datetime, spacing: timedelta) -> datetime:
+        last = self._slots.get(name)
+        slot = earliest if last is None else max(earliest, last + spacing)
+        self._slots[name] = slot
+        return slot
 
     def write(
         self, entries: Sequence[Entry], *, holder: int
@@ -228,6 +280,12 @@ class MemoryJournal(Journal):
     def _waking(self) -> list[RunRow]:
         free = [r for r in self._rows.values() if r.holder == 0 and r.wake_at is not None]
         return sorted(free, key=_place)
+
+
+def _ready(row: RunRow, at: datetime) -> bool:
+    if row.status.ended or row.wake_at is None:
+        return False
+    return row.status in MOVING or row.wake_at <= at
 
 
 def _place(row: RunRow) -> tuple[Any, str]:

@@ -15,12 +15,13 @@ from typing import Any
 import orjson
 from loguru import logger
 
-from foundations.boot import Works
+from foundations.boot import Duty, Works
 from foundations.public_works.dispatch import Dispatch
 from foundations.public_works.object_store import ObjectNotFound, ObjectStore
 from foundations.public_works.settings import Settings
 from realms.journey.engine.driver import Driver
 from realms.journey.engine.journal import Journal, RunRow, Stored
+from realms.journey.engine.leadership import Leadership
 from realms.journey.engine.records import ArchiveRecords
 from realms.journey.engine.schedules import ScheduledTemplates
 from utilities.clock import Clock
@@ -44,6 +45,8 @@ class Retention(Works):
     have stored several of one name, the longest.
     """
 
+    duties = frozenset({Duty.ALL, Duty.SCHEDULE})
+
     def __init__(
         self,
         *,
@@ -52,10 +55,12 @@ class Retention(Works):
         driver: Driver,
         records: ArchiveRecords,
         objects: ObjectStore,
+        leadership: Leadership,
         dispatch: Dispatch,
         clock: Clock,
         settings: Settings,
     ) -> None:
+        self._leadership = leadership
         self._journal = journal
         self._templates = templates
         self._driver = driver
@@ -96,7 +101,7 @@ class Retention(Works):
         if not self._open:
             return
         try:
-            if moved := await self.archive():
+            if await self._leadership.leads() and (moved := await self.archive()):
                 logger.info("{:,} finished runs were archived", moved)
         except PlatformError as error:
             logger.error("finished runs could not be archived: {}", error.detail)

@@ -13,12 +13,13 @@ from typing import Protocol
 
 from loguru import logger
 
-from foundations.boot import Works
+from foundations.boot import Duty, Works
 from foundations.public_works.dispatch import Dispatch
 from foundations.public_works.settings import Settings
 from foundations.public_works.threads import in_thread
 from realms.journey.api import Journeys
 from realms.journey.engine.journal import AliasTaken, Journal
+from realms.journey.engine.leadership import Leadership
 from realms.journey.engine.records import Ringing, ScheduleRecords
 from realms.journey.engine.times import MOST, after, due, times_of
 from realms.journey.plans.plan import Overlap, Plan, Schedule
@@ -80,6 +81,8 @@ class Schedules(Works):
     A scheduled run is the local owner's, in the tenant that the template belongs to.
     """
 
+    duties = frozenset({Duty.ALL, Duty.SCHEDULE})
+
     def __init__(
         self,
         *,
@@ -87,10 +90,12 @@ class Schedules(Works):
         records: ScheduleRecords,
         journeys: Journeys,
         journal: Journal,
+        leadership: Leadership,
         dispatch: Dispatch,
         clock: Clock,
         settings: Settings,
     ) -> None:
+        self._leadership = leadership
         self._templates = templates
         self._records = records
         self._journeys = journeys
@@ -142,7 +147,8 @@ class Schedules(Works):
                 return
             self._looks += 1
             try:
-                soonest = await self._look()
+                leads = await self._leadership.leads()
+                soonest = await self._look() if leads else self._clock.now() + _AGAIN
             except PlatformError as error:
                 logger.error("schedules could not be looked at: {}", error.detail)
                 soonest = self._clock.now() + _AGAIN

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Self, TypeVar, cast
 
+from foundations.boot import Duty
 from foundations.curator.registry import Registry
 from foundations.declarations import Effect
 from foundations.public_works.adapters.in_process_events import InProcessEvents
@@ -27,10 +28,14 @@ from realms.journey.engine.hands import Hand
 from realms.journey.engine.journal import Entry, RunRow
 from realms.journey.engine.keeper import Keeper
 from realms.journey.engine.lanes import Lanes
+from realms.journey.engine.leadership import Leadership
 from realms.journey.engine.memory_journal import MemoryJournal
 from realms.journey.engine.payloads import Payloads
 from realms.journey.engine.ports import TemplateSource, Written
+from realms.journey.engine.requesting import Requesting
+from realms.journey.engine.requests import NoRequests
 from realms.journey.engine.runner import Made, Runner, StepBook
+from realms.journey.engine.sharing import SharedDriver
 from realms.journey.engine.state import RunState, Stage
 from realms.journey.language.compiling import load_plan
 from realms.journey.language.loading import text_hash
@@ -39,6 +44,7 @@ from realms.journey.testing.mocks import VirtualSecrets, VirtualServices, attemp
 from realms.journey.testing.virtual_time import VirtualClock, VirtualDispatch, VirtualTimeLoop
 from utilities.context import UserContext
 from utilities.errors import ErrorKind, PlatformError
+from utilities.ids import TimeSortableIds
 from utilities.observability.distributed_tracing import DistributedTracing
 
 T = TypeVar("T")
@@ -180,7 +186,17 @@ class CrashingRunner(Runner):
         return made
 
 
-_ENGINE = (Payloads, CrashingRunner, Driver, Lanes, Accepting, SubJourneys, Keeper)
+_ENGINE = (
+    Payloads,
+    CrashingRunner,
+    SharedDriver,
+    Leadership,
+    Requesting,
+    Lanes,
+    Accepting,
+    SubJourneys,
+    Keeper,
+)
 """The parts of the engine, each after those it is built from."""
 
 
@@ -267,6 +283,9 @@ class VirtualCity:
         self.dispatch = VirtualDispatch(self.loop)
         built = _built(
             _SETTINGS,
+            Duty.ALL,
+            TimeSortableIds(),
+            NoRequests(),
             self.clock,
             self.dispatch,
             self.services,

@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from foundations.public_works.dispatch import Dispatch, Handler
+from foundations.public_works.dispatch import Arrived, Dispatch, Handler, Road
 from utilities.clock import Clock
 from utilities.errors import ErrorKind, PlatformError
 
@@ -123,10 +123,12 @@ class VirtualDispatch(Dispatch):
         self._ringing: set[asyncio.Task[None]] = set()
         self._dead = False
 
-    def handle(self, queue: str, handler: Handler) -> None:
+    def handle(self, queue: str, handler: Handler, *, arrived: Arrived | None = None) -> None:
         self._handlers[queue] = handler
 
-    def wake(self, queue: str, key: str, *, at: datetime | None = None) -> None:
+    def wake(
+        self, queue: str, key: str, *, at: datetime | None = None, road: Road | None = None
+    ) -> None:
         due = self._loop.time() if at is None else (at - BEGAN).total_seconds()
         self._loop.call_at(max(due, self._loop.time()), self._ring, queue, key)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from foundations.boot import Duty
 from foundations.experience.client import City
 from foundations.experience.serving import serve
 from foundations.public_works.data_folder import holder_of
@@ -79,7 +80,9 @@ async def test_signal_while_booting_ends_the_boot(tmp_path: Path) -> None:
     left: list[str] = []
 
     @asynccontextmanager
-    async def slow_city(settings: Settings, *, working: bool = True) -> AsyncIterator[City]:
+    async def slow_city(
+        settings: Settings, *, working: bool = True, duty: Duty | None = None
+    ) -> AsyncIterator[City]:
         os.kill(os.getpid(), signal.SIGTERM)
         try:
             await asyncio.Event().wait()

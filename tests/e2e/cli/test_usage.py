@@ -12,6 +12,7 @@ from typing import NoReturn, Self
 
 import pytest
 
+from foundations.boot import Duty
 from foundations.experience.command_line import main
 from foundations.experience.exit_codes import exit_code, worst
 from foundations.public_works.settings import Settings
@@ -32,7 +33,9 @@ class BrokenCity:
 
     error: BaseException = CityIsDown("first line\nsecond line", hint="wait for tomorrow")
 
-    def __init__(self, settings: Settings, *, working: bool = True) -> None:
+    def __init__(
+        self, settings: Settings, *, working: bool = True, duty: Duty | None = None
+    ) -> None:
         self.settings = settings
 
     async def __aenter__(self) -> NoReturn:

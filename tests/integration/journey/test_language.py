@@ -868,7 +868,7 @@ async def test_a_run_that_takes_the_place_of_one_that_waits_begins_without_a_swe
     shop = Workshop(city, flow=text)
     woken: list[asyncio.Task[None]] = []
 
-    def at_once(queue: str, key: str, *, at: Any = None) -> None:
+    def at_once(queue: str, key: str, *, at: Any = None, road: object = None) -> None:
         if at is None:
             handled = city.dispatch._handlers[queue](key)
             woken.append(asyncio.ensure_future(handled))

@@ -81,6 +81,7 @@ class World(ScheduledTemplates):
             driver=self.city.driver,
             records=ArchiveRecords(database=self.database),
             objects=self.objects,
+            leadership=self.city.leadership,
             dispatch=self.city.dispatch,
             clock=self.city.clock,
             settings=Settings(journey_retention_days=30),
@@ -238,7 +239,7 @@ async def test_many_runs_go_in_pages(world: World) -> None:
         for copy, seq, data in values:
             connection.exec_driver_sql(
                 "INSERT INTO journey_runs SELECT ?, tenant, alias, template, template_hash, status,"
-                " reason, wake_at, created_at, updated_at, holder, lane, parent, settled"
+                " reason, wake_at, created_at, updated_at, holder, lane, parent, settled, 0"
                 " FROM journey_runs WHERE run_id = ?",
                 (copy, run_id),
             )

@@ -85,6 +85,7 @@ class World:
             records=self.records,
             journeys=self.journeys,
             journal=self.city.journal,
+            leadership=self.city.leadership,
             dispatch=self.city.dispatch,
             clock=self.city.clock,
             settings=self.city.settings,

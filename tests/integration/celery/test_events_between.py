@@ -1,0 +1,120 @@
+"""Events of other processes, by LISTEN and NOTIFY on a real PostgreSQL."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
+
+import pytest
+from pydantic import SecretStr
+
+from foundations.public_works.adapters.postgres_events import PostgresEvents
+from foundations.public_works.settings import Settings
+from tests.support.postgres import PostgresServer
+
+pytestmark = pytest.mark.anyio
+
+PATIENCE = 10.0
+
+
+@pytest.fixture
+async def two(postgres_url: str) -> AsyncIterator[tuple[PostgresEvents, PostgresEvents]]:
+    """Two processes, as far as events go."""
+    settings = Settings(database_url=SecretStr(postgres_url))
+    async with AsyncExitStack() as stack:
+        one, other = [
+            await stack.enter_async_context(PostgresEvents(settings=settings)) for _ in range(2)
+        ]
+        yield one, other
+
+
+async def heard_by(events: PostgresEvents, topic: str, *, wanted: bool = True) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while events.heard(topic) is not wanted:  # noqa: ASYNC110 - another process says it
+            await asyncio.sleep(0.005)
+
+
+async def next_of(events: AsyncIterator[Mapping[str, object]]) -> Mapping[str, object]:
+    async with asyncio.timeout(PATIENCE):
+        return await anext(events)
+
+
+async def test_what_another_process_publishes_is_heard(
+    two: tuple[PostgresEvents, PostgresEvents],
+) -> None:
+    one, other = two
+    async with one.subscribe("journey.1") as events, one.subscribe("journey.2") as unrelated:
+        await heard_by(other, "journey.1")
+        other.publish("journey.1", {"kind": "run_ended", "n": 1})
+        one.publish("journey.1", {"kind": "here"})
+
+        assert {(await next_of(events))["kind"] for _ in range(2)} == {"run_ended", "here"}
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await anext(unrelated)
+
+
+async def test_what_nobody_hears_is_not_sent(two: tuple[PostgresEvents, PostgresEvents]) -> None:
+    one, other = two
+    assert not other.heard("journey.1")
+    async with one.subscribe("journey.1"):
+        await heard_by(other, "journey.1")
+    await heard_by(other, "journey.1", wanted=False)
+
+
+async def test_many_events_come_in_order_and_one_that_is_too_large_does_not(
+    two: tuple[PostgresEvents, PostgresEvents],
+) -> None:
+    one, other = two
+    async with one.subscribe("journey.1") as events:
+        await heard_by(other, "journey.1")
+        for n in range(300):
+            other.publish("journey.1", {"n": n, "text": "x" * 100})
+        other.publish("journey.1", {"n": 300, "text": "x" * 9_000})
+        other.publish("journey.1", {"n": 301})
+
+        numbers = [(await next_of(events))["n"] for _ in range(301)]
+    assert numbers == [*range(300), 301]
+
+
+async def test_a_process_that_comes_later_hears_who_listens(
+    two: tuple[PostgresEvents, PostgresEvents], postgres_url: str
+) -> None:
+    one, _ = two
+    async with one.subscribe("journey.1") as events:
+        await asyncio.sleep(0.1)
+        settings = Settings(database_url=SecretStr(postgres_url))
+        async with PostgresEvents(settings=settings) as late:
+            await heard_by(late, "journey.1")
+            late.publish("journey.1", {"n": 1})
+
+            assert await next_of(events) == {"n": 1}
+
+
+async def test_a_connection_that_breaks_is_made_anew(
+    two: tuple[PostgresEvents, PostgresEvents], postgres_server: PostgresServer
+) -> None:
+    one, other = two
+    async with one.subscribe("journey.1") as events:
+        await heard_by(other, "journey.1")
+        postgres_server.run(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE query LIKE '%pg_notify%' AND pid <> pg_backend_pid()"
+        )
+        await asyncio.sleep(1.5)
+        await heard_by(other, "journey.1")
+        other.publish("journey.1", {"n": 2})
+
+        assert await next_of(events) == {"n": 2}
+
+
+@pytest.mark.parametrize("text", ["no json", "[]", '{"from": "x"}', '{"from": "x", "notices": 1}'])
+async def test_a_notice_that_cannot_be_read_is_dropped(
+    two: tuple[PostgresEvents, PostgresEvents], postgres_server: PostgresServer, text: str
+) -> None:
+    one, other = two
+    async with one.subscribe("journey.1") as events:
+        await heard_by(other, "journey.1")
+        one._heard(None, 0, "civitas", text)
+        other.publish("journey.1", {"n": 3})
+
+        assert await next_of(events) == {"n": 3}

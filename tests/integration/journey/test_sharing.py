@@ -1,0 +1,244 @@
+"""Several processes over one journal, in virtual time: who accepts, who drives, who rings."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from foundations.boot import Duty
+from foundations.public_works.adapters.in_process_events import InProcessEvents
+from foundations.public_works.dispatch import Arrived, Handler, Road
+from foundations.public_works.settings import Settings
+from realms.journey.api import Reason, RunStatus
+from realms.journey.engine.driver import QUEUE
+from realms.journey.engine.memory_journal import MemoryJournal
+from realms.journey.engine.sharing import road_of
+from realms.journey.language.template_faults import FaultyTemplate
+from tests.support.journeys import (
+    BEGAN,
+    USER,
+    CountingIds,
+    FakeServices,
+    JourneyCity,
+    VirtualClock,
+    VirtualDispatch,
+)
+from utilities.context import bound
+
+pytestmark = pytest.mark.anyio
+
+INPUT = {"file_id": "f1"}
+SETTINGS = Settings(drain_seconds=0.05, journey_lease_seconds=60, worker_runs=2)
+
+
+class Between(VirtualDispatch):
+    """Hands what this process does not handle to the broker."""
+
+    def __init__(self, clock: VirtualClock, broker: list[tuple[str, str]]) -> None:
+        super().__init__(clock)
+        self.broker = broker
+        self.arrived: dict[str, Arrived] = {}
+
+    def handle(self, queue: str, handler: Handler, *, arrived: Arrived | None = None) -> None:
+        super().handle(queue, handler)
+        if arrived is not None:
+            self.arrived[queue] = arrived
+
+    def wake(
+        self, queue: str, key: str, *, at: datetime | None = None, road: Road | None = None
+    ) -> None:
+        if queue in self._handlers:
+            super().wake(queue, key, at=at)
+        elif road is not None:
+            self.broker.append((queue, key))
+
+
+@dataclass(slots=True)
+class Process(JourneyCity):
+    """One process of a city, with what it shares with the others."""
+
+    broker: list[tuple[str, str]] = field(default_factory=list)
+
+    def _dispatch(self) -> VirtualDispatch:
+        return Between(self.clock, self.broker)
+
+    async def hear(self, run_ids: Sequence[str]) -> None:
+        """What the broker says arrives here, and goes on as far as it can."""
+        assert isinstance(self.dispatch, Between)
+        await self.dispatch.arrived[QUEUE](run_ids)
+        await self.on(seconds=0.5)
+
+    async def on(self, *, seconds: float) -> None:
+        await self.dispatch.settle(until=self.clock.now() - BEGAN + timedelta(seconds=seconds))
+
+
+Make = Callable[..., Awaitable[Process]]
+
+
+@pytest.fixture
+async def process() -> AsyncIterator[Make]:
+    """Makes processes that share a journal, a clock and a broker."""
+    shared: dict[str, Any] = {
+        "journal": MemoryJournal(),
+        "services": FakeServices(),
+        "clock": VirtualClock(),
+        "ids": CountingIds(),
+        "events": InProcessEvents(),
+        "broker": [],
+    }
+    async with AsyncExitStack() as stack:
+
+        async def make(duty: Duty) -> Process:
+            made = Process(settings=SETTINGS, duty=duty, **shared)
+            return await stack.enter_async_context(made)
+
+        with bound(USER):
+            yield make
+
+
+async def test_who_accepts_leaves_the_run_to_whoever_hears_of_it(process: Make) -> None:
+    server, worker = await process(Duty.ACCEPT), await process(Duty.WORK)
+
+    run = await server.engine.start("data_mash_flow", INPUT)
+    await server.on(seconds=0.5)
+    free = (await server.journal.load([run.run_id]))[run.run_id].row
+    assert (free.holder, free.status, server.services.calls) == (0, RunStatus.RUNNING, [])
+    assert server.broker == [(QUEUE, run.run_id)]
+    assert not server.driver.has(run.run_id)
+
+    await worker.hear([run.run_id])
+    assert (await server.engine.get(run.run_id)).status is RunStatus.SUCCEEDED
+    assert [call.api for call in server.services.calls] == list(server.services.answers)[:4]
+
+
+async def test_a_run_of_which_two_hear_is_driven_by_one(process: Make) -> None:
+    server, one, other = [await process(d) for d in (Duty.ACCEPT, Duty.WORK, Duty.WORK)]
+    run = await server.engine.start("data_mash_flow", INPUT)
+
+    await asyncio.gather(one.hear([run.run_id] * 2), other.hear([run.run_id]))
+    await one.hear([run.run_id, "run-gone"])
+
+    assert (await server.engine.get(run.run_id)).status is RunStatus.SUCCEEDED
+    assert len(server.services.calls) == 4
+
+
+async def test_a_scheduler_rings_for_what_nobody_has_claimed(process: Make) -> None:
+    server, scheduler = await process(Duty.ACCEPT), await process(Duty.SCHEDULE)
+    standby = await process(Duty.SCHEDULE)
+    run = await server.engine.start("data_mash_flow", INPUT)
+    server.broker.clear()
+
+    rung = []
+    for _ in range(13):
+        await scheduler.on(seconds=1)
+        rung.append(len(server.broker))
+    assert rung[0] <= 1
+    assert set(server.broker) == {(QUEUE, run.run_id)}
+    assert rung[-1] == 2
+    await standby.keeper.sweep()
+    assert len(server.broker) == 2
+    assert server.services.calls == []
+
+
+async def test_a_worker_takes_no_more_than_it_may_have(process: Make) -> None:
+    server, worker = await process(Duty.ACCEPT), await process(Duty.WORK)
+    gate = asyncio.Event()
+
+    async def waits(arguments: Any) -> dict[str, Any]:
+        await gate.wait()
+        return {"file_id": "f1", "validation_status": "valid", "storage_location": "x"}
+
+    server.services.answers["process_client_file"] = waits
+    runs = [(await server.engine.start("data_mash_flow", INPUT)).run_id for _ in range(3)]
+    await worker.hear(runs[:2])
+    third = asyncio.ensure_future(worker.hear(runs[2:]))
+    await asyncio.sleep(0.05)
+
+    assert worker.driver.moving == 2
+    assert (await server.journal.load(runs[2:]))[runs[2]].row.holder == 0
+    gate.set()
+    await third
+    assert {(await server.engine.get(run)).status for run in runs} == {RunStatus.SUCCEEDED}
+
+
+async def test_a_run_that_does_not_fit_a_worker_is_left_to_others(
+    process: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, older, newer = [await process(d) for d in (Duty.ACCEPT, Duty.WORK, Duty.WORK)]
+
+    async def unknown(text: str) -> Any:
+        raise FaultyTemplate([], file="old.yaml")
+
+    monkeypatch.setattr(older.templates, "compiled", unknown)
+    run = await server.engine.start("data_mash_flow", INPUT)
+    await older.hear([run.run_id])
+    left = (await server.journal.load([run.run_id]))[run.run_id]
+
+    assert (left.row.holder, left.row.reason, len(left.entries)) == (0, Reason.TEMPLATE, 1)
+    await newer.hear([run.run_id])
+    assert (await server.engine.get(run.run_id)).status is RunStatus.SUCCEEDED
+
+
+async def test_who_lost_its_lease_drops_what_it_held_and_goes_on_as_another(process: Make) -> None:
+    server, sleeper, other = [await process(d) for d in (Duty.ACCEPT, Duty.WORK, Duty.WORK)]
+    gate = asyncio.Event()
+    quick = server.services.answers["process_client_file"]
+
+    async def waits(arguments: Any) -> Any:
+        await gate.wait()
+        return quick(arguments)
+
+    server.services.answers["process_client_file"] = waits
+    run = await server.engine.start("data_mash_flow", INPUT)
+    await sleeper.hear([run.run_id])
+    lost = sleeper.driver.holder
+    await server.journal.let_go(lost)  # as a scheduler does when the lease is over
+    server.services.answers["process_client_file"] = quick
+    await other.hear([run.run_id])
+    assert await sleeper.keeper._held_anew(lost)
+    gate.set()
+    await sleeper.on(seconds=0.5)
+
+    assert sleeper.driver.holder > lost
+    assert not sleeper.driver.has(run.run_id)
+    facts = (await server.engine.get(run.run_id)).milestones
+    assert [milestone.status for milestone in facts] == [RunStatus.SUCCEEDED] * 4
+    again = await server.engine.start("data_mash_flow", INPUT)
+    await sleeper.hear([again.run_id])
+    assert (await server.engine.get(again.run_id)).status is RunStatus.SUCCEEDED
+
+
+async def test_what_is_held_and_not_in_hand_is_given_back(process: Make) -> None:
+    server, worker = await process(Duty.ACCEPT), await process(Duty.WORK)
+    run = await server.engine.start("data_mash_flow", INPUT)
+    await server.journal.claim([run.run_id], holder=worker.driver.holder, at=server.clock.now())
+
+    await worker.driver.look_after()
+    first = (await server.journal.load([run.run_id]))[run.run_id].row.holder
+    await worker.driver.look_after()
+
+    assert first == worker.driver.holder
+    assert (await server.journal.load([run.run_id]))[run.run_id].row.holder == 0
+
+
+async def test_who_waits_elsewhere_hears_of_the_end(process: Make) -> None:
+    server, worker = await process(Duty.ACCEPT), await process(Duty.WORK)
+    run = await server.engine.start("data_mash_flow", INPUT)
+    waiting = asyncio.ensure_future(server.engine.wait(run.run_id, seconds=20))
+    await asyncio.sleep(0.01)
+    await worker.hear([run.run_id])
+
+    assert (await waiting).status is RunStatus.SUCCEEDED
+    other = await server.engine.start("data_mash_flow", INPUT)
+    assert (await server.engine.wait(other.run_id, seconds=0.05)).status is RunStatus.RUNNING
+
+
+async def test_the_road_of_a_run_is_that_of_its_template(process: Make) -> None:
+    server = await process(Duty.ACCEPT)
+    plan = (await server.templates.current("data_mash_flow")).plan
+
+    assert road_of(plan) == Road("", plan.priority)
