@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from foundations.public_works.database import DriverConnection
 from realms.journey.api import RunStatus
 from realms.journey.engine.journal import AliasTaken, Entry, RunRow, StaleWriter
+from realms.journey.stored_rows import all_columns, changing_columns
 from realms.journey.stored_times import micros
 from utilities.errors import PlatformError
 
@@ -71,9 +72,9 @@ def statement(entries: Sequence[Entry], holder: int) -> Statement:
     memos = {(memo.tenant, memo.key): memo for entry in entries for memo in entry.memos}
     values: list[Any] = [holder]
     if changed:
-        values += [*_turned(map(_changes, changed)), holder]
+        values += [*_turned((row.run_id, *changing_columns(row)) for row in changed), holder]
     if made:
-        values += _turned(map(_values, made))
+        values += _turned(map(all_columns, made))
     if rings:
         values += [*_turned(rings.items()), holder]
     if memos:
@@ -140,42 +141,6 @@ def _rows(
 def _turned(rows: Iterable[tuple[Any, ...]]) -> Iterable[list[Any]]:
     """Rows as an array for each column."""
     return map(list, zip(*rows, strict=True))
-
-
-def _values(row: RunRow) -> tuple[Any, ...]:
-    return (
-        row.run_id,
-        row.tenant,
-        row.alias or None,
-        row.template,
-        row.template_hash,
-        row.status.value,
-        row.reason.value,
-        _micros(row.wake_at),
-        micros(row.created_at),
-        micros(row.updated_at),
-        row.holder,
-        row.lane,
-        row.parent,
-        int(row.settled),
-    )
-
-
-def _changes(row: RunRow) -> tuple[Any, ...]:
-    return (
-        row.run_id,
-        row.template_hash,
-        row.status.value,
-        row.reason.value,
-        _micros(row.wake_at),
-        micros(row.updated_at),
-        row.holder,
-        int(row.settled),
-    )
-
-
-def _micros(moment: datetime | None) -> int | None:
-    return None if moment is None else micros(moment)
 
 
 @cache

@@ -5,7 +5,7 @@ How it is written on SQLite stands here, how on PostgreSQL in `postgres_writing`
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -35,6 +35,8 @@ from realms.journey.engine.journal import (
     VersionTaken,
     WritesRefused,
 )
+from realms.journey.stored_rows import COLUMNS, all_columns, changing_columns, row_of
+from realms.journey.stored_times import EPOCH, micros, moment
 from utilities.errors import PlatformError
 
 Outcomes = Sequence[PlatformError | None]
@@ -44,11 +46,7 @@ _OPEN = (
     "OR status = 'paused' OR status = 'compensating')"
 )
 """Word for word as the indexes have it, or none of them is used."""
-_COLUMNS = (
-    "run_id, tenant, alias, template, template_hash, status, reason, "
-    "wake_at, created_at, updated_at, holder, lane, parent, settled"
-)
-_CREATE = f"INSERT INTO journey_runs ({_COLUMNS}) VALUES ({', '.join('?' * 14)})"  # noqa: S608 - constant column names
+_CREATE = f"INSERT INTO journey_runs ({COLUMNS}) VALUES ({', '.join('?' * 14)})"  # noqa: S608 - constant column names
 _CHANGE = (
     "UPDATE journey_runs SET template_hash = ?, status = ?, reason = ?, wake_at = ?, "
     "updated_at = ?, holder = ?, settled = ? WHERE run_id = ? AND (holder = 0 OR holder = ?)"
@@ -74,7 +72,7 @@ _PIN = (
 _RING = "UPDATE journey_runs SET wake_at = ? WHERE run_id = ? AND holder = 0 AND status = 'waiting'"
 _REMEMBER = "INSERT OR REPLACE INTO journey_memos (tenant, key, output, at) VALUES (?, ?, ?, ?)"
 _LIVING = "SELECT 1 FROM journey_holders WHERE holder = ? AND ended = 0"
-_SELECT = f"SELECT {_COLUMNS} FROM journey_runs "  # noqa: S608 - constant column names
+_SELECT = f"SELECT {COLUMNS} FROM journey_runs "  # noqa: S608 - constant column names
 _FREE = (
     "UPDATE journey_runs SET holder = 0 WHERE status IN ('running', 'paused', 'compensating') "  # noqa: S608 - constants
     f"AND {_OPEN} AND holder > 0 "
@@ -93,7 +91,7 @@ _READY = (
 _CLAIM = {
     Dialect.SQLITE: (
         "UPDATE journey_runs SET holder = ? WHERE run_id IN (SELECT value FROM json_each(?)) "  # noqa: S608 - constants
-        f"AND {_READY} AND EXISTS ({_LIVING}) RETURNING {_COLUMNS}"
+        f"AND {_READY} AND EXISTS ({_LIVING}) RETURNING {COLUMNS}"
     ),
     Dialect.POSTGRESQL: (
         "WITH free AS (SELECT run_id AS id, ?::int AS holder FROM journey_runs "  # noqa: S608 - constants
@@ -102,7 +100,7 @@ _CLAIM = {
         f"living AS MATERIALIZED ({_LIVING} FOR SHARE) "
         "UPDATE journey_runs SET holder = free.holder FROM free, living "
         "WHERE journey_runs.run_id = free.id RETURNING "
-        + ", ".join(f"journey_runs.{column}" for column in _COLUMNS.split(", "))
+        + ", ".join(f"journey_runs.{column}" for column in COLUMNS.split(", "))
     ),
 }
 _AMONG = {
@@ -115,7 +113,7 @@ _ENTRIES = {
     for dialect, among in _AMONG.items()
 }
 _LOAD = (
-    f"SELECT {_COLUMNS}, ARRAY(SELECT f.data FROM journey_facts AS f "  # noqa: S608 - constant column names
+    f"SELECT {COLUMNS}, ARRAY(SELECT f.data FROM journey_facts AS f "  # noqa: S608 - constant column names
     "WHERE f.run_id = journey_runs.run_id ORDER BY f.seq) FROM journey_runs "
     f"WHERE run_id {_AMONG[Dialect.POSTGRESQL]} ORDER BY run_id"
 )
@@ -145,7 +143,7 @@ class DatabaseJournal(Journal):
         if not self._server:
             return here
         ((now,),) = await self._database.commit_statement(_NOW, ())
-        return _moment(now)
+        return moment(now)
 
     async def take_hold(self, *, at: datetime, until: datetime | None) -> int:
         insert = "INSERT INTO journey_holders (taken_at, until) VALUES (?, ?) RETURNING holder"
@@ -198,9 +196,11 @@ class DatabaseJournal(Journal):
             return {}
         sql = _CLAIM[self._database.dialect]
         values = (holder, _listed(run_ids), _micros(at), holder)
-        claimed = {row[0]: _row(row) for row in await self._database.commit_statement(sql, values)}
+        claimed = {
+            row[0]: row_of(row) for row in await self._database.commit_statement(sql, values)
+        }
         entries: dict[str, list[bytes]] = {run_id: [] for run_id in claimed}
-        if claimed:  # what they say is read afterwards: it is all there, and nobody else adds to it
+        if claimed:  # what they say is read afterwards: nobody else adds to it
             sql = _ENTRIES[self._database.dialect]
             for run_id, data in await self._database.commit_statement(sql, (_listed(claimed),)):
                 entries[run_id].append(_bytes(data))
@@ -261,7 +261,7 @@ class DatabaseJournal(Journal):
         apart = spacing // timedelta(microseconds=1)
         values = (name, _micros(earliest), apart, apart)
         ((slot,),) = await self._database.commit_statement(take, values)
-        return _moment(slot)
+        return moment(slot)
 
     # writing
 
@@ -439,7 +439,7 @@ class DatabaseJournal(Journal):
                     if run_id in entries:
                         entries[run_id].append(_bytes(data))
                 for row in rows:
-                    found[row[0]] = Stored(_row(row), tuple(entries[row[0]]))
+                    found[row[0]] = Stored(row_of(row), tuple(entries[row[0]]))
             return found
 
         return await self._database.read(work) if run_ids else {}
@@ -449,7 +449,7 @@ class DatabaseJournal(Journal):
         if not run_ids:
             return {}
         rows = await self._database.commit_statement(_LOAD, (_listed(run_ids),))
-        return {row[0]: Stored(_row(row[:-1]), tuple(map(_bytes, row[-1]))) for row in rows}
+        return {row[0]: Stored(row_of(row[:-1]), tuple(map(_bytes, row[-1]))) for row in rows}
 
     async def find(self, tenant: str, id_or_alias: str) -> RunRow | None:
         def work(connection: Connection) -> RunRow | None:
@@ -458,7 +458,7 @@ class DatabaseJournal(Journal):
             if found is None:
                 by_alias = _SELECT + "WHERE tenant = ? AND alias = ?"
                 found = connection.exec_driver_sql(by_alias, (tenant, id_or_alias)).first()
-            return None if found is None else _row(found)
+            return None if found is None else row_of(found)
 
         return await self._database.read(work)
 
@@ -494,7 +494,7 @@ class DatabaseJournal(Journal):
 
         def work(connection: Connection) -> datetime | None:
             found = connection.exec_driver_sql(select, (_micros(after),)).scalar()
-            return None if found is None else _moment(found)
+            return None if found is None else moment(found)
 
         return await self._database.read(work)
 
@@ -517,7 +517,7 @@ class DatabaseJournal(Journal):
         select = "SELECT output FROM journey_memos WHERE tenant = ? AND key = ? AND at >= ?"
 
         def work(connection: Connection) -> bytes | None:
-            values = (tenant, key, _micros(since or _EPOCH))
+            values = (tenant, key, _micros(since or EPOCH))
             found: bytes | None = connection.exec_driver_sql(select, values).scalar_one_or_none()
             return found
 
@@ -554,7 +554,7 @@ class DatabaseJournal(Journal):
     async def _rows(self, where: str, values: tuple[Any, ...]) -> list[RunRow]:
         def work(connection: Connection) -> list[RunRow]:
             found = connection.exec_driver_sql(_SELECT + where, values).all()
-            return [_row(row) for row in found]
+            return [row_of(row) for row in found]
 
         return await self._database.read(work)
 
@@ -587,9 +587,9 @@ def _all(entries: Sequence[Entry], holder: int) -> Callable[[DriverConnection], 
         made, changed, added = _by_kind(entries)
         if any(row.alias and _alias_taken(connection, row) for row in made):
             raise _OneIsRefused
-        _insert(connection, _CREATE_MANY, [value for row in made for value in _values(row)])
+        _insert(connection, _CREATE_MANY, [value for row in made for value in all_columns(row)])
         if changed:
-            values = [_changes(row, holder) for row in changed]
+            values = [(*changing_columns(row), row.run_id, holder) for row in changed]
             if connection.executemany(_CHANGE, values).rowcount != len(values):
                 raise _OneIsRefused
         _insert(connection, _ADD_MANY, added)
@@ -654,9 +654,9 @@ def _one(connection: DriverConnection, entry: Entry, holder: int) -> PlatformErr
         return refusal
     if entry.row is not None:
         if entry.seq:
-            connection.execute(_CHANGE, _changes(entry.row, holder))
+            connection.execute(_CHANGE, (*changing_columns(entry.row), entry.run_id, holder))
         else:
-            connection.execute(_CREATE, _values(entry.row))
+            connection.execute(_CREATE, all_columns(entry.row))
     connection.execute(_ADD, (entry.run_id, entry.seq, entry.data))
     _besides(connection, entry)
     return None
@@ -726,107 +726,15 @@ def _over(holder: int) -> StaleWriter:
     return StaleWriter(f"the lease of holder {holder} has ended")
 
 
-# rows
-
-
-def _values(row: RunRow) -> tuple[Any, ...]:
-    return (
-        row.run_id,
-        row.tenant,
-        row.alias or None,
-        row.template,
-        row.template_hash,
-        row.status.value,
-        row.reason.value,
-        _micros(row.wake_at),
-        _micros(row.created_at),
-        _micros(row.updated_at),
-        row.holder,
-        row.lane,
-        row.parent,
-        int(row.settled),
-    )
-
-
-def _changes(row: RunRow, holder: int) -> tuple[Any, ...]:
-    return (
-        row.template_hash,
-        row.status.value,
-        row.reason.value,
-        _micros(row.wake_at),
-        _micros(row.updated_at),
-        row.holder,
-        int(row.settled),
-        row.run_id,
-        holder,
-    )
-
-
 def _listed(run_ids: Iterable[str]) -> str:
     return orjson.dumps(list(run_ids)).decode()
 
 
-def _row(found: Any) -> RunRow:
-    """A row as it is stored; one that was damaged stands for a failed run and stops no list."""
-    (
-        run_id,
-        tenant,
-        alias,
-        template,
-        text_hash,
-        status,
-        reason,
-        wake,
-        created,
-        updated,
-        holder,
-        lane,
-        parent,
-        settled,
-    ) = found
-    try:
-        return RunRow(
-            run_id=run_id,
-            tenant=tenant,
-            alias=alias or "",
-            template=template,
-            template_hash=text_hash,
-            status=RunStatus(status),
-            reason=Reason(reason),
-            wake_at=None if wake is None else _moment(wake),
-            created_at=_moment(created),
-            updated_at=_moment(updated),
-            holder=int(holder),
-            lane=lane,
-            parent=parent,
-            settled=bool(settled),
-        )
-    except (ValueError, TypeError, OverflowError):
-        return RunRow(
-            run_id=run_id,
-            tenant=tenant,
-            alias=alias or "",
-            template=str(template),
-            template_hash=str(text_hash),
-            status=RunStatus.FAILED,
-            reason=Reason.CORRUPT_STATE,
-            wake_at=None,
-            created_at=_EPOCH,
-            updated_at=_EPOCH,
-        )
-
-
 _LONG_AGO = -(2**63)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 def _micros(moment: datetime | None) -> int | None:
-    return None if moment is None else (moment - _EPOCH) // _MICROSECOND
-
-
-def _moment(micros: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=int(micros))
+    return None if moment is None else micros(moment)
 
 
 def _bytes(data: Any) -> bytes:

@@ -1,0 +1,95 @@
+"""Rows of runs as the tables keep them: columns of a row, and a row of columns."""
+
+from typing import Any
+
+from realms.journey.api import Reason, RunStatus
+from realms.journey.engine.journal import RunRow
+from realms.journey.stored_times import EPOCH, micros, moment
+
+COLUMNS = (
+    "run_id, tenant, alias, template, template_hash, status, reason, "
+    "wake_at, created_at, updated_at, holder, lane, parent, settled"
+)
+
+
+def all_columns(row: RunRow) -> tuple[Any, ...]:
+    """The columns of a new row, in the order of `COLUMNS`."""
+    return (
+        row.run_id,
+        row.tenant,
+        row.alias or None,
+        row.template,
+        row.template_hash,
+        row.status.value,
+        row.reason.value,
+        None if row.wake_at is None else micros(row.wake_at),
+        micros(row.created_at),
+        micros(row.updated_at),
+        row.holder,
+        row.lane,
+        row.parent,
+        int(row.settled),
+    )
+
+
+def changing_columns(row: RunRow) -> tuple[Any, ...]:
+    """Text, status, reason, wake, update, holder, settlement; the others never change."""
+    return (
+        row.template_hash,
+        row.status.value,
+        row.reason.value,
+        None if row.wake_at is None else micros(row.wake_at),
+        micros(row.updated_at),
+        row.holder,
+        int(row.settled),
+    )
+
+
+def row_of(found: Any) -> RunRow:
+    """A row as it is stored; one that was damaged stands for a failed run and stops no list."""
+    (
+        run_id,
+        tenant,
+        alias,
+        template,
+        text_hash,
+        status,
+        reason,
+        wake,
+        created,
+        updated,
+        holder,
+        lane,
+        parent,
+        settled,
+    ) = found
+    try:
+        return RunRow(
+            run_id=run_id,
+            tenant=tenant,
+            alias=alias or "",
+            template=template,
+            template_hash=text_hash,
+            status=RunStatus(status),
+            reason=Reason(reason),
+            wake_at=None if wake is None else moment(wake),
+            created_at=moment(created),
+            updated_at=moment(updated),
+            holder=int(holder),
+            lane=lane,
+            parent=parent,
+            settled=bool(settled),
+        )
+    except (ValueError, TypeError, OverflowError):
+        return RunRow(
+            run_id=run_id,
+            tenant=tenant,
+            alias=alias or "",
+            template=str(template),
+            template_hash=str(text_hash),
+            status=RunStatus.FAILED,
+            reason=Reason.CORRUPT_STATE,
+            wake_at=None,
+            created_at=EPOCH,
+            updated_at=EPOCH,
+        )
