@@ -125,13 +125,13 @@ class ContentRecords:
         if self._database.dialect is not Dialect.POSTGRESQL:
             return
         try:
-            self._pgvector = await self._database.write(_has_pgvector)
+            self._pgvector = await self._database.across_tenants().write(_has_pgvector)
         except (DBAPIError, DatabaseUnusable) as error:
             logger.info("pgvector cannot be installed: {}", str(error).splitlines()[0])
         if not self._pgvector:
             logger.info("vectors are searched in this process: the database has no pgvector")
             return
-        while await self._database.write(_filled):
+        while await self._database.across_tenants().write(_filled):
             pass
         logger.info("vectors are searched by pgvector, exactly")
 

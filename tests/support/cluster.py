@@ -121,15 +121,17 @@ class Cluster:
     @asynccontextmanager
     async def accepting(self) -> AsyncIterator[Platform]:
         """The city in this process, which accepts runs and leaves them to the workers."""
-        for folder in map(str, self.realms):
-            if folder not in realms.__path__:
-                realms.__path__.append(folder)
+        before = list(realms.__path__)
+        realms.__path__.extend(f for f in map(str, self.realms) if f not in before)
         names = {
             name.removeprefix("CIVITAS_").lower(): value  # CLOUD_READY_MODE has no prefix
             for name, value in self.environment().items()
         }
-        async with Platform(Settings.model_validate(names)) as city:
-            yield city
+        try:
+            async with Platform(Settings.model_validate(names)) as city:
+                yield city
+        finally:
+            realms.__path__[:] = before
 
     def down(self) -> None:
         for member in self.members:

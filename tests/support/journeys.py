@@ -83,8 +83,8 @@ class VirtualDispatch(Dispatch):
         self._wakes: list[tuple[datetime, int, str, str]] = []
         self.progress: Callable[[], object] = lambda: None
         """What changes while something moves."""
-        self.busy: Callable[[], bool] = lambda: False
-        """Whether somebody is at work, or hangs."""
+        self.patience: Callable[[], int] = lambda: _STILL
+        """How many looks in a row at which nothing moved are enough."""
         self._order = itertools.count()
 
     def handle(self, queue: str, handler: Handler, *, arrived: Arrived | None = None) -> None:
@@ -108,7 +108,7 @@ class VirtualDispatch(Dispatch):
     async def quiet(self) -> None:
         """Let everything go on that can, until nothing moves."""
         still = 0
-        while still < (_HANGS if self.busy() else _STILL):
+        while still < self.patience():
             before = self.progress()
             for _ in range(10):
                 await asyncio.sleep(0)
@@ -121,8 +121,9 @@ class VirtualDispatch(Dispatch):
         self._wakes.clear()
 
 
-_STILL, _HANGS = 2, 30
-"""Looks in a row, after which nothing moves any more; and after which whoever is busy hangs."""
+_STILL, _HANGS, _WRITES = 2, 30, 5_000
+"""Looks after which nothing moves any more; after which whoever is at work hangs; and for which the
+store is waited for, however loaded the machine is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +320,7 @@ class JourneyCity:
         self.templates = TextTemplates(self.services, **self.texts)
         self.keeper = self._build()
         self.dispatch.progress = self._progress
-        self.dispatch.busy = self._busy
+        self.dispatch.patience = self._patience
         await self._stack.enter_async_context(self.keeper.working())
         await self._stack.enter_async_context(self.dead_letters.working())
 
@@ -429,8 +430,11 @@ class JourneyCity:
         group = self.driver.group
         return group.written, group.commits, len(self.driver.works), self.services.calls[-1:]
 
-    def _busy(self) -> bool:
-        return bool(self.driver.works) or self.driver.group.pending > 0
+    def _patience(self) -> int:
+        group = self.driver.group
+        if group.pending and group.trouble is None:
+            return _WRITES
+        return _HANGS if self.driver.works else _STILL
 
     async def reboot(self) -> None:
         """Crash: what was only in memory is gone. Then boot again over what is durable."""

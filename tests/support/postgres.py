@@ -11,6 +11,7 @@ import pwd
 import secrets
 import shutil
 import socket
+import stat
 import subprocess
 import tempfile
 from collections.abc import Callable, Coroutine, Iterator
@@ -182,7 +183,14 @@ def bundled_binaries() -> Path | None:
     if package is None or package.origin is None:
         return None
     installed = sorted(Path(package.origin).parent.glob("pginstall*/bin/pg_ctl"))
-    return installed[-1].parent if installed else None
+    found = installed[-1].parent if installed else None
+    return found if found is not None and _reached_by_the_server(found) else None
+
+
+def _reached_by_the_server(folder: Path) -> bool:
+    """Whether another user than root, as whom no server runs, may enter the folder."""
+    ours = os.geteuid() != 0
+    return ours or all(f.stat().st_mode & stat.S_IXOTH for f in (folder, *folder.parents))
 
 
 def _noted_in(folder: Path) -> PostgresServer:

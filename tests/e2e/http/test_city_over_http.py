@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 MASH = "/api/solution/data-mash"
 PHASES = ["infrastructure", "business_enablement", "semantic_layer", "insights"]
-BROKEN_PDF = b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog >>\nendobj\ntrailer << /Root 1 0 R >>\n"
+BROKEN_PDF = b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog >>\nendobj\ntrailer << /Root 1 0 R >>\n%%EOF\n"
 
 
 @pytest.fixture(scope="module")

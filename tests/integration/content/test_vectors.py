@@ -18,6 +18,7 @@ from foundations.public_works.records import ContentRecords, StoredRow
 from foundations.public_works.settings import Settings
 from tests.support.journals import open_database
 from tests.support.postgres import PostgresServer, bundled_binaries, started_server
+from utilities.context import CallContext, UserContext, bound
 
 pytestmark = pytest.mark.anyio
 
@@ -58,7 +59,8 @@ async def keep(records: ContentRecords, tenant: str, file_id: str, seed: int) ->
     vectors = [vector.tobytes() for vector in units(seed, 40)]
     row = replace(ROW, file_id=file_id)
     pairs = list(zip(passages, vectors, strict=True))
-    await records.replace(row, tenant=tenant, passages_with_vectors=pairs, graph=[])
+    with bound(CallContext("trace", UserContext(tenant=tenant, principal="ada"))):
+        await records.replace(row, tenant=tenant, passages_with_vectors=pairs, graph=[])
 
 
 async def test_nearest_are_the_same_in_the_database_and_in_this_process(

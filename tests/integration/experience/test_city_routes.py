@@ -15,7 +15,7 @@ pytestmark = pytest.mark.anyio
 
 MASH = "/api/solution/data-mash"
 CSV = b"day,mill,flour_kg\n1,A,10\n2,B,12\n3,A,11\n4,B,13\n"
-BROKEN_PDF = b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog >>\nendobj\ntrailer << /Root 1 0 R >>\n"
+BROKEN_PDF = b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog >>\nendobj\ntrailer << /Root 1 0 R >>\n%%EOF\n"
 
 
 @pytest.fixture
