@@ -165,8 +165,9 @@ def _straight_on(plan: Plan, run: RunState, now: datetime, fact: Fact) -> Step |
     if run.read_back and plan.nodes[path].on_entry:
         return None
     began = MilestoneBegan(at=now, path=path, attempt=1)
-    apply(run, fact)
-    apply(run, began)
+    FOLD[MilestoneSucceeded](run, fact)
+    FOLD[MilestoneBegan](run, began)
+    run.updated_at = now
     run.fresh = []
     state = run.active[path]
     state.handed = 1

@@ -441,7 +441,7 @@ class Driver(StepBook):
                 if hand.lost or not core.wanted(hand.run, move):
                     return
                 known = False
-                step = core.step(hand.plan, hand.run, self._clock.now(), first=made.facts)
+                step = core.step(hand.plan, hand.run, made.facts[0].at, first=made.facts)
                 known = True
                 reach("decided", move.path)
                 await self._durable(hand, step, along=made.along, memos=made.memos)
