@@ -43,8 +43,17 @@ def _no_fence(put: Put) -> None:
 
 def _written_over(put: Put) -> None:
     """Writes expect no state: an entry takes the place of another."""
-    put(records, "_ADD", records._ADD.replace("INSERT", "INSERT OR REPLACE"))
-    put(records, "_CHANGE", records._CHANGE.replace("holder IN (0, ?)", "? IS NOT NULL"))
+    put(records, "_ADD", _instead(records._ADD, "INSERT", "INSERT OR REPLACE"))
+    many = [(n, _instead(sql, "INSERT", "INSERT OR REPLACE")) for n, sql in records._ADD_MANY]
+    put(records, "_ADD_MANY", many)
+    anybody = _instead(records._CHANGE, "(holder = 0 OR holder = ?)", "? IS NOT NULL")
+    put(records, "_CHANGE", anybody)
+
+
+def _instead(statement: str, words: str, others: str) -> str:
+    """A statement with other words; that it had these is part of the bug."""
+    assert words in statement, statement
+    return statement.replace(words, others)
 
 
 def _takes_from_the_living(put: Put) -> None:
