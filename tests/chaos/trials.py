@@ -95,6 +95,7 @@ def _workers(count: int, seed: int, lanes: int, say: Say) -> Result:
     more = {
         "crashed_attempts": sum(found.crashes for found in both),
         "disturbances": dict(sum((found.disturbances for found in both), Counter[str]())),
+        "revived": sum(found.revived for found in both),
         "healed_in_seconds": {found.broker: round(found.healed_in, 1) for found in both},
     }
     return _result(sum(found.kills for found in both), verdict, seed, more)

@@ -29,7 +29,7 @@ from tests.chaos.referee import Verdict, crashes, judge
 from tests.chaos.small_city import trial_texts
 from tests.support import postgres
 from tests.support.brokers import Broker, why_not
-from tests.support.cluster import Cluster
+from tests.support.cluster import Cluster, Member
 from utilities.context import CallContext, UserContext, bound
 from utilities.errors import PlatformError
 
@@ -53,6 +53,8 @@ class Disturbed:
     broker: str
     kills: int = 0
     disturbances: Counter[str] = field(default_factory=Counter)
+    revived: int = 0
+    """Processes that ended by themselves, because a server was away, and were started again."""
     crashes: int = 0
     healed_in: float = 0.0
     verdict: Verdict = field(default_factory=Verdict)
@@ -124,11 +126,13 @@ class _Trial:
                     async with asyncio.TaskGroup() as group:
                         clients = [group.create_task(self._ask(n)) for n in range(_CLIENTS)]
                         serving = group.create_task(self._serve())
+                        managing = group.create_task(self._manage())
                         await self._disturb(kills)
                         self._rests.set()
                         await asyncio.wait(clients)
                         await self._heal()
                         serving.cancel()
+                        managing.cancel()
         finally:
             self._cluster.down()
             self._line.close()
@@ -144,8 +148,7 @@ class _Trial:
     async def _disturb(self, kills: int) -> None:
         for number in range(kills):
             await asyncio.sleep(self._chance.uniform(0.05, 0.5))
-            workers = [m for m in self._cluster.members if m.role == "worker" and m.alive]
-            await asyncio.to_thread(self._chance.choice(workers).kill)
+            await asyncio.to_thread((await self._one_of("worker")).kill)
             self._found.kills += 1
             if number % 10 == 4:
                 await self._more(self._chance.choice(sorted(_MORE)))
@@ -170,10 +173,19 @@ class _Trial:
                     await asyncio.to_thread(self._server.start)
                     await asyncio.sleep(self._chance.uniform(0, 0.3))
             case "scheduler killed":
-                for member in self._cluster.members:
-                    if member.role == "scheduler" and member.alive:
-                        await asyncio.to_thread(member.kill)
+                await asyncio.to_thread((await self._one_of("scheduler")).kill)
                 self._cluster.scheduler()
+
+    async def _one_of(self, role: str) -> Member:
+        while not (alive := [m for m in self._cluster.members if m.role == role and m.alive]):
+            await asyncio.sleep(0.05)
+        return self._chance.choice(alive)
+
+    async def _manage(self) -> None:
+        """What a service manager does: a process that ended by itself is started again."""
+        while True:
+            await asyncio.sleep(0.2)
+            self._found.revived += self._cluster.revive()
 
     async def _heal(self) -> None:
         """Wait until nothing is under way, in the time that is allowed."""

@@ -34,6 +34,8 @@ class Member:
     role: str
     said: Path
     process: Any
+    arguments: tuple[str, ...] = ()
+    wanted: bool = True
 
     @property
     def pid(self) -> int:
@@ -48,11 +50,13 @@ class Member:
             os.kill(self.pid, with_signal)
 
     def kill(self) -> None:
+        self.wanted = False
         self.process.kill()
         self.process.join()
 
     def stop(self, *, seconds: float = PATIENCE) -> int | None:
         """Ask it to stop; its exit code, or None if it did not."""
+        self.wanted = False
         self.send(signal.SIGTERM)
         self.process.join(seconds)
         code: int | None = self.process.exitcode
@@ -101,7 +105,7 @@ class Cluster:
         line = (self.environment(), [role, *arguments], list(map(str, self.realms)))
         process = _CONTEXT.Process(target=_live, args=(*line, str(said), str(self.ledger or "")))
         process.start()
-        member = Member(role, said, process)
+        member = Member(role, said, process, arguments)
         self.members.append(member)
         return member
 
@@ -117,6 +121,17 @@ class Cluster:
         scheduler.until_said("at work")  # it has made the tables
         for worker in [self.worker() for _ in range(workers)]:
             worker.until_said("is ready")
+
+    def revive(self) -> int:
+        """Start again what ended by itself, as a service manager does; how many that were.
+
+        A member that boots while the database is away refuses, and is to be started again.
+        """
+        ended = [member for member in self.members if member.wanted and not member.alive]
+        for member in ended:
+            member.wanted = False
+            self.start(member.role, *member.arguments)
+        return len(ended)
 
     @asynccontextmanager
     async def accepting(self) -> AsyncIterator[Platform]:
