@@ -177,9 +177,10 @@ class _Trial:
                 self._cluster.scheduler()
 
     async def _one_of(self, role: str) -> Member:
-        while not (alive := [m for m in self._cluster.members if m.role == role and m.alive]):
+        while True:
+            if alive := [m for m in self._cluster.members if m.role == role and m.alive]:
+                return self._chance.choice(alive)
             await asyncio.sleep(0.05)
-        return self._chance.choice(alive)
 
     async def _manage(self) -> None:
         """What a service manager does: a process that ended by itself is started again."""
