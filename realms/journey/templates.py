@@ -65,6 +65,8 @@ class JourneyTemplates(TemplateSource, ScheduledTemplates, BootCheck):
         self._stored: dict[tuple[str, str], tuple[int, Written]] = {}
         self._ruled: dict[str, Plan] = {}
         self._looking = asyncio.Lock()
+        self._seen: set[str] = set()
+        """Files that were looked at in this turn of the loop: a thousand starts look once."""
 
     # for runs
 
@@ -219,7 +221,11 @@ class JourneyTemplates(TemplateSource, ScheduledTemplates, BootCheck):
         """The template as it was read last, if it is the same: the quick way, at each start."""
         if filed := self._filed.get(name):
             file, written = filed
+            if name in self._seen:
+                return written
             if self._files.unchanged(file):
+                asyncio.get_running_loop().call_soon(self._seen.discard, name)
+                self._seen.add(name)
                 return written
         if self._files.holds(name):
             return None

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from functools import lru_cache
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -58,7 +57,7 @@ def full(row: RunRow, run: RunState, plan: Plan | None) -> JourneyRun:
         "trace_id": start.trace_id,
         "principal": start.principal,
         "input": dict(start.values),
-        "milestones": tuple(_milestones(run, plan)),
+        "milestones": _milestones(run, plan),
         "error": run.error,
         "output": run.output,
         "warnings": tuple(_warnings(run, plan)) if plan and plan.forgiving else (),
@@ -140,20 +139,26 @@ def _wakes(run: RunState) -> datetime | None:
     return min(times, default=run.queued_until if run.status is RunStatus.QUEUED else None)
 
 
-def _milestones(run: RunState, plan: Plan | None) -> Iterator[MilestoneRecord]:
+def _milestones(run: RunState, plan: Plan | None) -> tuple[MilestoneRecord, ...]:
+    untouched = _untouched(plan) if plan else {}
+    nodes, again = run.nodes, run.generations
+    shown = [
+        _touched(record, state) if (state := nodes.get(path)) is not None else record
+        for path, record in untouched.items()
+    ]
+    if again:
+        for number, path in enumerate(untouched):
+            if path in again and path not in nodes:
+                empty = NodeState(path, path, run.generation(path))
+                shown[number] = _touched(untouched[path], empty)
+    if len(nodes) > len(untouched) or not nodes.keys() <= untouched.keys():
+        shown += _besides(run, plan)
+    return tuple(shown)
+
+
+def _besides(run: RunState, plan: Plan | None) -> Iterator[MilestoneRecord]:
+    """What stands in no plan, and those items and undoings that need to be looked at."""
     known: Mapping[str, Node] = plan.nodes if plan else {}
-    for path, node in known.items():
-        work = node.work if isinstance(node.work, Call) else _NO_CALL
-        untouched = _untouched(path, node.phase, work.service, work.api)
-        state = run.nodes.get(path)
-        if state is not None:
-            yield _touched(untouched, state)
-        elif path in run.generations:
-            yield _touched(untouched, NodeState(path, path, run.generation(path)))
-        else:
-            yield untouched
-    if len(run.nodes) <= len(known) and run.nodes.keys() <= known.keys():
-        return
     for state in run.nodes.values():
         if state.path == state.node and state.path not in known:
             yield _milestone(None, state)
@@ -162,12 +167,25 @@ def _milestones(run: RunState, plan: Plan | None) -> Iterator[MilestoneRecord]:
         yield _milestone(known.get(state.node), state)
 
 
-@lru_cache(maxsize=10_000)
-def _untouched(path: str, phase: str, service: str, api: str) -> MilestoneRecord:
-    """The same for every run that has not come there."""
-    return MilestoneRecord(milestone_id=path, phase=phase, service=service, api=api)
+def _untouched(plan: Plan) -> Mapping[str, MilestoneRecord]:
+    """The milestones of a plan as every run has them that has not come there."""
+    known = _PLANS.get(id(plan))
+    if known is None or known[0] is not plan:
+        records = {}
+        for path, node in plan.nodes.items():
+            work = node.work if isinstance(node.work, Call) else _NO_CALL
+            records[path] = MilestoneRecord(
+                milestone_id=path, phase=node.phase, service=work.service, api=work.api
+            )
+        while len(_PLANS) >= _MOST_PLANS:
+            del _PLANS[next(iter(_PLANS))]
+        known = _PLANS[id(plan)] = (plan, records)
+    return known[1]
 
 
+_MOST_PLANS = 256
+_PLANS: dict[int, tuple[Plan, Mapping[str, MilestoneRecord]]] = {}
+"""By identity: nothing else tells two plans apart as quickly."""
 _NO_CALL = Call("", "", Effect.PURE)
 
 
@@ -232,14 +250,22 @@ def _touched(untouched: MilestoneRecord, state: NodeState) -> MilestoneRecord:
 def _known(model: type[M], fields: dict[str, Any]) -> M:
     """A model of what the engine knows to be right: every field is given, and none is checked."""
     made = model.__new__(model)
-    _set(made, "__dict__", fields)
-    _set(made, "__pydantic_fields_set__", _ALL_FIELDS[model])
-    _set(made, "__pydantic_extra__", None)
-    _set(made, "__pydantic_private__", None)
+    _set_fields(made, fields)
+    _set_given(made, _ALL_FIELDS[model])
+    _set_extra(made, None)
+    _set_private(made, None)
     return made
 
 
-_set = object.__setattr__
+_set_fields, _set_given, _set_extra, _set_private = (
+    vars(BaseModel)[slot].__set__
+    for slot in (
+        "__dict__",
+        "__pydantic_fields_set__",
+        "__pydantic_extra__",
+        "__pydantic_private__",
+    )
+)
 _ALL_FIELDS: Mapping[type[BaseModel], set[str]] = {
     model: set(model.model_fields) for model in (MilestoneRecord, JourneyRun)
 }

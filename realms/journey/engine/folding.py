@@ -60,6 +60,11 @@ from realms.journey.engine.state import (
     Stage,
 )
 
+# Members of enums that every milestone asks for: as names of this module they cost a quarter.
+_RUNNING = RunStatus.RUNNING
+_SUCCEEDED = RunStatus.SUCCEEDED
+_NO_REASON = Reason.NONE
+
 
 def apply(run: RunState | None, fact: Fact, *, run_id: str = "") -> RunState:
     """The run after `fact`. The first fact makes it, and needs its `run_id`.
@@ -109,8 +114,8 @@ def _began(run: RunState, fact: MilestoneBegan) -> None:
     node = _opened(run, fact.path)
     if node.performing or fact.attempt != node.attempts + 1:
         _must(run, holds=False, fact=fact)
-    node.status = RunStatus.RUNNING
-    node.reason = Reason.NONE
+    node.status = _RUNNING
+    node.reason = _NO_REASON
     node.attempts = fact.attempt
     node.alone = fact.alone
     node.performing = True
@@ -144,7 +149,7 @@ def _succeeded(run: RunState, fact: MilestoneSucceeded) -> None:
 def gathered(run: RunState, node: NodeState) -> list[Any]:
     """What the items of a `for_each` gave, in their order."""
     states = (run.nodes[f"{node.path}[{index}]"] for index in range(node.items))
-    return [state.output for state in states if state.status is RunStatus.SUCCEEDED]
+    return [state.output for state in states if state.status is _SUCCEEDED]
 
 
 def _iterated(run: RunState, fact: IterationEnded) -> None:
@@ -221,8 +226,8 @@ def _waits(run: RunState, fact: MilestoneWaiting) -> None:
 
 def _fanned_out(run: RunState, fact: FannedOut) -> None:
     node = _opened(run, fact.path)
-    node.status = RunStatus.RUNNING
-    node.reason = Reason.NONE
+    node.status = _RUNNING
+    node.reason = _NO_REASON
     node.items = fact.items
     if node.began_at is None:
         node.began_at = fact.at
@@ -304,7 +309,7 @@ def _reopened(run: RunState, fact: MilestoneReopened) -> None:
         if cut or fact.arguments is not None or state.path in fact.anew:
             _under_a_new_key(run, state)
         state.status = RunStatus.PENDING
-        state.reason = Reason.NONE
+        state.reason = _NO_REASON
         state.error = None
         state.ended_at = state.wake_at = state.ended_attempt = None
         state.failures = state.crashes = 0
@@ -356,7 +361,7 @@ def _generation(run: RunState, fact: GenerationBegan) -> None:
 def _reopen(run: RunState, at: datetime) -> None:
     run.ended = None
     run.error = None
-    run.why = Reason.NONE
+    run.why = _NO_REASON
     run.paused = False
     run.held = False
     run.stopping = None
@@ -384,7 +389,7 @@ def _resumed(run: RunState, fact: RunResumed) -> None:
     _must(run, run.paused or run.held, fact)
     run.paused = run.held = False
     run.error = None
-    run.why = Reason.NONE
+    run.why = _NO_REASON
     if fact.principal:
         _count_anew(run, fact.at)
     run.fresh = [EVERYTHING]
@@ -440,7 +445,7 @@ def _queued(run: RunState, fact: RunQueued) -> None:
 def _admitted(run: RunState, fact: RunAdmitted) -> None:
     _must(run, run.stage is Stage.QUEUED, fact)
     run.stage = Stage.WORKING
-    run.why = Reason.NONE
+    run.why = _NO_REASON
     run.queued_until = None
     _count_anew(run, fact.at)  # what it waited in the queue is not its own time
     run.fresh = [START]
@@ -455,7 +460,7 @@ def _held(run: RunState, fact: RunHeld) -> None:
 
 def _run_succeeded(run: RunState, fact: RunSucceeded) -> None:
     run.output = fact.output
-    _end(run, RunStatus.SUCCEEDED, Reason.NONE, fact)
+    _end(run, _SUCCEEDED, _NO_REASON, fact)
 
 
 def _run_failed(run: RunState, fact: RunFailed) -> None:
@@ -575,13 +580,13 @@ def _attempt_ended(run: RunState, node: NodeState, how: Ending) -> None:
         node.performing = False
         run.performing -= 1
     node.ended_attempt = how
-    node.status = RunStatus.RUNNING
+    node.status = _RUNNING
     run.fresh.append(node.path)
 
 
 def _done(run: RunState, node: NodeState, at: datetime) -> None:
-    node.status = RunStatus.SUCCEEDED
-    node.reason = Reason.NONE
+    node.status = _SUCCEEDED
+    node.reason = _NO_REASON
     node.error = None
     if node.path == node.node:
         run.results[node.path] = node.output
