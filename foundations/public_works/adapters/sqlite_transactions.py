@@ -1,6 +1,7 @@
 """Write transactions straight on the driver, on the event loop while commits are quick."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from statistics import median
@@ -22,8 +23,9 @@ class Explained(Protocol):
 SLOW_SECONDS = 0.0015
 QUICK_SECONDS = 0.001
 PROBE_SECONDS = 2.0
-_WEIGHT = 0.1
-_OUTLIER = 4 * SLOW_SECONDS
+_MEMORY = 15
+_STANDSTILL = 4 * SLOW_SECONDS
+_OUTLIER = 20 * SLOW_SECONDS
 _TRIALS = 5
 _TRIAL_SECONDS = 0.05
 
@@ -31,14 +33,15 @@ _TRIAL_SECONDS = 0.05
 class Pace:
     """Whether a commit is quick enough to be waited for on the event loop.
 
-    A moving average of the commits made there, with a gap between "slow" and "quick again". Once
-    slow, one commit in a while probes the disk. What a thread measures would not do: it also waits
-    for the interpreter.
+    The median of the last commits made there decides, with a gap between "slow" and "quick again":
+    a few syncs that stumble say nothing about the disk, unless they hold up the loop all the same.
+    Once slow, one commit in a while probes the disk. What a thread measures would not do: it also
+    waits for the interpreter.
     """
 
     def __init__(self, trials: Sequence[float]) -> None:
-        self._average = median(trials) if trials else 0.0
-        self._quick = self._average <= SLOW_SECONDS
+        self._last = deque(trials or [0.0], maxlen=_MEMORY)
+        self._quick = median(self._last) <= SLOW_SECONDS
         self._probe_at = 0.0
 
     def allows(self, now: float) -> bool:
@@ -46,10 +49,11 @@ class Pace:
 
     def took(self, seconds: float, now: float) -> None:
         """Learn from a commit; a single outlier decides nothing."""
-        self._average += _WEIGHT * (min(seconds, _OUTLIER) - self._average)
-        if self._average > SLOW_SECONDS:
+        self._last.append(min(seconds, _OUTLIER))
+        usual, held_up = median(self._last), sum(self._last) / len(self._last)
+        if usual > SLOW_SECONDS or held_up > _STANDSTILL:
             self._quick = False
-        elif self._average < QUICK_SECONDS:
+        elif usual < QUICK_SECONDS and held_up < SLOW_SECONDS:
             self._quick = True
         if not self._quick and seconds > QUICK_SECONDS:
             self._probe_at = now + PROBE_SECONDS

@@ -36,6 +36,13 @@ def test_one_outlier_decides_nothing_but_several_do() -> None:
     assert not after(pace, [SLOW] * 10).allows(100)
 
 
+def test_syncs_that_stumble_say_nothing_unless_they_hold_up_the_loop() -> None:
+    stumbles, stands_still = SLOW_SECONDS * 4, SLOW_SECONDS * 20
+
+    assert after(Pace([QUICK] * 5), [stumbles, QUICK, QUICK] * 10).allows(100)
+    assert not after(Pace([QUICK] * 5), [stands_still, QUICK, QUICK] * 10).allows(100)
+
+
 def test_slow_disk_is_probed_now_and_then_and_found_quick_again() -> None:
     pace = after(Pace([SLOW] * 5), [SLOW])
 
