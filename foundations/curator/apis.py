@@ -103,7 +103,8 @@ class Api:
     declaration: ApiDeclaration
     contract: Contract
     description: str
-    method: Any
+    method: Callable[[], Any]
+    """Looks the method up, at each call: describing a class does not build it."""
     effect: Effect | None = field(init=False)
     """What a call leaves behind; None when an API that is not named for reading did not say."""
     path: str = field(init=False)
@@ -147,14 +148,14 @@ class Api:
             InvalidArguments: an argument is missing, unknown, or of the wrong shape.
             BrokenPromise: the answer is not of the type that the signature promises.
         """
-        answer = await self.method(**self._validated(arguments))
+        answer = await self.method()(**self._validated(arguments))
         if not isinstance(answer, self._answer_type):
             raise self._broken_promise(answer)
         return answer
 
     async def ask(self, arguments: Mapping[str, object]) -> dict[str, Any]:
         """Call, and give the answer as JSON-able data."""
-        answer = await self.method(**self._validated(arguments))
+        answer = await self.method()(**self._validated(arguments))
         if not isinstance(answer, self._answer_type):
             raise self._broken_promise(answer)
         dumped: dict[str, Any] = self._dump(answer, mode="json")

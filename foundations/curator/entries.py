@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from foundations.curator.apis import READING_VERBS, Api, Contract, UntypedApi, stated_effect
@@ -99,18 +100,13 @@ def _apis(
                 declaration=declaration,
                 contract=contract,
                 description=text,
-                method=_late(provider, name),
+                method=partial(_looked_up, provider, name),
             ),
         )
 
 
-def _late(provider: Provider, name: str) -> Any:
-    """A method looked up when it is called, so that describing a class does not build it."""
-
-    def call(**arguments: Any) -> Any:
-        return getattr(provider(), name)(**arguments)
-
-    return call
+def _looked_up(provider: Provider, name: str) -> Any:
+    return getattr(provider(), name)
 
 
 def _kind_of(cls: type, room: Room) -> Kind:

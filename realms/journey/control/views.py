@@ -61,7 +61,7 @@ def full(row: RunRow, run: RunState, plan: Plan | None) -> JourneyRun:
         "error": run.error,
         "output": run.output,
         "warnings": tuple(_warnings(run, plan)) if plan and plan.forgiving else (),
-        "questions": _questions(run, plan) if plan and run.active else (),
+        "questions": _questions(run, plan) if plan and len(run.active) > run.performing else (),
         "left_undone": tuple(run.left_undone),
         "settlement": None if run.settled is None else _settlement(run.settled),
         "deadline": run.deadline,

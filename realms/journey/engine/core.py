@@ -619,7 +619,8 @@ def wanted(run: RunState, attempt: Perform) -> bool:
     return (
         state is not None
         and state.performing
-        and (state.attempts, state.generation) == (attempt.attempt, attempt.generation)
+        and state.attempts == attempt.attempt
+        and state.generation == attempt.generation
     )
 
 

@@ -129,10 +129,7 @@ def _began(run: RunState, fact: MilestoneBegan) -> None:
 
 
 def _succeeded(run: RunState, fact: MilestoneSucceeded) -> None:
-    path = fact.path
-    node = run.active.get(path)
-    if node is None:
-        node = _opened(run, path)
+    node = run.active.get(fact.path) or _opened(run, fact.path)
     if fact.attempt and not (node.performing and fact.attempt == node.attempts):
         _must(run, holds=False, fact=fact)
     node.output = fact.output

@@ -79,7 +79,7 @@ def api(name: str) -> Api:
         declaration=apis_of(Desk)[name],
         contract=Contract.of(getattr(Desk, name)),
         description="",
-        method=method,
+        method=lambda: method,
     )
 
 
