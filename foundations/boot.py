@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 from loguru import logger
 
 from foundations.rooms import Room
+from utilities.long_lived import uncollected
 
 T = TypeVar("T")
 
@@ -157,6 +158,7 @@ class Boot:
     async def run(self, stack: AsyncExitStack) -> None:
         """Enter every stage; when one fails, `stack` leaves those before it in reverse."""
         self.report.stages[:] = [StageRecord(stage.name) for stage in self.stages]
-        for stage in self.stages:
-            with self.report.timed(stage.name):
-                await stack.enter_async_context(stage.entered(self.book))
+        with uncollected():
+            for stage in self.stages:
+                with self.report.timed(stage.name):
+                    await stack.enter_async_context(stage.entered(self.book))

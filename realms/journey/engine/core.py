@@ -5,7 +5,7 @@ the same, on every machine. `apply` (folding.py) folds facts, `decide` says what
 `step` goes on until something must be done outside.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -169,8 +169,10 @@ def _straight_on(plan: Plan, run: RunState, now: datetime, fact: Fact) -> Step |
         return None
     if not run.start.trace_id or path in run.nodes:
         return None
-    if run.read_back and plan.nodes[path].on_entry:
-        return None
+    if run.read_back:
+        handed = {**run.results, fact.path: fact.output}
+        if fact.gathered or any(_broken_promises(plan.nodes[path], handed)):
+            return None
     began = MilestoneBegan(at=now, path=path, attempt=1)
     FOLD[MilestoneSucceeded](run, fact)
     FOLD[MilestoneBegan](run, began)
@@ -656,13 +658,17 @@ def _broken_at_the_door(node: Node, run: RunState) -> list[str]:
     """What is due when a milestone begins and was not handed over as promised."""
     problems = [] if node.door is None else node.door.problems(run.start.values)
     if run.read_back:  # what was produced here was checked when it was
-        for check in node.on_entry:
-            handed = run.results.get(check.producer, {})
-            if check.producer and (problem := check.problem(handed)):
-                problems.append(problem)
+        problems += _broken_promises(node, run.results)
     if node.trace_required_by and not run.start.trace_id:
         problems += [f"{name}: a trace id is required" for name in node.trace_required_by]
     return problems
+
+
+def _broken_promises(node: Node, results: Mapping[str, Any]) -> Iterator[str]:
+    """What milestones before this one were to hand over to it and did not."""
+    for check in node.on_entry:
+        if check.producer and (problem := check.problem(results.get(check.producer, {}))):
+            yield problem
 
 
 def _faulty(path: str, error: PlatformError, now: datetime) -> MilestoneFailed:
