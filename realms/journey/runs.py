@@ -31,11 +31,13 @@ Cursor = Annotated[str, Field(max_length=64, description="`next_cursor` of the p
 
 
 def refuse_kept(alias: str) -> None:
-    """Let nobody take an alias that the city gives itself.
+    """Let nobody take an alias that the city gives itself, or that no path can name.
 
     Raises:
-        AliasTaken: it begins as those do.
+        AliasTaken: it begins as those of the city do, or is a step in a path.
     """
+    if alias in {".", ".."}:
+        raise AliasTaken(f'"{alias}" is a step in a path', hint="choose another alias")
     for prefix, whose in _OTHERS.items():
         if alias.startswith(prefix):
             raise AliasTaken(

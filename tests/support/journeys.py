@@ -96,7 +96,7 @@ class VirtualDispatch(Dispatch):
         when = max(at or self._clock.time, self._clock.time)
         heapq.heappush(self._wakes, (when, next(self._order), queue, key))
 
-    async def settle(self, *, until: timedelta = timedelta(days=1)) -> None:
+    async def settle(self, *, until: timedelta = timedelta(hours=23)) -> None:
         """Run what is due, and what becomes due, up to `until` from the beginning."""
         await self.quiet()
         while self._wakes and self._wakes[0][0] <= BEGAN + until:

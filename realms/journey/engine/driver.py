@@ -681,7 +681,7 @@ class Driver(StepBook):
         except NewerEntry as error:
             raise Unreadable(f"{run_id} is left alone: {error.detail}", hint=error.hint) from error
         except (CorruptFact, CorruptJournal) as error:
-            raise await self._condemned(run_id, error) from error
+            raise await self._condemned(stored.row, error) from error
         try:
             await self._payloads.restore(run)
             plan = await self.plan(run)
@@ -692,16 +692,19 @@ class Driver(StepBook):
             ) from error
         if unknown := [state.path for state in run.active.values() if state.node not in plan.nodes]:
             raise await self._condemned(
-                run_id, CorruptJournal(f"its text has no {', '.join(unknown)}")
+                stored.row, CorruptJournal(f"its text has no {', '.join(unknown)}")
             )
         return Hand(plan, run, stored.row, user_of(run), durable=run.entries)
 
-    async def _condemned(self, run_id: str, error: PlatformError) -> Unreadable:
+    async def _condemned(self, row: RunRow, error: PlatformError) -> Unreadable:
         """Give up a run whose facts contradict themselves; they stay as they are."""
+        run_id = row.run_id
         logger.error("the journal of {} cannot be read: {}", run_id, error.detail)
         await self._journal.condemn(run_id, at=self._clock.now(), holder=self.holder)
         self._events.publish(f"journey.{run_id}", {"kind": "run_failed", "settled": True})
         self._events.publish(at_rest(run_id), {"run_id": run_id})
+        if row.parent:
+            self._wake_parent(row.parent)
         return Unreadable(f"the journal of {run_id} cannot be read")
 
     async def _hold(self, run: RunState, row: RunRow, error: PlatformError) -> None:

@@ -190,9 +190,9 @@ class Keeper(Works, Expecting):
             self.expect(now + _SHORTEST)
             return
         due = await self._journal.next_wake(after=now)
-        self.expect(
-            now + self._beat if due is None else min(max(due, now + _SHORTEST), now + self._beat)
-        )
+        cut = (hand.run.deadline_passed_at for hand in self._driver.hands())
+        times = [now + self._beat, *(at for at in (due, *cut) if at is not None and at > now)]
+        self.expect(max(min(times), now + _SHORTEST))
 
     async def _renewed(self) -> None:
         """Prolong the lease while the process lives; where it was lost, begin anew, or stop."""

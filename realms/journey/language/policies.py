@@ -120,12 +120,18 @@ def _check_cron(cron: str, faults: Faults) -> None:
         faults.add("schedule.cron", f'"{cron}" never comes')
 
 
+_NO_PLACES = frozenset({"Factory", "localtime", "posixrules"})
+"""Files among those of time zones that are none, or another one on each machine."""
+
+
 def _check_zone(name: str, faults: Faults) -> None:
     try:
+        if name in _NO_PLACES:
+            raise ZoneInfoNotFoundError
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         problem = f'no time zone is called "{name}"'
-        near = did_you_mean(name, sorted(available_timezones()))
+        near = did_you_mean(name, sorted(available_timezones() - _NO_PLACES))
         faults.add("schedule.timezone", problem, suggestion=near)
 
 

@@ -9,7 +9,9 @@ from realms.journey.engine.accepting import TooDeep
 from realms.journey.engine.codec import NewerEntry, decode
 from realms.journey.engine.facts import MilestoneSucceeded
 from realms.journey.engine.journal import Entry
-from tests.support.journeys import JourneyCity
+from realms.journey.engine.memory_journal import MemoryJournal
+from tests.support.journeys import USER, JourneyCity
+from utilities.context import bound
 
 pytestmark = pytest.mark.anyio
 
@@ -50,6 +52,28 @@ async def test_a_large_result_of_a_journey_within_is_its_parents_too(city: Journ
     (done,) = [fact for fact in facts if isinstance(fact, MilestoneSucceeded)]
     assert done.spilled
     assert max(map(len, stored.entries)) < 10_000
+
+
+async def test_a_journey_within_whose_journal_is_corrupt_fails_its_parent_at_once() -> None:
+    journal = MemoryJournal()
+    async with JourneyCity(journal) as city:
+        with bound(USER):
+            slow = INNER.replace(
+                "milestones:\n", "milestones:\n  - {milestone_id: rest, wait: 10m}\n"
+            )
+            city.templates.texts |= {"outer": around("outer", "inner"), "inner": slow}
+            accepted = await city.engine.start("outer", {"file_id": "f1"})
+            await city.dispatch.settle(until=timedelta(minutes=5))
+            waiting = await city.engine.get(accepted.run_id)
+
+            journal._entries[waiting.milestones[0].child][1:] = [b"not json"]
+            await city.reboot()
+            await city.dispatch.settle(until=timedelta(minutes=15))
+
+            run = await city.engine.get(accepted.run_id)
+            assert (run.status, run.reason) == (RunStatus.FAILED, Reason.JOURNEY)
+            assert run.error is not None
+            assert run.error.code == "journey_lost"
 
 
 async def test_every_text_below_is_pinned_when_the_outermost_begins(city: JourneyCity) -> None:

@@ -691,6 +691,22 @@ async def test_a_hanging_call_of_a_run_that_takes_too_long_is_cut_by_the_keeper(
     assert not city.driver.works
 
 
+async def test_a_run_is_cut_at_its_time_and_not_at_the_keepers_next_look(
+    city: JourneyCity,
+) -> None:
+    shop = Workshop(city, flow="timeout: 130s\nmilestones:\n" + step("a"))
+    hangs(shop, "a")
+    hanging = await city.engine.start("flow", {})
+    await city.dispatch.quiet()
+
+    await city.keeper.sweep()
+    await city.dispatch.settle(until=timedelta(minutes=3))
+    run = await shop.settled(hanging.run_id)
+
+    assert (run.status, run.reason) == (FAILED, Reason.TIMEOUT)
+    assert run.updated_at - run.created_at < timedelta(seconds=131)
+
+
 # failure
 
 UNDONE = "compensate: {service: WorkService, api: undo, with: {name: '${%s.made}'}}"

@@ -13,7 +13,14 @@ from foundations.rooms import Room
 from realms.journey import template_files as journey_templates
 from realms.journey.api import Journey, JourneyRun, Reason, RunPage, RunStatus, UnknownRun
 from realms.journey.data_mash import DataMashJourneyOrchestratorService
-from realms.journey.runs import JourneyRunsService, LintReport, TemplateDetail, TemplateList
+from realms.journey.engine.journal import AliasTaken
+from realms.journey.runs import (
+    JourneyRunsService,
+    LintReport,
+    TemplateDetail,
+    TemplateList,
+    refuse_kept,
+)
 from realms.journey.templates import JourneyTemplates, UnknownTemplate
 from realms.solution.api import DataMashOutcome
 from realms.solution.data_mash import DataMashSolutionOrchestratorService
@@ -353,3 +360,9 @@ async def test_the_templates_of_every_room_are_found(
             found = await registry.get(JourneyTemplates).all()
 
     assert {"own_flow", "data_mash_flow"} <= {file.name for file in found}
+
+
+@pytest.mark.parametrize("alias", [".", "..", "data_mash_f1_ada", "schedule:often:1"])
+def test_aliases_that_no_path_can_name_or_that_the_city_gives_are_refused(alias: str) -> None:
+    with pytest.raises(AliasTaken):
+        refuse_kept(alias)
