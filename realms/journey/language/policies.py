@@ -125,14 +125,17 @@ _NO_PLACES = frozenset({"Factory", "localtime", "posixrules"})
 
 
 def _check_zone(name: str, faults: Faults) -> None:
+    if not _is_zone(name):
+        near = did_you_mean(name, sorted(available_timezones() - _NO_PLACES))
+        faults.add("schedule.timezone", f'no time zone is called "{name}"', suggestion=near)
+
+
+def _is_zone(name: str) -> bool:
     try:
-        if name in _NO_PLACES:
-            raise ZoneInfoNotFoundError
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        problem = f'no time zone is called "{name}"'
-        near = did_you_mean(name, sorted(available_timezones() - _NO_PLACES))
-        faults.add("schedule.timezone", problem, suggestion=near)
+        return False
+    return name not in _NO_PLACES
 
 
 def _check_values(
