@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
@@ -154,7 +154,7 @@ def _context(
         return CallContext(trace_id or TraceIDGenerator.generate(), user or LOCAL_USER)
     if trace_id in (None, context.trace_id) and user in (None, context.user):
         return context
-    return replace(context, trace_id=trace_id or context.trace_id, user=user or context.user)
+    return context._replace(trace_id=trace_id or context.trace_id, user=user or context.user)
 
 
 def service_of(cls: type) -> ServiceDeclaration | None:

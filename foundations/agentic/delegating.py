@@ -5,7 +5,6 @@ Begun again after a crash, the work goes on behind the last recorded step.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from typing import Any, Protocol
 
 import orjson
@@ -187,7 +186,7 @@ class _Work:
         key = f"{context.idempotency_key}:{number}" if context.idempotency_key else ""
         context.heartbeat()
         try:
-            with bound(replace(context, idempotency_key=key)):
+            with bound(context._replace(idempotency_key=key)):
                 answer = await self._toolbox.call(self._agent, call.tool, call.arguments)
         except PlatformError as error:
             if error.kind not in _TOLD:

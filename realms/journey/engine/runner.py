@@ -316,8 +316,8 @@ async def _limited(node: Node, context: CallContext) -> AsyncIterator[CallContex
         ):
             if silence is not None:
                 seconds = silence.total_seconds()
-                context = replace(
-                    context, on_heartbeat=lambda: watch.reschedule(loop.time() + seconds)
+                context = context._replace(
+                    on_heartbeat=lambda: watch.reschedule(loop.time() + seconds)
                 )
             yield context
     except TimeoutError as error:
