@@ -84,13 +84,8 @@ class JourneyEngine(Journeys):
         written = await self._templates.current(name, version)
         context = current()
         for known_as in _names(alias, rerun=rerun):
-            order = Order(
-                run_id=self._ids.new(),
-                values=values,
-                user=context.user,
-                trace_id=trace_id or context.trace_id,
-                alias=known_as,
-            )
+            trace = trace_id or context.trace_id
+            order = Order(self._ids.new(), values, context.user, trace, known_as)
             try:
                 hand = await self._accepting.accept(written, order)
             except AliasTaken:

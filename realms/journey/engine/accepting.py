@@ -31,7 +31,7 @@ class TooDeep(PlatformError):
     kind = ErrorKind.INVALID
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Order:
     """A run that somebody wants."""
 
@@ -96,24 +96,26 @@ class Accepting:
                 pins = await self._pin(written)
             reach("accept_pinned")
         now = self._clock.now()
+        spilled = ""
+        if not self._payloads.fits(values):
+            spilled = await self._payloads.spill(values, run_id=order.run_id, name="input")
         start = RunStarted(
-            at=now,
-            template=plan.name,
-            template_hash=plan.text_hash,
-            values=values,
-            trace_id=order.trace_id,
-            tenant=order.user.tenant,
-            principal=order.user.principal,
-            roles=order.user.roles,
-            alias=order.alias,
-            parent=order.parent,
-            parent_path=order.parent_path,
-            forked_from=order.forked_from,
-            pins=pins,
-            deadline=now + plan.timeout,
-            spilled=""
-            if self._payloads.fits(values)
-            else await self._payloads.spill(values, run_id=order.run_id, name="input"),
+            now,
+            plan.name,
+            plan.text_hash,
+            values,
+            order.trace_id,
+            order.user.tenant,
+            order.user.principal,
+            order.user.roles,
+            order.alias,
+            order.parent,
+            order.parent_path,
+            order.forked_from,
+            "",
+            pins,
+            now + plan.timeout,
+            spilled,
         )
         if plan.concurrency is None and plan.rate_limit is None:
             return await self._driver.accept(

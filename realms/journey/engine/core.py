@@ -173,7 +173,7 @@ def _straight_on(plan: Plan, run: RunState, now: datetime, fact: Fact) -> Step |
         handed = {**run.results, fact.path: fact.output}
         if fact.gathered or any(_broken_promises(plan.nodes[path], handed)):
             return None
-    began = MilestoneBegan(at=now, path=path, attempt=1)
+    began = MilestoneBegan(now, path, 1)
     FOLD[MilestoneSucceeded](run, fact)
     FOLD[MilestoneBegan](run, began)
     run.updated_at = now
@@ -316,9 +316,7 @@ def begin(turn: Turn, node: Node, path: str) -> None:
     run, now, work = turn.run, turn.now, node.work
     if isinstance(work, _ATTEMPTED):
         state = run.nodes.get(path)
-        turn.record(
-            MilestoneBegan(at=now, path=path, attempt=1 if state is None else state.attempts + 1)
-        )
+        turn.record(MilestoneBegan(now, path, 1 if state is None else state.attempts + 1))
         return
     wake: datetime | None
     match work:
@@ -476,7 +474,7 @@ def completed(
         looped = _looped(plan, run, node, path, output, now, attempt=attempt, signal=signal)
         if looped is not None:
             return looped
-    return MilestoneSucceeded(at=now, path=path, output=output, attempt=attempt, signal=signal)
+    return MilestoneSucceeded(now, path, output, attempt, signal)
 
 
 def _looped(

@@ -175,7 +175,8 @@ class Driver(StepBook):
         run = apply(None, start, run_id=run_id)
         step = core.step(plan, run, start.at, first=others)
         row = RunRow.of(run, holder=self.holder if run.performing and not run.held else 0)
-        hand = Hand(plan, run, row, user or user_of(run), users=1)
+        hand = Hand(plan, run, row, user or user_of(run))
+        hand.users = 1
         self._hands[run_id] = hand
         self._accepting += 1
         reach("accept_deciding")

@@ -3,8 +3,8 @@
 Facts that came about together are one entry, written in one commit. A milestone's `path` is its id;
 one item of a `for_each` has the path `id[3]`, and what undoes a milestone `id~undo`.
 
-A fact is never changed. Those that every milestone makes are not frozen all the same: freezing
-costs more than all else about them.
+A fact is never changed. Those that every milestone makes are not frozen all the same, and are made
+without keywords: freezing them, or naming what they hold, costs more than all else about them.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from realms.journey.api import Failure, Reason, RunStatus
 from utilities.errors import FieldError
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class RunStarted:
     """The run was accepted: with which text, which input, for whom."""
 
@@ -64,7 +64,7 @@ class RunAdmitted:
 # attempts
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class MilestoneBegan:
     """An attempt is about to be made; journalled before the call."""
 
@@ -86,7 +86,7 @@ class AttemptAlone:
     kind: Literal["attempt_alone"] = "attempt_alone"
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class MilestoneSucceeded:
     """The checkpoint: the output of a milestone, which never changes."""
 
@@ -96,12 +96,12 @@ class MilestoneSucceeded:
     """An object; of a `for_each` a list of them."""
     attempt: int = 0
     """Zero: it took none, as for a timer or an answer."""
+    signal: str = ""
+    """The signal that it took."""
     spilled: str = ""
     """Where the object store keeps the output, when it is large."""
     memo: bool = False
     """The result was remembered from an earlier call."""
-    signal: str = ""
-    """The signal that it took."""
     gathered: bool = False
     """Its output is the list of what the items gave, which stands in their facts and not here."""
     kind: Literal["milestone_succeeded"] = "milestone_succeeded"
@@ -405,7 +405,7 @@ class RunHeld:
     kind: Literal["run_held"] = "run_held"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True)
 class RunSucceeded:
     """Every milestone has come to its end, and none was given up that mattered."""
 

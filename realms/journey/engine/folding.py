@@ -75,7 +75,7 @@ def apply(run: RunState | None, fact: Fact, *, run_id: str = "") -> RunState:
     if run is None:
         if not isinstance(fact, RunStarted):
             raise CorruptJournal(f"the journal of {run_id} begins with {fact.kind}")
-        run = RunState(run_id, fact, template_hash=fact.template_hash, pins=fact.pins)
+        run = RunState(run_id, fact, 0, fact.template_hash, fact.pins)
         run.deadline = fact.deadline
         run.fresh.append(START)
     else:

@@ -42,21 +42,21 @@ class RunRow:
     @classmethod
     def of(cls, run: RunState, *, holder: int) -> "RunRow":
         start = run.start
-        return cls(
-            run_id=run.run_id,
-            tenant=start.tenant,
-            alias=start.alias,
-            template=start.template,
-            template_hash=run.template_hash,
-            status=run.status,
-            reason=run.reason,
-            wake_at=run.wake_at,
-            created_at=start.at,
-            updated_at=run.updated_at or start.at,
-            holder=holder,
-            lane=start.lane,
-            parent=start.parent,
-            settled=run.settled is not None,
+        return cls(  # without keywords, which would cost more than the row
+            run.run_id,
+            start.tenant,
+            start.alias,
+            start.template,
+            run.template_hash,
+            run.status,
+            run.reason,
+            run.wake_at,
+            start.at,
+            run.updated_at or start.at,
+            holder,
+            start.lane,
+            start.parent,
+            run.settled is not None,
         )
 
 

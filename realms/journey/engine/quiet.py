@@ -62,13 +62,13 @@ def _end(plan: Plan, run: RunState, failed: NodeState | None, now: datetime) -> 
         assert failed.error is not None
         return RunFailed(at=now, reason=failed.reason, error=failed.error)
     if plan.output is None:
-        return RunSucceeded(at=now)
+        return RunSucceeded(now)
     try:
         data = scope.data(plan, run, plan.output.names)
         output = plan.output.value(data, scope.outcomes(run, plan.output.guards))
     except ExpressionFailed as error:
         return RunFailed(at=now, reason=Reason.EXPRESSION, error=_no_output(error))
-    return RunSucceeded(at=now, output=output)
+    return RunSucceeded(now, output)
 
 
 def _open(run: RunState, path: str) -> bool:
