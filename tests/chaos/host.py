@@ -35,6 +35,7 @@ QUIET = "quiet"
 REST = "rest"
 CLOSE = "close"
 _LOOK_SECONDS = 0.05
+_STILL = 2
 _FAR = timedelta(hours=5)
 _OPEN = (
     RunStatus.PENDING,
@@ -179,13 +180,16 @@ class _City:
                 )
 
     async def _watch(self) -> None:
-        """Say when nothing is under way any more."""
+        """Say when nothing is under way any more.
+
+        It is looked twice: a run that begins to move between one status and the next escapes once.
+        """
         await self._rests.wait()
-        while True:
+        still = 0
+        while still < _STILL:
             await asyncio.sleep(_LOOK_SECONDS)
             with suppress(PlatformError):
-                if not await self._under_way():
-                    break
+                still = 0 if await self._under_way() else still + 1
         self._line.send(QUIET)
 
     async def _under_way(self) -> bool:
