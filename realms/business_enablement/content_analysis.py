@@ -16,7 +16,7 @@ from foundations.public_works.workspaces import workspace
 from realms.business_enablement.api import ContentAnalysis, ParsedFile
 from realms.business_enablement.quality import quality_of
 from smart_city.content_steward.api import ContentSteward, FileRecord
-from smart_city.data_steward.api import DataSteward
+from smart_city.data_steward.api import ContentSeen, DataSteward, PolicySubject
 from utilities.context import UserContext, current
 
 
@@ -51,14 +51,15 @@ class ContentAnalysisOrchestrator(ContentAnalysis):
     ) -> ParsedFile:
         """Parse one stored file in a child process with limits, and embed what it says.
 
-        Tables, passages and vectors go to the object store, under keys made from the file's id, so
-        that doing it again overwrites them with the same. The data steward is told how good the
-        data is.
+        The data steward judges what was found in it before anything of it is kept. Tables, passages
+        and vectors go to the object store, under keys made from the file's id, so that doing it
+        again overwrites them with the same. The data steward is told how good the data is.
 
         Raises:
             FileUnknown, FileNotStored: there is no such file to read.
             UnsupportedFile, UnreadableFile and their relatives: see `Parsers.parse`; the file stays
                 where it is.
+            ClassRefused: it holds data that the policy lets no further.
         """
         record = await self._steward.get_file(file_id)
         async with workspace(self._folder) as output:
@@ -67,16 +68,17 @@ class ContentAnalysisOrchestrator(ContentAnalysis):
                     self._parsers.parse(path, output, name=record.name, options=parse_options),
                     self._embedder.warm_up(),  # takes as long as the child does, beside it
                 )
-            meant = await self._understood(record, parsed, output)
+            passages = await in_thread(_read_passages, output / semantics.PASSAGES)
+            await self._data.enforce_client_data_policy(_subject(record, parsed, passages))
+            meant = await self._understood(record, parsed, passages, output)
             await self._stored(record, parsed, meant, output)
         await self._data.record_quality(file_id, quality_of(parsed))
         return ParsedFile(parse_result=parsed, semantic_result=meant, trace_id=current().trace_id)
 
     async def _understood(
-        self, record: FileRecord, parsed: ParseResult, output: Path
+        self, record: FileRecord, parsed: ParseResult, passages: list[Passage], output: Path
     ) -> SemanticResult:
         """Embed the passages and draw the graph, both written into `output`."""
-        passages = await in_thread(_read_passages, output / semantics.PASSAGES)
         vectors = await self._embedder.embed([passage.text for passage in passages])
         edges = list(edges_of(record.file_id, parsed, passages))
         drawn = "".join(edge.model_dump_json() + "\n" for edge in edges)
@@ -104,6 +106,16 @@ class ContentAnalysisOrchestrator(ContentAnalysis):
             await self._objects.put_file(f"{key}/{name}", output / name)
         manifest = Manifest(parse_result=parsed, semantic_result=meant, sha256=record.sha256)
         await self._objects.put(f"{key}/{semantics.MANIFEST}", manifest.model_dump_json().encode())
+
+
+def _subject(record: FileRecord, parsed: ParseResult, passages: list[Passage]) -> PolicySubject:
+    return PolicySubject(
+        file_id=record.file_id,
+        name=record.name,
+        media_type=record.media_type,
+        size=record.size,
+        content=ContentSeen(tables=parsed.tables, passages=tuple(passages)),
+    )
 
 
 def _read_passages(path: Path) -> list[Passage]:

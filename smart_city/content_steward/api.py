@@ -138,6 +138,6 @@ class ContentSteward(Protocol):
     ) -> AsyncIterator[bytes]:
         """The bytes of a stored client file from `start` up to, not including, `end`, in chunks.
 
-        Raises FileUnknown, FileRefused or FileNotStored at the first chunk.
+        Raises FileUnknown, FileRefused, FileNotStored or DataHidden at the first chunk.
         """
         ...

@@ -179,8 +179,12 @@ class ContentStewardService(ContentSteward):
     async def stream_content(
         self, file_id: str, *, start: int = 0, end: int | None = None
     ) -> AsyncIterator[bytes]:
-        """The bytes of a stored client file from `start` up to, not including, `end`."""
+        """The bytes of a stored client file from `start` up to, not including, `end`.
+
+        They are shown whole, so only to who may see every class of data in the file.
+        """
         record = _available(await self._found(Track.CLIENT, file_id))
+        await self._data.require_sight(file_id)
         async for chunk in self._objects.stream(record.storage_location, start=start, end=end):
             yield chunk
 
