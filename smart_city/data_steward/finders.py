@@ -17,21 +17,25 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Finder:
-    """Finds one kind of thing. What holds none of `hints` cannot hold it."""
+    """Finds one kind of thing, in texts that have as many digits, or the sign, that it needs."""
 
     told: str
     pattern: re.Pattern[str]
     length: Callable[[str], int]
     """How much of what the pattern matched is it; 0 when it is none."""
-    needs: str = "0123456789"
+    digits: int = 0
+    sign: str = ""
 
     def spans(self, text: str) -> Iterator[Span]:
         """Where it stands in a text."""
-        if self.needs and not any(character in text for character in self.needs):
+        if self.sign not in text or sum(map(text.count, _DIGITS)) < self.digits:
             return
         for match in self.pattern.finditer(text):
             if length := self.length(match[0]):
                 yield match.start(), match.start() + length
+
+
+_DIGITS = "0123456789"
 
 
 def luhn(digits: str) -> bool:
@@ -91,7 +95,7 @@ def _address(text: str) -> int:
         ip_address(text)
     except ValueError:
         return 0
-    return len(text)
+    return len(text) if any(map(str.isdigit, text)) else 0
 
 
 def _national(text: str) -> int:
@@ -156,30 +160,36 @@ _NATIONAL = (
 )  # fmt: skip
 
 FINDERS: Mapping[str, Finder] = {
-    "mail_address": Finder("mail addresses", MAIL, _whole, "@"),
-    "iban": Finder("account numbers with the check digits of an IBAN (ISO 13616)", IBAN, _iban),
+    "mail_address": Finder("mail addresses", MAIL, _whole, sign="@"),
+    "iban": Finder(
+        "account numbers with the check digits of an IBAN (ISO 13616)", IBAN, _iban, digits=7
+    ),
     "payment_card": Finder(
         "card numbers with a right check digit (ISO/IEC 7812)",
         re.compile(r"(?<![\w.,+-])\d(?:[ -]?\d){12,18}(?![\w-])"),
         _card,
+        digits=13,
     ),
     "international_phone_number": Finder(
         "phone numbers that begin with + or 00",
         re.compile(r"(?<![\w+.])(?:\+|00)[1-9](?:[ ./()-]{0,3}\d){7,14}(?!\w)"),
         _phone,
+        digits=8,
     ),
     "local_phone_number": Finder(
         "seven to fifteen digits, as phone numbers are written",
         re.compile(r"(?<![\w.+-])\(?\d(?:[ ./()-]{0,2}\d){6,14}(?!\w)"),
         _local_phone,
+        digits=7,
     ),
     "ip_address": Finder(
         "addresses of IPv4 and IPv6",
         re.compile(
             r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?!\.?\w)"
-            r"|(?<![\w:.])(?=[0-9A-Fa-f:]*\d)(?:[0-9A-Fa-f]{1,4}:|:){2,7}[0-9A-Fa-f]{1,4}(?![\w:.])"
+            r"|(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{1,4}(?![\w:.])"
         ),
         _address,
+        digits=2,
     ),
     "national_id": Finder(
         "numbers that states give people, by form and check digit: the social security number "
@@ -193,12 +203,14 @@ FINDERS: Mapping[str, Finder] = {
             r"|\d{2} ?\d{3} ?\d{3} ?\d{3})(?![\w-])"
         ),
         _national,
+        digits=6,
     ),
     "long_number": Finder(
         "five digits and more, with letters before them or not",
         re.compile(r"(?<![\w.,])[A-Za-z]{0,3}\d(?:[ ./-]?\d){4,19}[A-Za-z]?(?!\w)"),
         _whole,
+        digits=5,
     ),
-    "date": Finder("dates", DATE, _whole),
+    "date": Finder("dates", DATE, _whole, digits=1),
 }
 """What `finds` may name in a policy."""

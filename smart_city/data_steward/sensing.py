@@ -1,9 +1,9 @@
 """Tells what data is personal, by pattern and by context: in columns of tables, and in texts."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from smart_city.data_steward.finders import FINDERS, Span
 from smart_city.data_steward.policy import DataPolicy, Detector
@@ -75,7 +75,9 @@ class Sense:
 
     def in_context(self, text: str) -> Iterator[Span]:
         """Where its pattern fits and the words around it do not speak against it."""
-        if not self.sure and self.near is None:
+        if self.near is None and not self.sure:
+            return
+        if self.near is not None and not self._may_be_near(text.casefold()):
             return
         for start, end in self.spans(text):
             before, after = text[max(0, start - NEAR) : start], text[end : end + NEAR]
@@ -83,6 +85,10 @@ class Sense:
                 continue
             if self.near is None or self.near.search(before) or self.near.search(after):
                 yield start, end
+
+    def _may_be_near(self, folded: str) -> bool:
+        """A quick look, before the patterns take theirs."""
+        return any(word.casefold() in folded for word in self.stated.near)
 
     def fits(self, values: Sequence[str], kind: str) -> bool:
         """Whether values of this type are what it looks for; none at all speak for it."""
@@ -109,6 +115,17 @@ class Senses:
     def classes(self) -> Mapping[str, str]:
         """The class of each detector."""
         return {sense.stated.name: sense.stated.data_class for sense in self.all}
+
+    @cached_property
+    def _named(self) -> Callable[[str], tuple[Sense, ...]]:
+        """Those that a name speaks for; the same labels come again in every row."""
+        return lru_cache(maxsize=4096)(
+            lambda name: tuple(sense for sense in self.all if sense.named(name))
+        )
+
+    @cached_property
+    def _beside(self) -> Mapping[str, frozenset[str]]:
+        return {sense.stated.name: frozenset(sense.stated.beside) for sense in self.all}
 
     def columns(self, table: Sequence[Column]) -> dict[str, tuple[str, ...]]:
         """The detectors that tell each column of one table; without those that none tells."""
@@ -152,17 +169,14 @@ class Senses:
         needy: list[Hit] = []
         for label, start, end, is_told in labels:
             value = piece[start:end]
-            for sense in self.all:
-                if not sense.named(label):
-                    continue
+            for sense in self._named(label):
                 if not (is_told or sense.fits((value,), _type_of(value))):
                     continue
                 (needy if sense.stated.beside and not is_told else plain).append(
                     Hit(begin + start, begin + end, sense.stated.name)
                 )
         around = beside | {hit.detector for hit in plain}
-        by_name = {sense.stated.name: set(sense.stated.beside) for sense in self.all}
-        return plain + [hit for hit in needy if around & by_name[hit.detector]]
+        return plain + [hit for hit in needy if around & self._beside[hit.detector]]
 
 
 def _outermost(hits: Iterable[Hit]) -> list[Hit]:
