@@ -16,7 +16,7 @@ from foundations.public_works.workspaces import workspace
 from realms.business_enablement.api import ContentAnalysis, ParsedFile
 from realms.business_enablement.quality import quality_of
 from smart_city.content_steward.api import ContentSteward, FileRecord
-from smart_city.data_steward.api import ContentSeen, DataSteward, PolicySubject
+from smart_city.data_steward.api import ContentSeen, DataSteward, PolicySubject, run_of
 from utilities.context import UserContext, current
 
 
@@ -73,6 +73,9 @@ class ContentAnalysisOrchestrator(ContentAnalysis):
             meant = await self._understood(record, parsed, passages, output)
             await self._stored(record, parsed, meant, output)
         await self._data.record_quality(file_id, quality_of(parsed))
+        await self._data.record_lineage(f"parsed:{meant.artifact}", "was_derived_from", file_id)
+        if run := run_of(current().idempotency_key):
+            await self._data.record_lineage(f"run:{run}", "used", file_id)
         return ParsedFile(parse_result=parsed, semantic_result=meant, trace_id=current().trace_id)
 
     async def _understood(

@@ -148,11 +148,29 @@ class RetentionPage(BaseModel):
     files: tuple[DataClasses, ...]
 
 
-class QualityReport(BaseModel):
-    """How good the data in a file is. `completeness` is the share of values that are there."""
+class Deduction(BaseModel):
+    """What was taken from the full score of a file, and why."""
 
     model_config = ConfigDict(frozen=True)
 
+    name: str
+    points: float = Field(gt=0, le=100)
+    reason: str
+    where: tuple[str, ...] = Field(
+        default=(), description="columns as `table.column`, the worst ten"
+    )
+
+
+class QualityReport(BaseModel):
+    """How good the data in a file is. `completeness` is the share of values that are there.
+
+    `score` is 100 less the points of the deductions, and never below 0.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    score: float = Field(default=100.0, ge=0, le=100)
+    deductions: tuple[Deduction, ...] = Field(default=(), description="the largest first")
     completeness: float = Field(default=1.0, ge=0, le=1)
     measures: dict[str, float] = Field(
         default_factory=dict, description="figures by name, such as rows or duplicate_rows"
@@ -190,6 +208,12 @@ class Lineage(BaseModel):
 
     file_id: str
     links: tuple[LineageLink, ...]
+
+
+def run_of(idempotency_key: str) -> str:
+    """The run that makes a call with this key, `run:path:iteration:generation`; empty if none."""
+    parts = idempotency_key.split(":")
+    return parts[0] if len(parts) == 4 and parts[2].isdigit() and parts[3].isdigit() else ""
 
 
 class PolicyRefused(PlatformError):

@@ -1,4 +1,4 @@
-"""Commands about the data policy: lint, show, classes, retention."""
+"""Commands about the data policy, and about the data in files."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,10 +12,16 @@ if TYPE_CHECKING:
 
 SERVICE = "DataStewardService"
 
-app = typer.Typer(name="policy", help="The data policy: lint, show, classes, retention.")
+app = typer.Typer()
+policy = typer.Typer(name="policy", help="The data policy: lint, show.")
+data = typer.Typer(name="data", help="Data in files: classes, quality, retention.")
+app.add_typer(policy)
+app.add_typer(data)
+
+FileId = Annotated[str, typer.Argument(metavar="FILE_ID")]
 
 
-@app.command()
+@policy.command()
 def lint(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A data policy in YAML.")],
@@ -35,7 +41,7 @@ def lint(
         )
 
 
-@app.command()
+@policy.command()
 def show(context: typer.Context, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """The policy that holds: its rules, and who may see which class of data how long."""
     invocation = Invocation.of(context)
@@ -60,10 +66,10 @@ def show(context: typer.Context, data_dir: DataDir = None, as_json: AsJson = Fal
     )
 
 
-@app.command()
+@data.command()
 def classes(
     context: typer.Context,
-    file_id: Annotated[str, typer.Argument(metavar="FILE_ID")],
+    file_id: FileId,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -77,7 +83,29 @@ def classes(
     _findings(found["findings"], invocation.terminal)
 
 
-@app.command()
+@data.command()
+def quality(
+    context: typer.Context, file_id: FileId, data_dir: DataDir = None, as_json: AsJson = False
+) -> None:
+    """The score of a file out of 100, and what took points from it."""
+    invocation = Invocation.of(context)
+    found = invocation.ask(SERVICE, "get_quality", {"file_id": file_id}, data_dir=data_dir)
+    if as_json:
+        invocation.terminal.json(found)
+        return
+    report = found["report"]
+    invocation.terminal.say(f"{report['score']:g} of 100")
+    if report["deductions"]:
+        invocation.terminal.table(
+            ["less", "for", "because", "where"],
+            [
+                [f"{one['points']:g}", one["name"], one["reason"], ", ".join(one["where"])]
+                for one in report["deductions"]
+            ],
+        )
+
+
+@data.command()
 def retention(
     context: typer.Context,
     due: Annotated[bool, typer.Option("--due", help="Only files it has ended for.")] = False,

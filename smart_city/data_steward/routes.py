@@ -6,9 +6,11 @@ from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
 from foundations.experience.edge import Answer, Call
-from smart_city.data_steward.api import DataClasses, Policies, RetentionPage
+from smart_city.data_steward.api import DataClasses, Policies, Quality, RetentionPage
 
 router = APIRouter(prefix="/api/data", tags=["data"])
+
+FileId = Annotated[str, Path(max_length=100)]
 
 _SERVICE = "DataStewardService"
 
@@ -34,6 +36,12 @@ async def list_retention(
 @router.get(
     "/files/{file_id}/classes", summary="Data in a file", response_model=Answer[DataClasses]
 )
-async def show_classes(call: Call, file_id: Annotated[str, Path(max_length=100)]) -> Response:
+async def show_classes(call: Call, file_id: FileId) -> Response:
     """What classes of data a file holds, in which columns and passages, and what told so."""
     return await call(_SERVICE, "get_data_classes", file_id=file_id)
+
+
+@router.get("/files/{file_id}/quality", summary="Quality of a file", response_model=Answer[Quality])
+async def show_quality(call: Call, file_id: FileId) -> Response:
+    """The score of a file out of 100, and what took points from it."""
+    return await call(_SERVICE, "get_quality", file_id=file_id)

@@ -96,6 +96,9 @@ def every_answer(client: httpx2.Client, mash: dict[str, Any]) -> str:
             f"/api/solution/data-mash/{journey}",
             f"/api/journey/runs/{journey}",
             f"/api/data/files/{file_id}/classes",
+            f"/api/data/files/{file_id}/quality",
+            f"/api/solution/lineage/files/{file_id}",
+            *(f"/api/solution/lineage/findings/{journey}?number={n}" for n in (1, 2, 3)),
             "/api/search?limit=50&q=mill questions card born server",
             "/api/search?limit=50&q=ada quill city ulm account email",
             "/api/search?limit=50&q=column people most often",
@@ -217,3 +220,76 @@ def test_exports_of_a_member_are_masked(server: Server, tmp_path: Path, form: st
     assert [word for word in hidden if word in reports[MEMBER].stdout] == []
     assert "@mail.example" in reports[MEMBER].stdout
     assert "DE89" in reports[OWNER].stdout
+
+
+def test_lineage_leads_from_a_file_to_its_findings_and_back(
+    server: Server, owner: httpx2.Client, people: dict[str, Any]
+) -> None:
+    file_id, journey = people["file_id"], people["journey_id"]
+    told = owner.get(f"/api/solution/lineage/files/{file_id}").json()["result"]
+    found = owner.get(f"/api/solution/lineage/findings/{journey}?number=2").json()["result"]
+    shown = owner.get(f"/api/solution/data-mash/{journey}").json()
+    insights = shown["phases"]["insights"]["milestones"]["insights_generated"]["output"]
+    second = insights["insights_result"]["insights"][1]
+    (run,), (parsed,), (content,) = told["runs"], told["parsed"], told["content"]
+
+    assert told["file"]["sha256"] == people["sha256"] == parsed["sha256"]
+    assert parsed["tables"] == ["people"]
+    assert parsed["passages"] == content["vectors"] == told["indexed"][0]["passages"]
+    assert (run["journey_id"], run["template"]) == (journey, "data_mash_flow")
+    assert [one["milestone_id"] for one in run["milestones"]] == [
+        "file_uploaded", "file_parsed", "semantic_processed", "insights_generated",
+    ]  # fmt: skip
+    assert run["findings"] == len(insights["insights_result"]["insights"])
+    assert found["finding"] == second
+    assert found["file"] == told["file"]
+    assert found["run"] == run
+    milestone = found["milestone"]
+    assert (milestone["service"], milestone["api"], milestone["attempt"], milestone["status"]) == (
+        "InsightsOrchestrator", "analyze_content_for_insights", 1, "succeeded",
+    )  # fmt: skip
+    assert milestone["service_version"]
+
+
+def test_finding_that_is_not_there_is_told(owner: httpx2.Client, people: dict[str, Any]) -> None:
+    path = f"/api/solution/lineage/findings/{people['journey_id']}"
+
+    check_problem(owner.get(f"{path}?number=999"), 404, "no_such_finding")
+    check_problem(owner.get(f"{path}?number=0"), 422)
+    check_problem(owner.get("/api/solution/lineage/findings/none"), 404, "unknown_run")
+    check_problem(owner.get("/api/solution/lineage/files/none"), 404, "file_unknown")
+
+
+def test_file_that_was_not_mashed_has_led_to_nothing_yet(owner: httpx2.Client) -> None:
+    record = owner.post("/api/files", files={"file": ("new.txt", b"A new wheel.")}).json()["result"]
+    told = owner.get(f"/api/solution/lineage/files/{record['file_id']}").json()["result"]
+
+    assert [told[part] for part in ("parsed", "content", "indexed", "quality", "runs")] == [[]] * 5
+    check_problem(owner.get(f"/api/data/files/{record['file_id']}/classes"), 404, "content_unseen")
+    check_problem(owner.get(f"/api/data/files/{record['file_id']}/quality"), 404, "quality_unknown")
+
+
+def test_commands_tell_policy_classes_quality_and_lineage(
+    server: Server, people: dict[str, Any]
+) -> None:
+    def told(*arguments: str) -> str:
+        done = civitas(
+            *arguments, "--data-dir", server.data_dir,
+            environment={"CIVITAS_ACCESS_TOKEN": OWNER, "COLUMNS": "200"},
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (0, ""), done.stderr
+        return done.stdout
+
+    file_id, journey = people["file_id"], people["journey_id"]
+
+    assert "owner data_steward" in told("policy", "show")
+    assert "column account of people" in told("data", "classes", file_id)
+    assert "100 of 100" in told("data", "quality", file_id)
+    assert file_id in told("data", "retention")
+    assert "InsightsOrchestrator.analyze_content_for_insights" in told("lineage", "file", file_id)
+    assert people["sha256"] in told("lineage", "finding", journey, "--number", "2")
+    for arguments in (
+        ("policy", "show"), ("data", "classes", file_id), ("data", "quality", file_id),
+        ("data", "retention"), ("lineage", "file", file_id), ("lineage", "finding", journey),
+    ):  # fmt: skip
+        assert json.loads(told(*arguments, "--json"))
