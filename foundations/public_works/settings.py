@@ -141,6 +141,12 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(default=100 * MIB, gt=0)
     max_body_bytes: int = Field(default=MIB, gt=0, description="of a JSON request")
     upload_idle_seconds: float = Field(default=20, gt=0)
+    upload_expire_seconds: float = Field(
+        default=86_400, gt=0, description="an upload in pieces may take so long from its beginning"
+    )
+    storage_quota_bytes: int = Field(
+        default=0, ge=0, description="of clients' files that each tenant may keep; 0 is no limit"
+    )
     parse_cpu_seconds: int = Field(default=30, gt=0)
     parse_memory_bytes: int = Field(default=2 * GIB, ge=256 * MIB)
     parse_wall_seconds: float = Field(default=60, gt=0)

@@ -199,8 +199,9 @@ def test_u11_malware_is_quarantined_and_never_stored(server: Server, client: htt
 
     check_problem(upload(client, "eicar.txt", EICAR), 422, "malware")
 
-    assert server.stored == before
-    assert listed(client)[0]["status"] == "quarantined"
+    [record, *_] = listed(client)
+    assert record["status"] == "quarantined"
+    assert server.stored == sorted([*before, f"quarantine/client/local/{record['file_id']}"])
 
 
 @pytest.mark.parametrize(
