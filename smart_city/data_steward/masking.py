@@ -23,7 +23,7 @@ _TELLS_NO_VALUE = frozenset(
     {"overview", "missing", "key", "foreign_key", "join", "nothing_unusual"}
 )
 _TELLS_WORDS = frozenset({"entity", "key_phrase", "figure", "contradiction", "similar"})
-_LEAST_TELLING = 10**6
+_LEAST_TELLING = 10**12
 """A smaller number is no number of anybody's."""
 
 

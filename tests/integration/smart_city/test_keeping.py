@@ -1,4 +1,4 @@
-"""Files are kept once, by version, within their quota; harmful ones apart until a person decides."""
+"""Files are kept once, by version, within their quota; harmful ones apart until one decides."""
 
 import asyncio
 from datetime import timedelta
@@ -302,22 +302,22 @@ async def test_destruction_that_a_crash_cut_short_is_done_at_the_next_boot(tmp_p
 
 
 async def test_quota_refuses_what_does_not_fit_and_says_how_much_there_is(tmp_path: Path) -> None:
-    async with role_city(tmp_path, storage_quota_bytes=60) as city:
+    async with role_city(tmp_path, storage_quota_bytes=55) as city:
         steward = city.get(ContentSteward)
         await steward.register_upload(city.spool(CSV), "one.csv")
         await steward.register_upload(city.spool(CSV), "twin.csv")
         await steward.register_upload(city.spool(OTHER), "two.csv")
         before = city.objects()
 
-        with pytest.raises(QuotaExceeded, match=r"52 of 60 bytes are in use, and the file has 9"):
+        with pytest.raises(QuotaExceeded, match=r"50 of 55 bytes are in use, and the file has 9"):
             await steward.register_upload(city.spool(b"a,b\n1,22\n"), "three.csv")
-        with pytest.raises(NeverFits, match="all files together may have 60"):
+        with pytest.raises(NeverFits, match="all files together may have 55"):
             await steward.register_upload(city.spool(b"a,b\n" + b"1,2\n" * 99), "four.csv")
 
         assert len((await steward.list_files()).files) == 3
         assert (city.objects(), city.staged()) == (before, [])
         usage = await steward.get_usage()
-        assert (usage.used, usage.limit, usage.stored) == (52, 60, 52)
+        assert (usage.used, usage.limit, usage.stored) == (50, 55, 50)
         with as_user(SOUTH):
             await steward.register_upload(city.spool(CSV), "theirs.csv")
         await steward.register_internal(city.spool(OTHER + CSV), "platform.csv")
