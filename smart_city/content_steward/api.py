@@ -183,7 +183,61 @@ class UploadUnknown(PlatformError):
     kind = ErrorKind.NOT_FOUND
 
 
-class ContentSteward(Protocol):
+class Quarantine(Protocol):
+    """Keeps harmful files apart until a person decides what becomes of them."""
+
+    async def list_quarantine(
+        self, limit: int = 50, cursor: str = "", track: Track = Track.CLIENT
+    ) -> FilePage:
+        """The files in quarantine, newest first. Raises NotTheirDecision."""
+        ...
+
+    async def get_quarantine_decisions(
+        self, file_id: str, track: Track = Track.CLIENT
+    ) -> QuarantineDecisions:
+        """What was decided about a file that is, or was, in quarantine. Raises FileUnknown."""
+        ...
+
+    async def release_file(
+        self, file_id: str, reason: str, track: Track = Track.CLIENT
+    ) -> FileRecord:
+        """Let a file out of quarantine: it is stored as if nothing had been found."""
+        ...
+
+    async def destroy_file(
+        self, file_id: str, reason: str, track: Track = Track.CLIENT
+    ) -> FileRecord:
+        """Remove the bytes of a file in quarantine; its record stays."""
+        ...
+
+
+class Uploads(Protocol):
+    """Uploads of clients' files that come in pieces, and go on after an interruption."""
+
+    async def begin_upload(
+        self, length: int, name: str, declared_type: str = "", sha256: str = "", metadata: str = ""
+    ) -> Arriving:
+        """Make room for an upload. Raises QuotaExceeded, NeverFits."""
+        ...
+
+    async def open_upload(self, upload_id: str) -> Arriving:
+        """An upload of the caller's own, to go on with. Raises UploadUnknown."""
+        ...
+
+    async def finish_upload(self, upload_id: str) -> FileRecord:
+        """Take in the file whose last piece has come. Raises what `register_upload` does."""
+        ...
+
+    async def drop_upload(self, upload_id: str) -> Arriving:
+        """Forget an upload and its pieces. Raises UploadUnknown."""
+        ...
+
+    def pieces(self, upload_id: str) -> Path:
+        """Where the pieces of an upload that is open lie, one after the other."""
+        ...
+
+
+class ContentSteward(Quarantine, Uploads, Protocol):
     """Takes files in on two tracks, keeps them, and gives access to them."""
 
     async def register_upload(
@@ -243,58 +297,4 @@ class ContentSteward(Protocol):
 
         Raises FileUnknown, FileRefused, FileNotStored or DataHidden at the first chunk.
         """
-        ...
-
-
-class Quarantine(Protocol):
-    """Keeps harmful files apart until a person decides what becomes of them."""
-
-    async def list_quarantine(
-        self, limit: int = 50, cursor: str = "", track: Track = Track.CLIENT
-    ) -> FilePage:
-        """The files in quarantine, newest first. Raises NotTheirDecision."""
-        ...
-
-    async def get_quarantine_decisions(
-        self, file_id: str, track: Track = Track.CLIENT
-    ) -> QuarantineDecisions:
-        """What was decided about a file that is, or was, in quarantine. Raises FileUnknown."""
-        ...
-
-    async def release_file(
-        self, file_id: str, reason: str, track: Track = Track.CLIENT
-    ) -> FileRecord:
-        """Let a file out of quarantine: it is stored as if nothing had been found."""
-        ...
-
-    async def destroy_file(
-        self, file_id: str, reason: str, track: Track = Track.CLIENT
-    ) -> FileRecord:
-        """Remove the bytes of a file in quarantine; its record stays."""
-        ...
-
-
-class Uploads(Protocol):
-    """Uploads of clients' files that come in pieces, and go on after an interruption."""
-
-    async def begin_upload(
-        self, length: int, name: str, declared_type: str = "", sha256: str = "", metadata: str = ""
-    ) -> Arriving:
-        """Make room for an upload. Raises QuotaExceeded, NeverFits."""
-        ...
-
-    async def open_upload(self, upload_id: str) -> Arriving:
-        """An upload of the caller's own, to go on with. Raises UploadUnknown."""
-        ...
-
-    async def finish_upload(self, upload_id: str) -> FileRecord:
-        """Take in the file whose last piece has come. Raises what `register_upload` does."""
-        ...
-
-    async def drop_upload(self, upload_id: str) -> Arriving:
-        """Forget an upload and its pieces. Raises UploadUnknown."""
-        ...
-
-    def pieces(self, upload_id: str) -> Path:
-        """Where the pieces of an upload that is open lie, one after the other."""
         ...

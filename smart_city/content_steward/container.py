@@ -3,10 +3,8 @@
 from foundations.wiring import wire
 from smart_city.content_steward.files import ContentStewardService
 from smart_city.content_steward.intake import Intake
-from smart_city.content_steward.quarantine import FileQuarantineService
 from smart_city.content_steward.reception import Reception
 from smart_city.content_steward.records import FileRecords, UploadRecords
-from smart_city.content_steward.uploading import ResumableUploadsService
 
 container = wire(
     FileRecords,
@@ -14,6 +12,4 @@ container = wire(
     Intake,
     Reception,
     ContentStewardService,
-    FileQuarantineService,
-    ResumableUploadsService,
 )

@@ -5,11 +5,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Self
+from weakref import WeakValueDictionary
 
 from loguru import logger
 from pydantic import Field
 
 from foundations.declarations import Effect, service, soa_api
+from foundations.public_works.data_folder import DataFolder
 from foundations.public_works.object_store import ObjectStore
 from foundations.public_works.settings import Settings
 from smart_city.content_steward.api import (
@@ -23,38 +25,53 @@ from smart_city.content_steward.api import (
 )
 from smart_city.content_steward.intake import Intake
 from smart_city.content_steward.pages import MOST_LISTED, page_of
+from smart_city.content_steward.quarantine import QuarantineDesk
 from smart_city.content_steward.reception import Reception, available
-from smart_city.content_steward.records import FileRecords
+from smart_city.content_steward.records import FileRecords, UploadRecords
+from smart_city.content_steward.uploading import UploadDesk
 from smart_city.data_steward.api import DataSteward
+from utilities.clock import Clock
 from utilities.context import CallContext, UserContext, bound, current
+from utilities.ids import Ids
 
 
 @service
-class ContentStewardService(ContentSteward):
+class ContentStewardService(QuarantineDesk, UploadDesk, ContentSteward):
     """Takes files in on two tracks, keeps them, and gives access to them."""
 
     def __init__(
         self,
         *,
         records: FileRecords,
+        uploads: UploadRecords,
         reception: Reception,
         intake: Intake,
         objects: ObjectStore,
         data: DataSteward,
+        folder: DataFolder,
         settings: Settings,
+        clock: Clock,
+        ids: Ids,
     ) -> None:
         self._records = records
+        self._uploads = uploads
         self._reception = reception
         self._intake = intake
         self._objects = objects
         self._data = data
-        self._quota = settings.storage_quota_bytes
+        self._folder = folder
+        self._settings = settings
+        self._clock = clock
+        self._ids = ids
+        self._deciding = WeakValueDictionary()
 
     async def __aenter__(self) -> Self:
         """Undo uploads that a crash cut short, and tell of those it left stored and untold.
 
-        The sender of an upload cut short got no answer, and its bytes are gone.
+        The sender of an upload cut short got no answer, and its bytes are gone. Uploads in pieces
+        go on, but those that have expired.
         """
+        await self._clear_uploads()
         for track, record in await self._records.staged():
             await self._reception.forget(track, record)
             logger.info("the upload {} was cut short and is undone", record.file_id)
@@ -159,7 +176,7 @@ class ContentStewardService(ContentSteward):
     @soa_api(public=True)
     async def get_usage(self) -> StorageUsage:
         """What the caller's tenant keeps of clients' files, and how much it may."""
-        return await self._records.usage(current().tenant, limit=self._quota)
+        return await self._records.usage(current().tenant, limit=self._settings.storage_quota_bytes)
 
     @asynccontextmanager
     async def local_copy(self, file_id: str) -> AsyncIterator[Path]:

@@ -7,7 +7,7 @@ from weakref import WeakValueDictionary
 from loguru import logger
 from pydantic import Field
 
-from foundations.declarations import Effect, service, soa_api
+from foundations.declarations import Effect, soa_api
 from smart_city.content_steward.api import (
     FilePage,
     FileRecord,
@@ -33,18 +33,14 @@ DECIDERS = frozenset({"owner", "data_steward"})
 Why = Annotated[str, Field(min_length=3, max_length=500, description="kept with the decision")]
 
 
-@service
-class FileQuarantineService(Quarantine):
-    """Keeps harmful files apart until a person decides what becomes of them."""
+class QuarantineDesk(Quarantine):
+    """The part of the content steward that keeps harmful files apart until a person decides."""
 
-    def __init__(
-        self, *, records: FileRecords, reception: Reception, intake: Intake, clock: Clock
-    ) -> None:
-        self._records = records
-        self._reception = reception
-        self._intake = intake
-        self._clock = clock
-        self._deciding: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+    _records: FileRecords
+    _reception: Reception
+    _intake: Intake
+    _clock: Clock
+    _deciding: WeakValueDictionary[str, asyncio.Lock]
 
     @soa_api(public=True)
     async def list_quarantine(

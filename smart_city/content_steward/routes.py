@@ -41,8 +41,6 @@ uploads = APIRouter(prefix="/api/uploads", tags=["files"])
 FileId = Annotated[str, Path(max_length=100, examples=["01jd3k2m9x0000000000000000"])]
 
 _SERVICE = "ContentStewardService"
-_QUARANTINE = "FileQuarantineService"
-_UPLOADS = "ResumableUploadsService"
 _writing = pieces.Pieces()
 
 
@@ -187,7 +185,7 @@ async def list_quarantine(
     track: Track = Track.CLIENT,
 ) -> Response:
     """Harmful files that wait for somebody's decision, newest first."""
-    return await call(_QUARANTINE, "list_quarantine", limit=limit, cursor=cursor, track=track)
+    return await call(_SERVICE, "list_quarantine", limit=limit, cursor=cursor, track=track)
 
 
 @quarantine.get(
@@ -197,7 +195,7 @@ async def list_quarantine(
 )
 async def list_decisions(call: Call, file_id: FileId, track: Track = Track.CLIENT) -> Response:
     """Who decided what about a file in quarantine, when and why."""
-    return await call(_QUARANTINE, "get_quarantine_decisions", file_id=file_id, track=track)
+    return await call(_SERVICE, "get_quarantine_decisions", file_id=file_id, track=track)
 
 
 @quarantine.post(
@@ -212,7 +210,7 @@ async def release_file(
     wanted: Annotated[DecisionRequest, Depends(strict_body(DecisionRequest))],
 ) -> Response:
     """Store it as if nothing had been found; the reason is kept."""
-    return await call(_QUARANTINE, "release_file", file_id=file_id, **wanted.model_dump())
+    return await call(_SERVICE, "release_file", file_id=file_id, **wanted.model_dump())
 
 
 @quarantine.post(
@@ -227,7 +225,7 @@ async def destroy_file(
     wanted: Annotated[DecisionRequest, Depends(strict_body(DecisionRequest))],
 ) -> Response:
     """Remove its bytes; its record and the reason are kept."""
-    return await call(_QUARANTINE, "destroy_file", file_id=file_id, **wanted.model_dump())
+    return await call(_SERVICE, "destroy_file", file_id=file_id, **wanted.model_dump())
 
 
 @uploads.options("", summary="What of tus is spoken here", status_code=204)
@@ -248,7 +246,7 @@ async def begin_upload(request: Request, call: Call, registry: TheRegistry) -> R
     begun = Arriving.model_validate(
         (
             await call.inside(
-                _UPLOADS,
+                _SERVICE,
                 "begin_upload",
                 length=told.length,
                 name=told.name,
@@ -306,12 +304,12 @@ async def drop_upload(request: Request, call: Call, upload_id: FileId) -> Respon
     pieces.require_version(request)
     arriving = await _open(call, upload_id)
     async with _writing.alone(arriving.upload_id):
-        await call.inside(_UPLOADS, "drop_upload", upload_id=upload_id)
+        await call.inside(_SERVICE, "drop_upload", upload_id=upload_id)
     return Response(status_code=204, headers={"Tus-Resumable": pieces.VERSION})
 
 
 async def _open(call: Caller, upload_id: str) -> Arriving:
-    outcome = await call.inside(_UPLOADS, "open_upload", upload_id=upload_id)
+    outcome = await call.inside(_SERVICE, "open_upload", upload_id=upload_id)
     return Arriving.model_validate(outcome.result)
 
 
@@ -331,7 +329,7 @@ async def _finished_if_whole(call: Caller, arriving: Arriving, offset: int) -> d
     headers = pieces.progress(offset, arriving.expires_at)
     if offset < arriving.length:
         return headers
-    outcome = await call.inside(_UPLOADS, "finish_upload", upload_id=arriving.upload_id)
+    outcome = await call.inside(_SERVICE, "finish_upload", upload_id=arriving.upload_id)
     return headers | _of_file(outcome.result["file_id"])
 
 

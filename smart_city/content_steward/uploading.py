@@ -3,12 +3,12 @@
 import os
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated
 
 from loguru import logger
 from pydantic import Field
 
-from foundations.declarations import Effect, service, soa_api
+from foundations.declarations import Effect, soa_api
 from foundations.public_works.data_folder import DataFolder
 from foundations.public_works.settings import Settings
 from foundations.public_works.threads import in_thread
@@ -34,40 +34,18 @@ class PiecesMissing(PlatformError):
     kind = ErrorKind.CONFLICT
 
 
-@service
-class ResumableUploadsService(Uploads):
-    """Uploads of clients' files that come in pieces, and go on after an interruption.
+class UploadDesk(Uploads):
+    """The part of the content steward that takes files in pieces.
 
     The pieces lie in the data folder, one file for each upload: its size is how far it came.
     """
 
-    def __init__(
-        self,
-        *,
-        records: UploadRecords,
-        reception: Reception,
-        folder: DataFolder,
-        settings: Settings,
-        clock: Clock,
-        ids: Ids,
-    ) -> None:
-        self._records = records
-        self._reception = reception
-        self._staging = folder.staging
-        self._folder = folder.uploads
-        self._quota = settings.storage_quota_bytes
-        self._largest = settings.max_upload_bytes
-        self._patience = timedelta(seconds=settings.upload_expire_seconds)
-        self._clock = clock
-        self._ids = ids
-
-    async def __aenter__(self) -> Self:
-        """Forget uploads that have expired, and pieces that belong to none."""
-        await self._clear()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Uploads go on at the next start."""
+    _uploads: UploadRecords
+    _reception: Reception
+    _folder: DataFolder
+    _settings: Settings
+    _clock: Clock
+    _ids: Ids
 
     @soa_api(effect=Effect.GUARDED)
     async def begin_upload(
@@ -84,12 +62,12 @@ class ResumableUploadsService(Uploads):
             NeverFits: it is larger than is accepted.
             QuotaExceeded: the tenant has not as much room.
         """
-        if length > self._largest:
+        if length > self._settings.max_upload_bytes:
             raise NeverFits(
-                f"the file has {length:,} bytes; {self._largest:,} are accepted",
+                f"the file has {length:,} bytes; {self._settings.max_upload_bytes:,} are accepted",
                 hint="split the file, or ask for a larger CIVITAS_MAX_UPLOAD_BYTES",
             )
-        await self._clear()
+        await self._clear_uploads()
         context = current()
         arriving = Arriving(
             upload_id=self._ids.new(),
@@ -100,9 +78,9 @@ class ResumableUploadsService(Uploads):
             sha256=sha256,
             length=length,
             metadata=metadata,
-            expires_at=self._clock.now() + self._patience,
+            expires_at=self._clock.now() + timedelta(seconds=self._settings.upload_expire_seconds),
         )
-        await self._records.add(arriving, limit=self._quota)
+        await self._uploads.add(arriving, limit=self._settings.storage_quota_bytes)
         return arriving
 
     @soa_api(effect=Effect.KEYED)
@@ -113,7 +91,7 @@ class ResumableUploadsService(Uploads):
             UploadUnknown: there is none, or it has expired.
         """
         context = current()
-        return await self._records.find(
+        return await self._uploads.find(
             context.tenant, context.user.principal, upload_id, now=self._clock.now()
         )
 
@@ -147,8 +125,8 @@ class ResumableUploadsService(Uploads):
                 await self._drop(arriving)
             raise
         finally:
-            (self._staging / upload_id).unlink(missing_ok=True)
-        await self._records.finished(arriving, record.file_id)
+            (self._folder.staging / upload_id).unlink(missing_ok=True)
+        await self._uploads.finished(arriving, record.file_id)
         pieces.unlink(missing_ok=True)
         return record
 
@@ -165,7 +143,7 @@ class ResumableUploadsService(Uploads):
 
     def pieces(self, upload_id: str) -> Path:
         """Where the pieces of an upload that is open lie, one after the other."""
-        return self._folder / upload_id
+        return self._folder.uploads / upload_id
 
     def _lay_out(self, arriving: Arriving, pieces: Path) -> None:
         """Let the pieces be found in the staging folder as one file, by a second name."""
@@ -174,18 +152,18 @@ class ResumableUploadsService(Uploads):
             raise PiecesMissing(
                 f"{size:,} of {arriving.length:,} bytes have come", hint="send the rest"
             )
-        spool = self._staging / arriving.upload_id
+        spool = self._folder.staging / arriving.upload_id
         spool.unlink(missing_ok=True)
         pieces.touch()
         os.link(pieces, spool)
 
     async def _drop(self, arriving: Arriving) -> None:
-        await self._records.remove(arriving)
+        await self._uploads.remove(arriving)
         self.pieces(arriving.upload_id).unlink(missing_ok=True)
 
-    async def _clear(self) -> None:
-        left = await self._records.clear(now=self._clock.now())
-        for pieces in await in_thread(lambda: list(self._folder.iterdir())):
+    async def _clear_uploads(self) -> None:
+        left = await self._uploads.clear(now=self._clock.now())
+        for pieces in await in_thread(lambda: list(self._folder.uploads.iterdir())):
             if pieces.name not in left:
                 pieces.unlink(missing_ok=True)
                 logger.info("the pieces of the upload {} are gone: it has expired", pieces.name)

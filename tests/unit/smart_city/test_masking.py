@@ -60,7 +60,7 @@ def test_number_that_is_a_card_is_no_number_to_see() -> None:
 
 
 def test_table_loses_the_values_of_hidden_columns_and_keeps_their_counts() -> None:
-    table = {
+    table: dict[str, Any] = {
         "name": "t", "row_count": 2, "column_count": 2, "artifact": "t.parquet",
         "columns": [
             {"name": "surname", "type": "text", "missing": 1, "distinct": 2, "minimum": "Quill",
@@ -79,7 +79,7 @@ def test_table_loses_the_values_of_hidden_columns_and_keeps_their_counts() -> No
     assert (surname["minimum"], surname["most_frequent"]) == ("[person name]", [])
     assert (surname["missing"], surname["distinct"]) == (1, 2)
     assert (salary["mean"], salary["median"], salary["maximum"]) == (None, None, "[salary]")
-    assert town == table["columns"][2]  # type: ignore[index]
+    assert town == table["columns"][2]
 
 
 def test_insight_about_a_hidden_column_is_there_and_says_nothing() -> None:
