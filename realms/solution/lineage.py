@@ -70,7 +70,7 @@ class DataLineageService(DataLineages):
             content=await _if_any(self._known(file_id), ContentUnknown),
             indexed=await _if_any(self._library.get_entry(file_id), NotIndexed),
             quality=await _if_any(self._data.get_quality(file_id), QualityUnknown),
-            runs=tuple([run async for run in self._runs(links)]),
+            runs=tuple([run async for run in self._runs(file_id, links)]),
             links=links,
         )
 
@@ -127,9 +127,10 @@ class DataLineageService(DataLineages):
             trace_id=known.trace_id,
         )
 
-    async def _runs(self, links: tuple[LineageLink, ...]) -> AsyncIterator[MadeByRun]:
+    async def _runs(self, file_id: str, links: tuple[LineageLink, ...]) -> AsyncIterator[MadeByRun]:
         """The runs that are there still; finished ones are not kept for ever."""
-        named = [one.subject for one in links if one.predicate == "used"][:_MOST_RUNS]
+        used = (one for one in links if one.predicate == "used" and one.object == file_id)
+        named = [one.subject for one in used][:_MOST_RUNS]
         for name in named:
             for run in await _if_any(self._journeys.get(name.removeprefix("run:")), UnknownRun):
                 yield self._told(run)

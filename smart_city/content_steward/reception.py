@@ -110,8 +110,6 @@ class Reception:
         of = DataTrack.CLIENT if track is Track.CLIENT else DataTrack.PLATFORM
         await self._intake.clear_apart(track, record)
         await self._data.record_lineage(record.storage_location, "stores", record.file_id, track=of)
-        if record.previous:
-            await self._data.record_lineage(record.file_id, "follows", record.previous, track=of)
         if track is Track.CLIENT:
             facts = record.model_dump(
                 mode="json", include={"file_id", "name", "media_type", "size", "sha256", "version"}

@@ -293,3 +293,45 @@ def test_commands_tell_policy_classes_quality_and_lineage(
         ("data", "retention"), ("lineage", "file", file_id), ("lineage", "finding", journey),
     ):  # fmt: skip
         assert json.loads(told(*arguments, "--json"))
+
+
+CONVERT = "/api/business_enablement/content_analysis_orchestrator/convert_file"
+
+
+def test_table_is_converted_where_nothing_is_lost(
+    server: Server, owner: httpx2.Client, people: dict[str, Any], letter: dict[str, Any]
+) -> None:
+    asked = {"file_id": people["file_id"], "to": "parquet"}
+    made = owner.post(CONVERT, json=asked).json()["result"]["file"]
+    back = civitas(
+        "convert", made["file_id"], "--to", "csv", "--json", "--data-dir", server.data_dir,
+        environment={"CIVITAS_ACCESS_TOKEN": OWNER},
+    )  # fmt: skip
+    again = json.loads(back.stdout)["file"]
+    links = owner.get(f"/api/solution/lineage/files/{made['file_id']}").json()["result"]["links"]
+
+    assert (made["name"], made["media_type"]) == (
+        "people.parquet",
+        "application/vnd.apache.parquet",
+    )
+    assert again["sha256"] == people["sha256"]
+    assert again["storage_location"] == people["storage_location"]
+    assert {"was_converted_from"} <= {link["predicate"] for link in links}
+    check_problem(owner.post(CONVERT, json={**asked, "to": "csv"}), 415, "no_table")
+    check_problem(
+        owner.post(CONVERT, json={"file_id": letter["file_id"], "to": "csv"}), 415, "no_table"
+    )
+    check_problem(owner.post(CONVERT, json={**asked, "to": "xlsx"}), 422)
+
+
+def test_conversion_that_would_lose_something_says_what(
+    server: Server, owner: httpx2.Client
+) -> None:
+    ragged = owner.post("/api/files", files={"file": ("r.csv", b"a,b\n1,2\n3\n5,6\n")}).json()
+    before = server.stored
+
+    answer = owner.post(CONVERT, json={"file_id": ragged["result"]["file_id"], "to": "parquet"})
+
+    problem = check_problem(answer, 422, "not_lossless")
+    assert problem["detail"] == "row 3 has 1 cells, the header has 2"
+    assert (server.stored, server.staged) == (before, [])

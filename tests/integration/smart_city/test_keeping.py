@@ -27,7 +27,6 @@ from smart_city.content_steward.api import (
 )
 from smart_city.content_steward.intake import DigestMismatch, StoredFileCorrupt
 from smart_city.content_steward.uploading import PiecesMissing
-from smart_city.data_steward.api import DataSteward
 from tests.support.role_city import NORTH, NORTH_SECOND, SOUTH, RoleCity, as_user, role_city
 from utilities.context import UserContext
 
@@ -140,10 +139,6 @@ async def test_same_name_again_is_the_next_version_and_the_old_one_stays(
     assert (other_name.version, other_owner.version) == (1, 1)
     assert (await steward.list_versions(one.file_id)).files == (two, one)
     assert await content(steward, one.file_id) == CSV
-    links = (await city.get(DataSteward).get_lineage(one.file_id)).links
-    assert (two.file_id, "follows", one.file_id) in {
-        (link.subject, link.predicate, link.object) for link in links
-    }
 
 
 async def test_file_that_was_refused_is_no_version(city: RoleCity, steward: ContentSteward) -> None:
