@@ -257,6 +257,20 @@ async def test_masking_is_the_callers(steward: DataSteward) -> None:
         assert "[iban]" in steward.masking().text(TEXT)
 
 
+async def test_newest_decision_counts_when_the_policy_has_changed(
+    city: RoleCity, steward: DataSteward
+) -> None:
+    allowed = await steward.enforce_client_data_policy(parsed())
+    city.clock.move(timedelta(seconds=1))
+    refused = allowed.model_copy(
+        update={"policy_version": "3", "allowed": False, "decided_at": city.clock.now()}
+    )
+    await city.get(DataRecords).keep_decision("north", refused)
+
+    with pytest.raises(PolicyRefused):
+        await steward.enforce_semantic_policy("file-1")
+
+
 async def test_class_that_a_policy_refuses_gets_no_further(tmp_path: Path) -> None:
     policy = tmp_path / "policy.yaml"
     policy.write_text(

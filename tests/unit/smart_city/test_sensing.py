@@ -2,6 +2,15 @@
 
 import pytest
 
+from foundations.public_works.parsing.models import (
+    ColumnProfile,
+    ColumnType,
+    Passage,
+    TableProfile,
+    ValueCount,
+)
+from smart_city.data_steward.api import ContentSeen
+from smart_city.data_steward.content import found_in
 from smart_city.data_steward.finders import FINDERS, luhn
 from smart_city.data_steward.policy_reading import SHIPPED, policy_from
 from smart_city.data_steward.sensing import Column, Senses
@@ -137,3 +146,27 @@ def test_name_is_a_persons_beside_what_only_persons_have() -> None:
     ]
 
     assert SENSES.columns(table)["name"] == ("name_of_a_person",)
+
+
+def test_content_of_a_file_is_told_by_column_and_passage() -> None:
+    columns = (
+        ColumnProfile(
+            name="email", type=ColumnType.TEXT, missing=0, distinct=2, minimum="a@b.example",
+            maximum="c@d.example", most_frequent=(ValueCount(value="a@b.example", count=2),),
+        ),
+        ColumnProfile(name="town", type=ColumnType.TEXT, missing=0, distinct=1, minimum="Ulm"),
+    )  # fmt: skip
+    table = TableProfile(
+        name="people", row_count=3, column_count=2, columns=columns, artifact="t.parquet",
+        sample=(("a@b.example", "Ulm"),),
+    )  # fmt: skip
+    mail = "Write to a@b.example or c@d.example."
+    passages = tuple(Passage(number=n, place="", text=mail if n % 2 else "") for n in range(1, 60))
+
+    found = found_in(ContentSeen(tables=(table,), passages=passages), SENSES)
+
+    in_table, in_text = found
+    assert (in_table.table, in_table.column) == ("people", "email")
+    assert in_table.detector == "mail_address"
+    assert (in_text.data_class, in_text.count) == ("contact", 60)
+    assert in_text.passages == tuple(range(1, 41, 2))
