@@ -43,7 +43,7 @@ class Application:
             middleware=[
                 Middleware(RequestTracing, tracing=tracing),
                 Middleware(HeadGuard, host=settings.host, guarded=guarded),
-                Middleware(AccessGuard, token=settings.access_token),
+                Middleware(AccessGuard, token=settings.access_token, roles=settings.role_tokens),
                 Middleware(SafetyNet),
                 Middleware(
                     BodyGuard,

@@ -5,8 +5,8 @@ import binascii
 import errno
 import hashlib
 import re
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -23,7 +23,7 @@ from foundations.public_works.threads import in_thread
 from utilities.errors import ErrorKind, FieldError, PlatformError
 
 FIELD = "file"
-_WRITTEN_AT_ONCE = 512 * 1024
+WRITTEN_AT_ONCE = 512 * 1024
 _FOLLOWED_AT_ONCE = 64 * 1024
 _LARGEST_HEADER = 16 * 1024
 _MOST_OUTSIDE = 1024 * 1024
@@ -84,19 +84,30 @@ async def received(request: Request, *, folder: DataFolder, limit: int) -> Async
 
 
 async def _write(spool: Path, request: Request, form: "_Form", digests: "_Digests") -> None:
-    try:
+    with full_disk_told():
         file = await in_thread(_opened, spool)
         try:
             pending = bytearray()
             async for chunk in request.stream():
                 digests.feed(chunk)
                 pending += form.feed(chunk)
-                if len(pending) >= _WRITTEN_AT_ONCE:
+                if len(pending) >= WRITTEN_AT_ONCE:
                     await in_thread(file.write, bytes(pending))
                     pending.clear()
             await in_thread(file.write, bytes(pending))
         finally:
             await in_thread(file.close)
+
+
+@contextmanager
+def full_disk_told() -> Iterator[None]:
+    """Tell a full disk as what it is.
+
+    Raises:
+        StorageFull: nothing more can be written.
+    """
+    try:
+        yield
     except OSError as error:
         if error.errno in _FULL_DISK:
             raise StorageFull(
@@ -225,16 +236,26 @@ def _decoded(name: bytes) -> str:
     return text.replace("%22", '"').replace("%0D", "\r").replace("%0A", "\n")
 
 
+def digests_of(field: str) -> Iterator[tuple[str, str]]:
+    """The digests in a header of RFC 9530 that can be checked: algorithm, and Base64."""
+    for item in field.split(","):
+        algorithm, _, value = item.strip().partition("=")
+        if algorithm.lower() in {"sha-256", "sha-512"}:
+            yield algorithm.lower(), value.strip().strip(":")
+
+
 class _Digests:
-    """`Content-Digest` (RFC 9530) and `Content-MD5` (RFC 1864): of the body as it was sent."""
+    """`Content-Digest` and `Repr-Digest` (RFC 9530), `Content-MD5` (RFC 1864): of a whole body.
+
+    As no coding is applied to a body here, the first two are digests of the same bytes.
+    """
 
     def __init__(self, headers: Mapping[str, str]) -> None:
         self._expected: list[tuple[str, Any, bytes]] = []
-        for item in headers.get("content-digest", "").split(","):
-            algorithm, _, value = item.strip().partition("=")
-            if algorithm.lower() in {"sha-256", "sha-512"}:
-                made = hashlib.new(algorithm.lower().replace("-", ""))
-                self._expect("content-digest", made, value.strip(":"))
+        for header in ("content-digest", "repr-digest"):
+            for algorithm, digest in digests_of(headers.get(header, "")):
+                made = hashlib.new(algorithm.replace("-", ""))
+                self._expect(header, made, digest)
         if given := headers.get("content-md5"):
             made = hashlib.md5(usedforsecurity=False)
             self._expect("content-md5", made, given)

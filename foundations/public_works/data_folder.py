@@ -43,11 +43,15 @@ class DataFolderUnusable(PlatformError):
 
 
 class DataFolder:
-    """`city.sqlite3`, `objects/`, `logs/` and `staging/`, held by one process at a time."""
+    """`city.sqlite3`, `objects/`, `logs/`, `staging/`, `uploads/`; one process at a time holds it.
+
+    What lies in `staging/` is gone at the next start; what lies in `uploads/` goes on then.
+    """
 
     def __init__(self, *, settings: Settings, ids: Ids) -> None:
         self.path = settings.data_dir.expanduser().absolute()
         self.staging = self.path / "staging"
+        self.uploads = self.path / "uploads"
         self.objects = self.path / OBJECTS
         self.logs = self.path / "logs"
         self.database = self.path / DATABASE_FILE
@@ -60,7 +64,7 @@ class DataFolder:
         self._refuse_network()
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for folder in (self.staging, self.objects, self.logs):
+            for folder in (self.staging, self.uploads, self.objects, self.logs):
                 folder.mkdir(parents=True, exist_ok=True)
             self._lock = await _locked_soon(self.path, shared=self._shared)
             if not self._shared:

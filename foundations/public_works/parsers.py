@@ -10,6 +10,7 @@ from foundations.public_works.parsing.models import (
     DEFAULT,
     ParseOptions,
     ParseResult,
+    TableFormat,
 )
 
 
@@ -42,6 +43,16 @@ class Parsers(Protocol):
 
         Raises:
             ParseTimeout, ParseMemoryExceeded, ParserCrashed: the process that computed was ended.
+        """
+        ...
+
+    async def convert(self, path: Path, output: Path, *, of: TableFormat, to: TableFormat) -> None:
+        """Write the table at `path` to `output`, in another format that holds one table.
+
+        Raises:
+            NotLossless: something would be lost; the reasons are named.
+            UnreadableFile, ColumnLimit: the source is no such table.
+            ParseTimeout, ParseMemoryExceeded, ParserCrashed: the process that read it was ended.
         """
         ...
 

@@ -37,7 +37,10 @@ class ScanReport(BaseModel):
         """
         if self.findings:
             told = "; ".join(dict.fromkeys(_told(finding) for finding in self.findings))
-            raise Malware(f"the file holds {told}", hint="nothing of it was kept")
+            raise Malware(
+                f"the file holds {told}",
+                hint="it is kept apart, where an owner or a data steward decides about it",
+            )
 
 
 class Malware(PlatformError):

@@ -1,5 +1,6 @@
 """What can be set from outside, by environment variable or `.env`, with every fault at once."""
 
+import json
 import os
 import re
 from enum import StrEnum
@@ -13,9 +14,10 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from foundations.public_works.weak_secrets import MAKE_A_TOKEN, weakness_of
 from utilities.errors import ErrorKind, FieldError, PlatformError
@@ -117,7 +119,15 @@ class Settings(BaseSettings):
         default=None,
         description="what each request must bear, at least 32 characters; opens other hosts",
     )
+    role_tokens: Annotated[dict[str, SecretStr], NoDecode] = Field(
+        default_factory=dict,
+        description='tokens of roles that see and do less, such as {"reader": "..."}; each at '
+        "least 32 characters",
+    )
     data_dir: Path = Field(default=Path(".civitas"), description="where the city keeps everything")
+    data_policy: Path | None = Field(
+        default=None, description="a data policy of your own; empty takes the one that ships"
+    )
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535, description="0 takes a free port")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -131,6 +141,12 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(default=100 * MIB, gt=0)
     max_body_bytes: int = Field(default=MIB, gt=0, description="of a JSON request")
     upload_idle_seconds: float = Field(default=20, gt=0)
+    upload_expire_seconds: float = Field(
+        default=86_400, gt=0, description="an upload in pieces may take so long from its beginning"
+    )
+    storage_quota_bytes: int = Field(
+        default=0, ge=0, description="of clients' files that each tenant may keep; 0 is no limit"
+    )
     parse_cpu_seconds: int = Field(default=30, gt=0)
     parse_memory_bytes: int = Field(default=2 * GIB, ge=256 * MIB)
     parse_wall_seconds: float = Field(default=60, gt=0)
@@ -190,7 +206,7 @@ class Settings(BaseSettings):
 
     @field_validator(
         "broker_url", "redis_url", "files_access_key", "files_secret_key",
-        "access_token", mode="before",
+        "access_token", "data_policy", mode="before",
     )  # fmt: skip
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
@@ -202,6 +218,35 @@ class Settings(BaseSettings):
         if value is not None and (weakness := weakness_of(value.get_secret_value())):
             raise ValueError(f"{weakness}; make one: {MAKE_A_TOKEN}")
         return value
+
+    @field_validator("role_tokens", mode="before")
+    @classmethod
+    def _as_json(cls, value: object) -> object:
+        try:
+            return json.loads(value or "{}") if isinstance(value, str) else value
+        except ValueError:
+            raise ValueError('is no JSON such as {"reader": "..."}') from None
+
+    @field_validator("role_tokens")
+    @classmethod
+    def _each_hard_to_guess(
+        cls, tokens: dict[str, SecretStr], others: ValidationInfo
+    ) -> dict[str, SecretStr]:
+        plain = [token.get_secret_value() for token in tokens.values()]
+        for role, token in zip(tokens, plain, strict=True):
+            if not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", role):
+                raise ValueError("a role is a word of small letters, such as reader")
+            if weakness := weakness_of(token):
+                raise ValueError(f"the token of {role} {weakness}; make one: {MAKE_A_TOKEN}")
+        owners = others.data.get("access_token")
+        if tokens and owners is None:
+            raise ValueError("needs CIVITAS_ACCESS_TOKEN too, or everybody is the owner")
+        if (
+            len({*plain, *([owners.get_secret_value()] if owners else [])}) <= len(tokens)
+            and tokens
+        ):
+            raise ValueError("two tokens are the same; make one for each role")
+        return tokens
 
     @field_validator("trace_endpoint")
     @classmethod

@@ -9,9 +9,12 @@ from foundations.public_works.parsing.models import (
     DEFAULT,
     ParseOptions,
     ParseResult,
+    TableFormat,
 )
 from foundations.public_works.semantics import SemanticData, SemanticResult
+from smart_city.content_steward.api import FileRecord
 from utilities.context import UserContext
+from utilities.errors import ErrorKind, PlatformError
 
 MOST_COMPARED = 50
 """So many files are laid beside each other at most."""
@@ -43,6 +46,21 @@ class ComparisonAnswer(BaseModel):
     comparison_result: ComparisonResult
 
 
+class ConvertedFile(BaseModel):
+    """A new file with the table of another."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file: FileRecord
+    converted_from: str
+
+
+class NoTable(PlatformError):
+    """This file is no table that can be converted."""
+
+    kind = ErrorKind.UNSUPPORTED
+
+
 class ContentAnalysis(Protocol):
     """Turns stored files into tables, text and meaning."""
 
@@ -54,6 +72,10 @@ class ContentAnalysis(Protocol):
         trace_id: str | None = None,
     ) -> ParsedFile:
         """Parse one stored file and embed it; see `Parsers.parse` for what a bad file raises."""
+        ...
+
+    async def convert_file(self, file_id: str, to: TableFormat) -> ConvertedFile:
+        """Store a table as a new file of another format. Raises NoTable, NotLossless."""
         ...
 
 

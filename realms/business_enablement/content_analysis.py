@@ -4,20 +4,38 @@ import asyncio
 from pathlib import Path
 
 from foundations.declarations import Effect, service, soa_api
-from foundations.public_works import semantics
+from foundations.public_works import media_types, semantics
 from foundations.public_works.data_folder import DataFolder
 from foundations.public_works.embedder import Embedder
 from foundations.public_works.object_store import ObjectStore
 from foundations.public_works.parsers import Parsers
-from foundations.public_works.parsing.models import DEFAULT, ParseOptions, ParseResult, Passage
+from foundations.public_works.parsing.models import (
+    DEFAULT,
+    ParseOptions,
+    ParseResult,
+    Passage,
+    TableFormat,
+)
 from foundations.public_works.semantics import Manifest, SemanticResult, edges_of, folder_of
 from foundations.public_works.threads import in_thread
 from foundations.public_works.workspaces import workspace
-from realms.business_enablement.api import ContentAnalysis, ParsedFile
+from realms.business_enablement.api import (
+    ContentAnalysis,
+    ConvertedFile,
+    NoTable,
+    ParsedFile,
+)
 from realms.business_enablement.quality import quality_of
 from smart_city.content_steward.api import ContentSteward, FileRecord
-from smart_city.data_steward.api import DataSteward
+from smart_city.data_steward.api import ContentSeen, DataSteward, PolicySubject, run_of
 from utilities.context import UserContext, current
+
+_FORMATS = {
+    media_types.CSV: TableFormat.CSV,
+    media_types.TSV: TableFormat.TSV,
+    media_types.PARQUET: TableFormat.PARQUET,
+    media_types.NDJSON: TableFormat.NDJSON,
+}
 
 
 @service
@@ -51,14 +69,15 @@ class ContentAnalysisOrchestrator(ContentAnalysis):
     ) -> ParsedFile:
         """Parse one stored file in a child process with limits, and embed what it says.
 
-        Tables, passages and vectors go to the object store, under keys made from the file's id, so
-        that doing it again overwrites them with the same. The data steward is told how good the
-        data is.
+        The data steward judges what was found in it before anything of it is kept. Tables, passages
+        and vectors go to the object store, under keys made from the file's id, so that doing it
+        again overwrites them with the same. The data steward is told how good the data is.
 
         Raises:
             FileUnknown, FileNotStored: there is no such file to read.
             UnsupportedFile, UnreadableFile and their relatives: see `Parsers.parse`; the file stays
                 where it is.
+            ClassRefused: it holds data that the policy lets no further.
         """
         record = await self._steward.get_file(file_id)
         async with workspace(self._folder) as output:
@@ -67,16 +86,50 @@ class ContentAnalysisOrchestrator(ContentAnalysis):
                     self._parsers.parse(path, output, name=record.name, options=parse_options),
                     self._embedder.warm_up(),  # takes as long as the child does, beside it
                 )
-            meant = await self._understood(record, parsed, output)
+            passages = await in_thread(_read_passages, output / semantics.PASSAGES)
+            await self._data.enforce_client_data_policy(_subject(record, parsed, passages))
+            meant = await self._understood(record, parsed, passages, output)
             await self._stored(record, parsed, meant, output)
         await self._data.record_quality(file_id, quality_of(parsed))
+        await self._data.record_lineage(f"parsed:{meant.artifact}", "was_derived_from", file_id)
+        if run := run_of(current().idempotency_key):
+            await self._data.record_lineage(f"run:{run}", "used", file_id)
         return ParsedFile(parse_result=parsed, semantic_result=meant, trace_id=current().trace_id)
 
+    @soa_api(public=True, effect=Effect.KEYED)
+    async def convert_file(self, file_id: str, to: TableFormat) -> ConvertedFile:
+        """Store a table, whole and exact, as a new file of another format.
+
+        What was written is read back and compared; where something would be lost nothing is stored.
+        Doing it again stores another version with the same bytes, which are kept once.
+
+        Raises:
+            FileUnknown, FileNotStored: there is no such file to read.
+            NoTable: it is no CSV, TSV, Parquet or NDJSON file, or is of that format already.
+            NotLossless: something would be lost; the reasons are named.
+        """
+        record = await self._steward.get_file(file_id)
+        of = _FORMATS.get(record.media_type)
+        if of is None or of is to:
+            raise NoTable(
+                f"{record.name} is {record.media_type}, and is to be {to}",
+                hint=f"formats are {', '.join(TableFormat)}, one into another",
+            )
+        spool = self._folder.spool()
+        try:
+            async with self._steward.local_copy(file_id) as path:
+                await self._parsers.convert(path, spool, of=of, to=to)
+            name = f"{Path(record.name).stem}.{to}"
+            made = await self._steward.register_upload(spool.name, name)
+        finally:
+            spool.unlink(missing_ok=True)
+        await self._data.record_lineage(made.file_id, "was_converted_from", file_id)
+        return ConvertedFile(file=made, converted_from=file_id)
+
     async def _understood(
-        self, record: FileRecord, parsed: ParseResult, output: Path
+        self, record: FileRecord, parsed: ParseResult, passages: list[Passage], output: Path
     ) -> SemanticResult:
         """Embed the passages and draw the graph, both written into `output`."""
-        passages = await in_thread(_read_passages, output / semantics.PASSAGES)
         vectors = await self._embedder.embed([passage.text for passage in passages])
         edges = list(edges_of(record.file_id, parsed, passages))
         drawn = "".join(edge.model_dump_json() + "\n" for edge in edges)
@@ -104,6 +157,16 @@ class ContentAnalysisOrchestrator(ContentAnalysis):
             await self._objects.put_file(f"{key}/{name}", output / name)
         manifest = Manifest(parse_result=parsed, semantic_result=meant, sha256=record.sha256)
         await self._objects.put(f"{key}/{semantics.MANIFEST}", manifest.model_dump_json().encode())
+
+
+def _subject(record: FileRecord, parsed: ParseResult, passages: list[Passage]) -> PolicySubject:
+    return PolicySubject(
+        file_id=record.file_id,
+        name=record.name,
+        media_type=record.media_type,
+        size=record.size,
+        content=ContentSeen(tables=parsed.tables, passages=tuple(passages)),
+    )
 
 
 def _read_passages(path: Path) -> list[Passage]:

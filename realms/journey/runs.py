@@ -12,11 +12,12 @@ from realms.journey.engine.journal import AliasTaken, Journal, RunFilter
 from realms.journey.engine.records import StoredTemplate
 from realms.journey.engine.schedules import PREFIX
 from realms.journey.language.mermaid import mermaid
-from realms.journey.language.template_faults import FaultyTemplate, TemplateFault
-from realms.journey.language.yaml_reader import MAX_BYTES
+from realms.journey.language.template_faults import FaultyTemplate
 from realms.journey.template_files import TemplateFile
 from realms.journey.templates import JourneyTemplates, version_of
 from utilities.context import current
+from utilities.marked_faults import MarkedFault
+from utilities.strict_yaml import MAX_BYTES
 
 _OTHERS = {"data_mash_": "data mashes", PREFIX: "schedules"}
 Limit = Annotated[int, Field(ge=1, le=200, description="how many at most")]
@@ -217,7 +218,7 @@ def _found(faulty: FaultyTemplate, file: str) -> tuple[FoundFault, ...]:
     return tuple(_shown(fault, file) for fault in faulty.faults)
 
 
-def _shown(fault: TemplateFault, file: str) -> FoundFault:
+def _shown(fault: MarkedFault, file: str) -> FoundFault:
     return FoundFault(
         line=fault.mark.line,
         column=fault.mark.column,

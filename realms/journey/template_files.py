@@ -10,8 +10,8 @@ from pathlib import Path
 import foundations
 from foundations.curator.registry import Registry
 from realms.journey.language.loading import read_template
-from realms.journey.language.yaml_reader import MAX_BYTES
 from utilities.errors import ErrorKind, PlatformError
+from utilities.strict_yaml import MAX_BYTES
 
 TESTS = ".tests.yaml"
 """Beside `name.yaml` stand its tests, in `name.tests.yaml`."""

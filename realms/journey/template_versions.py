@@ -11,12 +11,12 @@ from realms.journey.engine.schedules import Planned, Schedules
 from realms.journey.language.contract_changes import Impact
 from realms.journey.language.loading import text_hash
 from realms.journey.language.template import language_schema
-from realms.journey.language.yaml_reader import MAX_BYTES
 from realms.journey.plans.plan import Overlap
 from realms.journey.template_files import TemplateFile
 from realms.journey.templates import JourneyTemplates, version_of
 from utilities.context import current
 from utilities.errors import PlatformError
+from utilities.strict_yaml import MAX_BYTES
 
 
 class _View(BaseModel):

@@ -1,11 +1,17 @@
 """What the rest of the city may know about the solution realm."""
 
+from datetime import datetime
 from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from foundations.public_works.parsing.insights.model import Insight
 from realms.journey.api import Failure, Journey, Reason, RunStatus
+from smart_city.content_steward.api import FileRecord
+from smart_city.data_steward.api import LineageLink, Quality
+from smart_city.librarian.api import IndexEntry
 from utilities.context import UserContext
+from utilities.errors import ErrorKind, PlatformError
 
 
 class MilestoneOutcome(BaseModel):
@@ -53,6 +59,106 @@ class DataMashOutcome(BaseModel):
     journey_id: str
     phases: Phases
     error: Failure | None = None
+
+
+class MadeByMilestone(BaseModel):
+    """A milestone that did some of the work: which service, of which version, in which attempt."""
+
+    model_config = ConfigDict(frozen=True)
+
+    milestone_id: str
+    service: str
+    api: str
+    service_version: str = Field(description="as it is registered now; empty when it is not")
+    status: RunStatus
+    attempt: int = Field(description="the one that gave the result, counted from 1")
+    ended_at: datetime | None = None
+    supplied_by: str = Field(default="", description="who supplied the result by hand")
+
+
+class MadeByRun(BaseModel):
+    """A run that read a file: its template, and the milestones that did the work."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_id: str
+    journey_id: str = Field(description="its alias, or its id where it has none")
+    template: str
+    template_hash: str
+    status: RunStatus
+    trace_id: str
+    milestones: tuple[MadeByMilestone, ...]
+    findings: int = Field(description="insights that it found")
+
+
+class ParsedContent(BaseModel):
+    """What parsing gave, and the keys of its artifacts in the object store."""
+
+    model_config = ConfigDict(frozen=True)
+
+    artifact: str
+    sha256: str = Field(description="of the file as it was parsed")
+    tables: tuple[str, ...]
+    passages: int
+    files_within: int
+
+
+class KnownContent(BaseModel):
+    """What the semantic layer holds: passages with their vectors, and edges of the graph."""
+
+    model_config = ConfigDict(frozen=True)
+
+    content_id: str
+    model: str
+    dimensions: int
+    vectors: int
+    edges: int
+    stored_at: datetime
+    trace_id: str
+
+
+class FileLineage(BaseModel):
+    """What came from a file. What it has not come to yet is empty."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file: FileRecord
+    parsed: tuple[ParsedContent, ...] = Field(max_length=1)
+    content: tuple[KnownContent, ...] = Field(max_length=1)
+    indexed: tuple[IndexEntry, ...] = Field(max_length=1)
+    quality: tuple[Quality, ...] = Field(max_length=1)
+    runs: tuple[MadeByRun, ...] = Field(description="the first hundred")
+    links: tuple[LineageLink, ...]
+
+
+class FindingLineage(BaseModel):
+    """What made a finding: the file and its version, the milestone and its attempt, the service."""
+
+    model_config = ConfigDict(frozen=True)
+
+    number: int
+    finding: Insight
+    file: FileRecord
+    run: MadeByRun
+    milestone: MadeByMilestone
+
+
+class NoSuchFinding(PlatformError):
+    """The run has no finding of this number."""
+
+    kind = ErrorKind.NOT_FOUND
+
+
+class DataLineages(Protocol):
+    """Tells what came from a file, and what made a finding."""
+
+    async def trace_file(self, file_id: str) -> FileLineage:
+        """What came from a file of the caller's tenant. Raises FileUnknown."""
+        ...
+
+    async def trace_finding(self, journey_id: str, number: int = 1) -> FindingLineage:
+        """What made the finding of this number. Raises UnknownRun, NoSuchFinding."""
+        ...
 
 
 class DataMashSolutions(Protocol):

@@ -9,6 +9,7 @@ import typer
 
 from foundations.experience.exit_codes import DONE, FAILED, REFUSED, exit_code, worst
 from foundations.experience.invocation import AsJson, DataDir, Invocation
+from realms.solution.lineage_commands import app as lineage
 from utilities.errors import ErrorKind, PlatformError
 from utilities.observability.trace_id_generator import TraceIDGenerator
 
@@ -25,6 +26,7 @@ GLANCE_SECONDS = 0.25
 _JUDGED_UNFIT = {ErrorKind.INVALID, ErrorKind.UNSUPPORTED, ErrorKind.TOO_LARGE, ErrorKind.REFUSED}
 
 app = typer.Typer()
+app.add_typer(lineage)
 
 
 class Format(StrEnum):

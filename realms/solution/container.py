@@ -2,5 +2,6 @@
 
 from foundations.wiring import wire
 from realms.solution.data_mash import DataMashSolutionOrchestratorService
+from realms.solution.lineage import DataLineageService
 
-container = wire(DataMashSolutionOrchestratorService)
+container = wire(DataLineageService, DataMashSolutionOrchestratorService)

@@ -1,4 +1,4 @@
-"""The data mash over HTTP: accepted at once, or waited for."""
+"""The data mash over HTTP, accepted at once or waited for; and what came from what."""
 
 import re
 from typing import Annotated, Any
@@ -8,16 +8,24 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from foundations.experience.edge import Call, JsonResponse, Trace, described_body, strict_body
+from foundations.experience.edge import (
+    Answer,
+    Call,
+    JsonResponse,
+    Trace,
+    described_body,
+    strict_body,
+)
 from foundations.experience.problems import STATUS, InvalidRequest, problem_response
 from realms.journey.api import Failure, RunStatus
-from realms.solution.api import DataMashOutcome, Phases
+from realms.solution.api import DataMashOutcome, FileLineage, FindingLineage, Phases
 from utilities.errors import FieldError, PlatformError
 
 router = APIRouter(prefix="/api/solution", tags=["solution"])
 
 LONGEST_WAIT = 60.0
 _SERVICE = "DataMashSolutionOrchestratorService"
+_LINEAGE = "DataLineageService"
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, None: 1.0}
 
@@ -117,6 +125,28 @@ async def show_mash(call: Call, journey_id: Annotated[str, Path(max_length=300)]
     return JsonResponse(
         (await call.outcome(_SERVICE, "get_data_mash", journey_id=journey_id)).result
     )
+
+
+@router.get(
+    "/lineage/files/{file_id}", summary="What came from a file", response_model=Answer[FileLineage]
+)
+async def trace_file(call: Call, file_id: Annotated[str, Path(max_length=100)]) -> Response:
+    """What parsing gave, vectors, index, quality, and the runs with their milestones."""
+    return await call(_LINEAGE, "trace_file", file_id=file_id)
+
+
+@router.get(
+    "/lineage/findings/{journey_id}",
+    summary="What made a finding",
+    response_model=Answer[FindingLineage],
+)
+async def trace_finding(
+    call: Call,
+    journey_id: Annotated[str, Path(max_length=300)],
+    number: Annotated[int, Query(ge=1, le=100_000, description="of the run's insights")] = 1,
+) -> Response:
+    """The file and its digest, the run, the milestone and its attempt, the service's version."""
+    return await call(_LINEAGE, "trace_finding", journey_id=journey_id, number=number)
 
 
 def _accepted(journey: dict[str, Any]) -> Response:

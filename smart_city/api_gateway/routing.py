@@ -5,6 +5,7 @@ from foundations.curator.registry import Registry
 from foundations.declarations import Effect, service, soa_api
 from foundations.experience.road import CityRequest, InsideRequest, Outcome
 from smart_city.api_gateway.api import APIGateway
+from smart_city.data_steward.api import DataSteward
 from smart_city.security_guard.api import Access, SecurityGuard
 from utilities.context import UserContext, current
 
@@ -13,9 +14,10 @@ from utilities.context import UserContext, current
 class APIGatewayService(APIGateway):
     """The only place where a request becomes a call."""
 
-    def __init__(self, *, registry: Registry, guard: SecurityGuard) -> None:
+    def __init__(self, *, registry: Registry, guard: SecurityGuard, data: DataSteward) -> None:
         self._registry = registry
         self._guard = guard
+        self._data = data
 
     @soa_api(effect=Effect.GUARDED)
     async def route_request(
@@ -24,7 +26,7 @@ class APIGatewayService(APIGateway):
         trace_id: str | None = None,
         user_context: UserContext | None = None,
     ) -> Outcome:
-        """Call the API that `request` names.
+        """Call the API that `request` names; of what it answers the caller sees what they may.
 
         Raises:
             NotRegistered: there is no such service or API; the hint has the nearest name.
@@ -34,7 +36,8 @@ class APIGatewayService(APIGateway):
         api = self._registry.api(request.service, request.api)
         await self._guard.check_access(_access(api, request))
         answer = await api.call(request.arguments)
-        return Outcome(trace_id=current().trace_id, result=api.dump(answer))
+        shown = self._data.masking().answer(api.dump(answer))
+        return Outcome(trace_id=current().trace_id, result=shown)
 
 
 def _access(api: Api, request: CityRequest) -> Access:

@@ -29,7 +29,9 @@ class FileStatus(StrEnum):
     REFUSED = "refused"
     """Judged unfit; its bytes are gone."""
     QUARANTINED = "quarantined"
-    """Malware was found; its bytes are gone."""
+    """Something harmful was found; its bytes are kept apart until a person decides."""
+    DESTROYED = "destroyed"
+    """A person decided that its bytes, which were in quarantine, go."""
 
 
 class FileRecord(BaseModel):
@@ -49,6 +51,12 @@ class FileRecord(BaseModel):
     created_at: datetime
     warnings: tuple[str, ...] = ()
     reason: str = ""
+    owner: str = Field(default="", description="who sent it")
+    version: int = Field(
+        default=0,
+        description="counts the stored files of an owner by name; 0 before",
+    )
+    previous: str = Field(default="", description="the file that is the version before")
 
 
 class ProcessedFile(BaseModel):
@@ -70,6 +78,63 @@ class FilePage(BaseModel):
     next_cursor: str = ""
 
 
+class StorageUsage(BaseModel):
+    """What a tenant keeps, in bytes; what is there twice is counted once."""
+
+    model_config = ConfigDict(frozen=True)
+
+    used: int
+    limit: int = Field(description="0 where there is none")
+    stored: int
+    quarantined: int
+    arriving: int = Field(description="set aside for uploads that have begun")
+
+
+class Verdict(StrEnum):
+    """What a person decided about a file in quarantine."""
+
+    RELEASE = "release"
+    DESTROY = "destroy"
+
+
+class QuarantineDecision(BaseModel):
+    """Who decided what about a file in quarantine, when and why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file_id: str
+    verdict: Verdict
+    decided_by: str
+    reason: str
+    decided_at: datetime
+    trace_id: str
+
+
+class QuarantineDecisions(BaseModel):
+    """What was decided about a file, oldest first."""
+
+    model_config = ConfigDict(frozen=True)
+
+    decisions: tuple[QuarantineDecision, ...]
+
+
+class Arriving(BaseModel):
+    """An upload that comes in pieces. `file_id` is there once the file is stored."""
+
+    model_config = ConfigDict(frozen=True)
+
+    upload_id: str
+    tenant: str
+    owner: str
+    name: str
+    declared_type: str = ""
+    sha256: str = Field(default="", description="as the sender announced it")
+    length: int
+    metadata: str = Field(default="", description="as the sender gave it")
+    expires_at: datetime
+    file_id: str = ""
+
+
 class FileUnknown(PlatformError):
     """There is no such file."""
 
@@ -88,7 +153,91 @@ class FileNotStored(PlatformError):
     kind = ErrorKind.CONFLICT
 
 
-class ContentSteward(Protocol):
+class NotInQuarantine(PlatformError):
+    """The file is not in quarantine."""
+
+    kind = ErrorKind.CONFLICT
+
+
+class NotTheirDecision(PlatformError):
+    """The caller may not decide about files in quarantine."""
+
+    kind = ErrorKind.REFUSED
+
+
+class QuotaExceeded(PlatformError):
+    """The tenant's room for files does not hold this one."""
+
+    kind = ErrorKind.STORAGE_FULL
+
+
+class NeverFits(PlatformError):
+    """The file is larger than all of the tenant's room for files."""
+
+    kind = ErrorKind.TOO_LARGE
+
+
+class UploadUnknown(PlatformError):
+    """There is no such upload, or it has expired."""
+
+    kind = ErrorKind.NOT_FOUND
+
+
+class Quarantine(Protocol):
+    """Keeps harmful files apart until a person decides what becomes of them."""
+
+    async def list_quarantine(
+        self, limit: int = 50, cursor: str = "", track: Track = Track.CLIENT
+    ) -> FilePage:
+        """The files in quarantine, newest first. Raises NotTheirDecision."""
+        ...
+
+    async def get_quarantine_decisions(
+        self, file_id: str, track: Track = Track.CLIENT
+    ) -> QuarantineDecisions:
+        """What was decided about a file that is, or was, in quarantine. Raises FileUnknown."""
+        ...
+
+    async def release_file(
+        self, file_id: str, reason: str, track: Track = Track.CLIENT
+    ) -> FileRecord:
+        """Let a file out of quarantine: it is stored as if nothing had been found."""
+        ...
+
+    async def destroy_file(
+        self, file_id: str, reason: str, track: Track = Track.CLIENT
+    ) -> FileRecord:
+        """Remove the bytes of a file in quarantine; its record stays."""
+        ...
+
+
+class Uploads(Protocol):
+    """Uploads of clients' files that come in pieces, and go on after an interruption."""
+
+    async def begin_upload(
+        self, length: int, name: str, declared_type: str = "", sha256: str = "", metadata: str = ""
+    ) -> Arriving:
+        """Make room for an upload. Raises QuotaExceeded, NeverFits."""
+        ...
+
+    async def open_upload(self, upload_id: str) -> Arriving:
+        """An upload of the caller's own, to go on with. Raises UploadUnknown."""
+        ...
+
+    async def finish_upload(self, upload_id: str) -> FileRecord:
+        """Take in the file whose last piece has come. Raises what `register_upload` does."""
+        ...
+
+    async def drop_upload(self, upload_id: str) -> Arriving:
+        """Forget an upload and its pieces. Raises UploadUnknown."""
+        ...
+
+    def pieces(self, upload_id: str) -> Path:
+        """Where the pieces of an upload that is open lie, one after the other."""
+        ...
+
+
+class ContentSteward(Quarantine, Uploads, Protocol):
     """Takes files in on two tracks, keeps them, and gives access to them."""
 
     async def register_upload(
@@ -126,6 +275,14 @@ class ContentSteward(Protocol):
         """The client files of the caller's tenant, newest first."""
         ...
 
+    async def list_versions(self, file_id: str) -> FilePage:
+        """The stored files with the name and the owner of this one, newest first."""
+        ...
+
+    async def get_usage(self) -> StorageUsage:
+        """What the caller's tenant keeps, and how much it may."""
+        ...
+
     def local_copy(self, file_id: str) -> AbstractAsyncContextManager[Path]:
         """A local path to read a stored client file from while the block lasts.
 
@@ -138,6 +295,6 @@ class ContentSteward(Protocol):
     ) -> AsyncIterator[bytes]:
         """The bytes of a stored client file from `start` up to, not including, `end`, in chunks.
 
-        Raises FileUnknown, FileRefused or FileNotStored at the first chunk.
+        Raises FileUnknown, FileRefused, FileNotStored or DataHidden at the first chunk.
         """
         ...

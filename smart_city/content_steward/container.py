@@ -3,6 +3,13 @@
 from foundations.wiring import wire
 from smart_city.content_steward.files import ContentStewardService
 from smart_city.content_steward.intake import Intake
-from smart_city.content_steward.records import FileRecords
+from smart_city.content_steward.reception import Reception
+from smart_city.content_steward.records import FileRecords, UploadRecords
 
-container = wire(FileRecords, Intake, ContentStewardService)
+container = wire(
+    FileRecords,
+    UploadRecords,
+    Intake,
+    Reception,
+    ContentStewardService,
+)

@@ -2,6 +2,8 @@
 
 import hashlib
 import stat
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,32 +87,63 @@ class Intake:
             )
         return found
 
-    async def store(
+    async def judge(
         self, track: Track, record: FileRecord, path: Path, *, declared_type: str = ""
     ) -> FileRecord:
-        """Judge a file and put it into the object store; the answer is its record as stored.
+        """Recognise a file, scan it and ask the policy; the answer is its record, ready to store.
 
         Raises:
             UnsupportedFile, EmptyFile, Encrypted: see `media_types.detect`.
             Malware, DecompressionLimit, DamagedArchive, UnsafeMarkup: see `Scanner`.
             PolicyRefused: the track's data policy does not let it in.
-            StoredFileCorrupt: what was stored is not what was read.
         """
         media = await in_thread(media_types.detect, path, record.name)
         (await self._scanner.scan(path)).require_clean()
         await self._enforce_policy(track, record, media.name)
+        warnings = (*media.warnings, *_mismatch(declared_type, media.name))
+        return record.model_copy(update={"media_type": media.name, "warnings": warnings})
+
+    async def judge_released(self, track: Track, record: FileRecord, path: Path) -> FileRecord:
+        """The same for a file that a person lets out of quarantine, which is not scanned again."""
+        media = await in_thread(media_types.detect, path, record.name)
+        await self._enforce_policy(track, record, media.name)
+        return record.model_copy(update={"media_type": media.name, "warnings": media.warnings})
+
+    async def store(
+        self, track: Track, record: FileRecord, path: Path, *, twin: FileRecord | None
+    ) -> FileRecord:
+        """Put a file into the object store, or use what its `twin` with the same bytes has there.
+
+        Raises:
+            StoredFileCorrupt: what was stored is not what was read.
+        """
+        if twin is not None:
+            shared = _stored(record, twin.storage_location)
+            with suppress(StoredFileCorrupt):  # the twin's bytes are spoilt; these are not
+                await self.verify(shared)
+                return shared
         key = storage_key(track.value, record.tenant, record.file_id)
         await self._objects.put_file(key, path)
-        stored = record.model_copy(
-            update={
-                "status": FileStatus.STORED,
-                "media_type": media.name,
-                "storage_location": key,
-                "warnings": (*media.warnings, *_mismatch(declared_type, media.name)),
-            }
-        )
+        stored = _stored(record, key)
         await self.verify(stored)
         return stored
+
+    async def set_apart(self, track: Track, record: FileRecord, path: Path) -> None:
+        """Keep a harmful file where nothing but a person's decision reaches it."""
+        await self._objects.put_file(quarantine_key(track, record), path)
+
+    @asynccontextmanager
+    async def apart(self, track: Track, record: FileRecord) -> AsyncIterator[Path]:
+        """A local copy of a file in quarantine while the block lasts."""
+        try:
+            async with self._objects.local_copy(quarantine_key(track, record)) as path:
+                yield path
+        except ObjectNotFound as error:
+            raise _corrupt(record, "is missing from quarantine") from error
+
+    async def clear_apart(self, track: Track, record: FileRecord) -> None:
+        """Remove what quarantine may hold of a file."""
+        await self._objects.delete(quarantine_key(track, record))
 
     async def verify(self, record: FileRecord) -> None:
         """Compare a stored file with the digest in its record.
@@ -139,6 +172,15 @@ class Intake:
                 await self._data.enforce_client_data_policy(subject)
             case Track.INTERNAL:
                 await self._data.enforce_platform_data_policy(subject)
+
+
+def quarantine_key(track: Track, record: FileRecord) -> str:
+    """Where the bytes of a file in quarantine lie."""
+    return "quarantine/" + storage_key(track.value, record.tenant, record.file_id)
+
+
+def _stored(record: FileRecord, key: str) -> FileRecord:
+    return record.model_copy(update={"status": FileStatus.STORED, "storage_location": key})
 
 
 def _is_plain_file(path: Path) -> bool:

@@ -1,22 +1,62 @@
-"""Files over HTTP: in by a streamed form, out to be saved."""
+"""Files over HTTP: in by a streamed form or in pieces, out to be saved; and the quarantine."""
 
+import base64
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from foundations.curator.registry import Registry
+from foundations.experience import pieces
 from foundations.experience.downloads import download, wanted
-from foundations.experience.edge import Answer, Call, JsonResponse, TheRegistry, TheSettings
+from foundations.experience.edge import (
+    Answer,
+    Call,
+    Caller,
+    JsonResponse,
+    TheRegistry,
+    TheSettings,
+    described_body,
+    strict_body,
+)
 from foundations.experience.uploads import received
 from foundations.public_works.data_folder import DataFolder
-from smart_city.content_steward.api import ContentSteward, FilePage, FileRecord
+from smart_city.content_steward.api import (
+    Arriving,
+    ContentSteward,
+    FilePage,
+    FileRecord,
+    QuarantineDecisions,
+    StorageUsage,
+    Track,
+    Uploads,
+)
 
-router = APIRouter(prefix="/api/files", tags=["files"])
+files = APIRouter(prefix="/api/files", tags=["files"])
+quarantine = APIRouter(prefix="/api/quarantine", tags=["files"])
+uploads = APIRouter(prefix="/api/uploads", tags=["files"])
 
 FileId = Annotated[str, Path(max_length=100, examples=["01jd3k2m9x0000000000000000"])]
 
 _SERVICE = "ContentStewardService"
+_writing = pieces.Pieces()
+
+
+class DecisionRequest(BaseModel):
+    """What somebody decides about a file in quarantine, and why."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        json_schema_extra={"examples": [{"reason": "a false alarm: our own test file"}]},
+    )
+
+    reason: str = Field(min_length=3, max_length=500)
+    track: Track = Track.CLIENT
+
+
 _FORM = {
     "parameters": [
         {
@@ -45,7 +85,7 @@ _FORM = {
 }
 
 
-@router.post(
+@files.post(
     "",
     status_code=201,
     summary="Upload a file",
@@ -74,7 +114,7 @@ async def upload_file(
     return response
 
 
-@router.get("", summary="The uploaded files, newest first", response_model=Answer[FilePage])
+@files.get("", summary="The uploaded files, newest first", response_model=Answer[FilePage])
 async def list_files(
     call: Call,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
@@ -83,12 +123,24 @@ async def list_files(
     return await call(_SERVICE, "list_files", limit=limit, cursor=cursor)
 
 
-@router.get("/{file_id}", summary="What is known of a file", response_model=Answer[FileRecord])
+@files.get("/usage", summary="Room for files", response_model=Answer[StorageUsage])
+async def show_usage(call: Call) -> Response:
+    """How much of its room the tenant uses, in bytes."""
+    return await call(_SERVICE, "get_usage")
+
+
+@files.get("/{file_id}", summary="What is known of a file", response_model=Answer[FileRecord])
 async def show_file(call: Call, file_id: FileId) -> Response:
     return await call(_SERVICE, "get_file", file_id=file_id)
 
 
-@router.get(
+@files.get("/{file_id}/versions", summary="The versions of a file", response_model=Answer[FilePage])
+async def list_versions(call: Call, file_id: FileId) -> Response:
+    """The files with the name and the owner of this one, newest first."""
+    return await call(_SERVICE, "list_versions", file_id=file_id)
+
+
+@files.get(
     "/{file_id}/content",
     summary="The bytes of a file",
     response_class=Response,
@@ -107,7 +159,10 @@ async def download_file(
     part = wanted(request, size=record.size, etag=etag)
     steward = registry.get(ContentSteward)
     chunks = await _begun(steward.stream_content(file_id, start=part.start, end=part.end))
-    return download(chunks, part, name=record.name, media_type=record.media_type, etag=etag)
+    response = download(chunks, part, name=record.name, media_type=record.media_type, etag=etag)
+    digest = base64.b64encode(bytes.fromhex(record.sha256)).decode()
+    response.headers["Repr-Digest"] = f"sha-256=:{digest}:"
+    return response
 
 
 async def _begun(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -120,3 +175,174 @@ async def _begun(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             yield chunk
 
     return all_of_them()
+
+
+@quarantine.get("", summary="Files in quarantine", response_model=Answer[FilePage])
+async def list_quarantine(
+    call: Call,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str, Query(max_length=100)] = "",
+    track: Track = Track.CLIENT,
+) -> Response:
+    """Harmful files that wait for somebody's decision, newest first."""
+    return await call(_SERVICE, "list_quarantine", limit=limit, cursor=cursor, track=track)
+
+
+@quarantine.get(
+    "/{file_id}/decisions",
+    summary="Decisions about a file",
+    response_model=Answer[QuarantineDecisions],
+)
+async def list_decisions(call: Call, file_id: FileId, track: Track = Track.CLIENT) -> Response:
+    """Who decided what about a file in quarantine, when and why."""
+    return await call(_SERVICE, "get_quarantine_decisions", file_id=file_id, track=track)
+
+
+@quarantine.post(
+    "/{file_id}/release",
+    summary="Release a file",
+    response_model=Answer[FileRecord],
+    openapi_extra=described_body(DecisionRequest),
+)
+async def release_file(
+    call: Call,
+    file_id: FileId,
+    wanted: Annotated[DecisionRequest, Depends(strict_body(DecisionRequest))],
+) -> Response:
+    """Store it as if nothing had been found; the reason is kept."""
+    return await call(_SERVICE, "release_file", file_id=file_id, **wanted.model_dump())
+
+
+@quarantine.post(
+    "/{file_id}/destroy",
+    summary="Destroy a file",
+    response_model=Answer[FileRecord],
+    openapi_extra=described_body(DecisionRequest),
+)
+async def destroy_file(
+    call: Call,
+    file_id: FileId,
+    wanted: Annotated[DecisionRequest, Depends(strict_body(DecisionRequest))],
+) -> Response:
+    """Remove its bytes; its record and the reason are kept."""
+    return await call(_SERVICE, "destroy_file", file_id=file_id, **wanted.model_dump())
+
+
+@uploads.options("", summary="What of tus is spoken here", status_code=204)
+@uploads.options("/{upload_id}", include_in_schema=False, status_code=204)
+async def show_capabilities(settings: TheSettings) -> Response:
+    """The version of tus, its extensions, and how large a file may be."""
+    return Response(status_code=204, headers=pieces.capabilities(settings.max_upload_bytes))
+
+
+@uploads.post("", status_code=201, summary="Begin an upload in pieces", response_class=Response)
+async def begin_upload(request: Request, call: Call, registry: TheRegistry) -> Response:
+    """By tus 1.0: `Upload-Length`, and in `Upload-Metadata` the name. `Location` is the upload.
+
+    A first piece may come as the body. When all is there, `Content-Location` is the file.
+    """
+    pieces.require_version(request)
+    told = pieces.announced(request)
+    begun = Arriving.model_validate(
+        (
+            await call.inside(
+                _SERVICE,
+                "begin_upload",
+                length=told.length,
+                name=told.name,
+                declared_type=told.declared_type,
+                sha256=told.sha256,
+                metadata=told.metadata,
+            )
+        ).result
+    )
+    headers = {"Location": f"/api/uploads/{begun.upload_id}"}
+    if request.headers.get("content-type", "").startswith(pieces.PIECE):
+        headers |= await _received(request, call, registry, begun)
+    else:
+        headers |= await _finished_if_whole(call, begun, 0)
+    return Response(status_code=201, headers=headers)
+
+
+@uploads.head("/{upload_id}", summary="How far an upload has come", response_class=Response)
+async def show_upload(
+    request: Request, call: Call, registry: TheRegistry, upload_id: FileId
+) -> Response:
+    """`Upload-Offset` is where the next piece begins."""
+    pieces.require_version(request)
+    arriving = await _open(call, upload_id)
+    offset = _offset(registry, arriving)
+    headers = pieces.progress(offset, arriving.expires_at) | _of_file(arriving.file_id)
+    headers |= {"Upload-Length": str(arriving.length)}
+    if arriving.metadata:
+        headers["Upload-Metadata"] = arriving.metadata
+    return Response(headers=headers)
+
+
+@uploads.patch(
+    "/{upload_id}",
+    status_code=204,
+    summary="Send a piece",
+    response_class=Response,
+    openapi_extra={"requestBody": {"required": True, "content": {pieces.PIECE: {}}}},
+)
+async def send_piece(
+    request: Request, call: Call, registry: TheRegistry, upload_id: FileId
+) -> Response:
+    """A piece that begins at `Upload-Offset`; `Upload-Checksum` is checked before it is kept.
+
+    With the last one the file is judged and stored: `Content-Location` is where it is.
+    """
+    pieces.require_version(request)
+    arriving = await _open(call, upload_id)
+    return Response(status_code=204, headers=await _received(request, call, registry, arriving))
+
+
+@uploads.delete("/{upload_id}", status_code=204, summary="Drop an upload", response_class=Response)
+async def drop_upload(request: Request, call: Call, upload_id: FileId) -> Response:
+    """What has come of it is gone; a file that is stored already stays."""
+    pieces.require_version(request)
+    arriving = await _open(call, upload_id)
+    async with _writing.alone(arriving.upload_id):
+        await call.inside(_SERVICE, "drop_upload", upload_id=upload_id)
+    return Response(status_code=204, headers={"Tus-Resumable": pieces.VERSION})
+
+
+async def _open(call: Caller, upload_id: str) -> Arriving:
+    outcome = await call.inside(_SERVICE, "open_upload", upload_id=upload_id)
+    return Arriving.model_validate(outcome.result)
+
+
+async def _received(
+    request: Request, call: Caller, registry: Registry, arriving: Arriving
+) -> dict[str, str]:
+    """The headers that tell what became of a piece."""
+    async with _writing.alone(arriving.upload_id):
+        if arriving.file_id:
+            raise pieces.OffsetMismatch(arriving.length)
+        path = registry.get(Uploads).pieces(arriving.upload_id)
+        offset = await _writing.append(request, path, length=arriving.length)
+        return await _finished_if_whole(call, arriving, offset)
+
+
+async def _finished_if_whole(call: Caller, arriving: Arriving, offset: int) -> dict[str, str]:
+    headers = pieces.progress(offset, arriving.expires_at)
+    if offset < arriving.length:
+        return headers
+    outcome = await call.inside(_SERVICE, "finish_upload", upload_id=arriving.upload_id)
+    return headers | _of_file(outcome.result["file_id"])
+
+
+def _offset(registry: Registry, arriving: Arriving) -> int:
+    if arriving.file_id:
+        return arriving.length
+    return pieces.offset_of(registry.get(Uploads).pieces(arriving.upload_id))
+
+
+def _of_file(file_id: str) -> dict[str, str]:
+    return {"Content-Location": f"/api/files/{file_id}"} if file_id else {}
+
+
+router = APIRouter()
+for part in (files, quarantine, uploads):
+    router.include_router(part)

@@ -2,10 +2,11 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from foundations.public_works.parsing.models import Passage, TableProfile
 from utilities.errors import ErrorKind, PlatformError
 
 
@@ -24,8 +25,17 @@ class Classification(StrEnum):
     RESTRICTED = "restricted"
 
 
+class ContentSeen(BaseModel):
+    """What a file was found to hold when it was parsed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    tables: tuple[TableProfile, ...] = ()
+    passages: tuple[Passage, ...] = ()
+
+
 class PolicySubject(BaseModel):
-    """What a policy is asked about: a file on its way in."""
+    """What a policy is asked about: a file on its way in, and once it is parsed its content."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -33,10 +43,16 @@ class PolicySubject(BaseModel):
     name: str
     media_type: str
     size: int = Field(ge=0, description="in bytes")
+    content: ContentSeen | None = Field(
+        default=None, description="given at the handoff to the semantic layer"
+    )
 
 
 class PolicyDecision(BaseModel):
-    """What a policy said. `rules` are those that were looked at; `refused_by` is one of them."""
+    """What a policy said. `rules` are those that were looked at; `refused_by` is one of them.
+
+    `data_classes` are the classes of data in the file, once its content was seen.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -47,6 +63,7 @@ class PolicyDecision(BaseModel):
     rules: tuple[str, ...]
     refused_by: str = ""
     reason: str = ""
+    data_classes: tuple[str, ...] = ()
     policy_version: str
     decided_at: datetime
     trace_id: str
@@ -70,20 +87,90 @@ class PolicyRule(BaseModel):
     description: str
 
 
-class Policies(BaseModel):
-    """Every rule there is."""
+class ClassOfData(BaseModel):
+    """A class of data: who may see it, how long it is kept, and what tells it."""
 
     model_config = ConfigDict(frozen=True)
 
+    name: str
+    description: str
+    classification: Classification
+    may_see: tuple[str, ...] = Field(description="roles; everyone else sees a mask")
+    retention_days: int
+    refused: bool = Field(description="whether files that hold it are let no further")
+    detectors: tuple[str, ...]
+
+
+class Policies(BaseModel):
+    """Every rule there is, and every class of data."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
     version: str
     rules: tuple[PolicyRule, ...]
+    classes: tuple[ClassOfData, ...]
+
+
+class ContentFinding(BaseModel):
+    """Data of a class: in a column of a table, or in passages."""
+
+    model_config = ConfigDict(frozen=True)
+
+    data_class: str
+    detector: str
+    table: str = ""
+    column: str = ""
+    passages: tuple[int, ...] = Field(default=(), description="the first twenty")
+    count: int = Field(default=0, description="how often, in passages")
+
+
+class DataClasses(BaseModel):
+    """What classes of data a file holds, by its content as it was parsed last."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file_id: str
+    policy_version: str
+    classification: Classification
+    classes: tuple[str, ...]
+    findings: tuple[ContentFinding, ...]
+    keep_until: datetime = Field(description="when the retention of its data ends")
+    recorded_at: datetime
+    trace_id: str
+
+
+class RetentionPage(BaseModel):
+    """Files by the end of their retention, the first to end first."""
+
+    model_config = ConfigDict(frozen=True)
+
+    files: tuple[DataClasses, ...]
+
+
+class Deduction(BaseModel):
+    """What was taken from the full score of a file, and why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    points: float = Field(gt=0, le=100)
+    reason: str
+    where: tuple[str, ...] = Field(
+        default=(), description="columns as `table.column`, the worst ten"
+    )
 
 
 class QualityReport(BaseModel):
-    """How good the data in a file is. `completeness` is the share of values that are there."""
+    """How good the data in a file is. `completeness` is the share of values that are there.
+
+    `score` is 100 less the points of the deductions, and never below 0.
+    """
 
     model_config = ConfigDict(frozen=True)
 
+    score: float = Field(default=100.0, ge=0, le=100)
+    deductions: tuple[Deduction, ...] = Field(default=(), description="the largest first")
     completeness: float = Field(default=1.0, ge=0, le=1)
     measures: dict[str, float] = Field(
         default_factory=dict, description="figures by name, such as rows or duplicate_rows"
@@ -123,6 +210,12 @@ class Lineage(BaseModel):
     links: tuple[LineageLink, ...]
 
 
+def run_of(idempotency_key: str) -> str:
+    """The run that makes a call with this key, `run:path:iteration:generation`; empty if none."""
+    parts = idempotency_key.split(":")
+    return parts[0] if len(parts) == 4 and parts[2].isdigit() and parts[3].isdigit() else ""
+
+
 class PolicyRefused(PlatformError):
     """The data policy does not allow this."""
 
@@ -141,10 +234,41 @@ class TooMuchData(PolicyRefused):
     kind = ErrorKind.TOO_LARGE
 
 
+class ClassRefused(PolicyRefused):
+    """The data policy does not allow files with data of this class."""
+
+
+class ContentUnseen(PlatformError):
+    """The content of this file has not been looked at."""
+
+    kind = ErrorKind.NOT_FOUND
+
+
+class DataHidden(PlatformError):
+    """The file holds data that the caller may not see."""
+
+    kind = ErrorKind.REFUSED
+
+
 class QualityUnknown(PlatformError):
     """No quality has been recorded for this file."""
 
     kind = ErrorKind.NOT_FOUND
+
+
+class Masking(Protocol):
+    """Takes out of answers what their reader may not see; pure."""
+
+    hides: frozenset[str]
+    """The classes of data that the reader may not see."""
+
+    def text(self, text: str) -> str:
+        """A text without what is hidden."""
+        ...
+
+    def answer(self, document: Any) -> Any:
+        """An answer as JSON without what is hidden."""
+        ...
 
 
 class DataSteward(Protocol):
@@ -166,6 +290,25 @@ class DataSteward(Protocol):
         ...
 
     async def get_policies(self) -> Policies: ...
+
+    def masking(self) -> Masking:
+        """The mask for what the caller in progress is shown."""
+        ...
+
+    async def require_sight(self, file_id: str) -> None:
+        """Pass a caller who may see all that a client's file holds. Raises DataHidden.
+
+        A file whose content was not looked at may hold anything.
+        """
+        ...
+
+    async def get_data_classes(self, file_id: str) -> DataClasses:
+        """What classes of data a client's file holds. Raises ContentUnseen."""
+        ...
+
+    async def list_retention(self, limit: int = 50, due: bool = False) -> RetentionPage:
+        """The client files by the end of their retention; with `due` those it has ended for."""
+        ...
 
     async def get_decisions(self, file_id: str) -> PolicyDecisions:
         """The client track's decisions about a file; none is no error."""

@@ -2,6 +2,7 @@
 
 from foundations.wiring import wire
 from smart_city.data_steward.governance import DataStewardService
+from smart_city.data_steward.policy_reading import PolicyInForce
 from smart_city.data_steward.records import DataRecords
 
-container = wire(DataRecords, DataStewardService)
+container = wire(DataRecords, PolicyInForce, DataStewardService)

@@ -1,13 +1,25 @@
 """The data steward's work: judge by the policy of a track, keep decisions, quality and lineage."""
 
+from datetime import timedelta
+from typing import Annotated
+
 from loguru import logger
+from pydantic import Field
 
 from foundations.declarations import Effect, service, soa_api
+from foundations.public_works.threads import in_thread
 from smart_city.data_steward.api import (
+    ClassOfData,
+    ClassRefused,
+    ContentFinding,
+    ContentUnseen,
+    DataClasses,
+    DataHidden,
     DataSteward,
     DataTrack,
     Lineage,
     LineageLink,
+    Masking,
     Policies,
     PolicyDecision,
     PolicyDecisions,
@@ -16,30 +28,41 @@ from smart_city.data_steward.api import (
     Quality,
     QualityReport,
     QualityUnknown,
+    RetentionPage,
 )
-from smart_city.data_steward.policy import RULES, SEMANTIC_RULE, VERSION, Rule, classify
+from smart_city.data_steward.content import found_in
+from smart_city.data_steward.masking import Mask, PlainSight
+from smart_city.data_steward.policy import SEMANTIC_RULE, Rule
+from smart_city.data_steward.policy_reading import PolicyInForce
 from smart_city.data_steward.records import DataRecords
 from utilities.clock import Clock
 from utilities.context import current
 
 _LINKS = 1000
 """Most links that `get_lineage` answers with."""
+_MOST_LISTED = 200
+_PLAIN_SIGHT = PlainSight()
 
 
 @service
 class DataStewardService(DataSteward):
     """Decides what data may come in and how it is treated; keeps its quality and lineage."""
 
-    def __init__(self, *, records: DataRecords, clock: Clock) -> None:
+    def __init__(self, *, records: DataRecords, clock: Clock, force: PolicyInForce) -> None:
         self._records = records
         self._clock = clock
+        self._force = force
 
     @soa_api(effect=Effect.KEYED)
     async def enforce_client_data_policy(self, subject: PolicySubject) -> PolicyDecision:
         """Judge a client's file; the decision is recorded either way.
 
+        With its content, at the handoff to the semantic layer, the classes of data in it are told
+        and kept, and how long it may stay.
+
         Raises:
             KindOfDataRefused, TooMuchData, PolicyRefused: a rule does not let it in.
+            ClassRefused: it holds data of a class that the policy lets no further.
         """
         return await self._enforce(DataTrack.CLIENT, subject)
 
@@ -59,9 +82,9 @@ class DataStewardService(DataSteward):
         Raises:
             PolicyRefused: the client policy has not let this file in.
         """
-        for decision in await self._records.decisions(current().tenant, DataTrack.CLIENT, file_id):
-            if decision.allowed:
-                return decision
+        found = await self._records.decisions(current().tenant, DataTrack.CLIENT, file_id)
+        if found and found[-1].allowed:  # a policy of before may have let in what this one does not
+            return found[-1]
         logger.bind(rule=SEMANTIC_RULE.name).warning("content of {} stays out", file_id)
         raise PolicyRefused(
             f"no client policy has let the file {file_id} in, so its content is not indexed",
@@ -70,9 +93,80 @@ class DataStewardService(DataSteward):
 
     @soa_api(public=True)
     async def get_policies(self) -> Policies:
-        """Every rule of both tracks and of the semantic layer."""
-        rules = (*(rule.told for rule in RULES), SEMANTIC_RULE)
-        return Policies(version=VERSION, rules=rules)
+        """Every rule of both tracks and of the semantic layer, and every class of data."""
+        policy, told = self._force.policy, self._force.senses.classes
+        return Policies(
+            name=policy.data_policy,
+            version=self._force.version,
+            rules=(*(rule.told for rule in policy.rules), SEMANTIC_RULE),
+            classes=tuple(
+                ClassOfData(
+                    name=name,
+                    description=one.description,
+                    classification=one.classification,
+                    may_see=one.may_see,
+                    retention_days=one.retention_days,
+                    refused=one.refuse,
+                    detectors=tuple(by for by, of in told.items() if of == name),
+                )
+                for name, one in policy.classes.items()
+            ),
+        )
+
+    def masking(self) -> Masking:
+        """The mask for what the caller in progress is shown."""
+        hidden = self._force.policy.hidden_from(current().user.roles)
+        return Mask(self._force.senses, hidden) if hidden else _PLAIN_SIGHT
+
+    async def require_sight(self, file_id: str) -> None:
+        """Pass a caller who may see all that a client's file holds.
+
+        Raises:
+            DataHidden: something in it is hidden from the caller, or nobody has looked.
+        """
+        hidden = self._force.policy.hidden_from(current().user.roles)
+        if not hidden:
+            return
+        seen = await self._records.classes(current().tenant, DataTrack.CLIENT, file_id)
+        if seen is None:
+            raise DataHidden(
+                f"nobody has looked yet what data the file {file_id} holds",
+                hint="run the data mash on it, or ask someone who may see every class of data",
+            )
+        if found := sorted(hidden & set(seen.classes)):
+            raise DataHidden(
+                f"the file {file_id} holds {', '.join(found)} data, which your roles may not see",
+                hint="its insights and a search show the rest; "
+                f"roles that see all: {', '.join(self._seeing(found))}",
+            )
+
+    @soa_api(public=True)
+    async def get_data_classes(self, file_id: str) -> DataClasses:
+        """What classes of data a client's file holds, and where.
+
+        Raises:
+            ContentUnseen: nobody has looked: it has not been parsed.
+        """
+        seen = await self._records.classes(current().tenant, DataTrack.CLIENT, file_id)
+        if seen is None:
+            raise ContentUnseen(
+                f"nobody has looked what data the file {file_id} holds",
+                hint="run the data mash on it",
+            )
+        return seen
+
+    @soa_api(public=True)
+    async def list_retention(
+        self, limit: Annotated[int, Field(ge=1, le=_MOST_LISTED)] = 50, due: bool = False
+    ) -> RetentionPage:
+        """The client files by the end of their retention; with `due` those it has ended for."""
+        files = await self._records.by_retention(
+            current().tenant,
+            DataTrack.CLIENT,
+            limit=limit,
+            before=self._clock.now() if due else None,
+        )
+        return RetentionPage(files=files)
 
     @soa_api(public=True)
     async def get_decisions(self, file_id: str) -> PolicyDecisions:
@@ -154,12 +248,35 @@ class DataStewardService(DataSteward):
 
     async def _enforce(self, track: DataTrack, subject: PolicySubject) -> PolicyDecision:
         looked_at: list[Rule] = []
-        for rule in (rule for rule in RULES if rule.track is track):
+        for rule in (rule for rule in self._force.policy.rules if rule.track is track):
             looked_at.append(rule)
-            if (refusal := rule.refuses(subject)) is not None:
+            if (refusal := rule.refusal(subject)) is not None:
                 await self._decided(track, subject, looked_at, refusal)
                 raise refusal
-        return await self._decided(track, subject, looked_at, None)
+        if subject.content is None:
+            return await self._decided(track, subject, looked_at, None)
+        found = await in_thread(found_in, subject.content, self._force.senses)
+        refused = self._refused(found)
+        decision = await self._decided(track, subject, looked_at, refused, found)
+        if refused is not None:
+            raise refused
+        return decision
+
+    def _refused(self, found: tuple[ContentFinding, ...]) -> ClassRefused | None:
+        refused = [one for one in found if self._force.policy.classes[one.data_class].refuse]
+        if not refused:
+            return None
+        places = dict.fromkeys(_place(one) for one in refused)
+        classes = sorted({one.data_class for one in refused})
+        return ClassRefused(
+            f"the file holds {', '.join(classes)} data: {'; '.join(list(places)[:5])}",
+            hint="take it out and upload the file again; `civitas policy show` tells the policy",
+        )
+
+    def _seeing(self, classes: list[str]) -> list[str]:
+        """The roles that may see all of these classes."""
+        allowed = [set(self._force.policy.classes[name].may_see) for name in classes]
+        return sorted(set.intersection(*allowed)) or ["none"]
 
     async def _decided(
         self,
@@ -167,22 +284,47 @@ class DataStewardService(DataSteward):
         subject: PolicySubject,
         looked_at: list[Rule],
         refusal: PolicyRefused | None,
+        found: tuple[ContentFinding, ...] = (),
     ) -> PolicyDecision:
+        context, now = current(), self._clock.now()
+        classes = tuple(sorted({one.data_class for one in found}))
+        by_class = isinstance(refusal, ClassRefused)
         decision = PolicyDecision(
             file_id=subject.file_id,
             track=track,
             allowed=refusal is None,
-            classification=classify(track, subject),
+            classification=self._force.policy.classify(track, subject.name, frozenset(classes)),
             rules=tuple(rule.name for rule in looked_at),
-            refused_by=looked_at[-1].name if refusal else "",
+            refused_by=("refused_class" if by_class else looked_at[-1].name) if refusal else "",
             reason=refusal.detail if refusal else "",
-            policy_version=VERSION,
-            decided_at=self._clock.now(),
-            trace_id=current().trace_id,
+            data_classes=classes,
+            policy_version=self._force.version,
+            decided_at=now,
+            trace_id=context.trace_id,
         )
-        await self._records.keep_decision(current().tenant, decision)
+        await self._records.keep_decision(context.tenant, decision)
+        if subject.content is not None:
+            days = self._force.policy.retention_days(track, frozenset(classes))
+            seen = DataClasses(
+                file_id=subject.file_id,
+                policy_version=self._force.version,
+                classification=decision.classification,
+                classes=classes,
+                findings=found,
+                keep_until=now + timedelta(days=days),
+                recorded_at=now,
+                trace_id=context.trace_id,
+            )
+            await self._records.keep_classes(context.tenant, track, seen)
         level = "WARNING" if refusal else "DEBUG"
         logger.bind(track=track.value, rule=decision.refused_by).log(
             level, "the policy {} {}", "refused" if refusal else "let in", subject.file_id
         )
         return decision
+
+
+def _place(one: ContentFinding) -> str:
+    detector = one.detector.replace("_", " ")
+    if one.table:
+        return f"column {one.column} of {one.table} ({detector})"
+    return f"passage {one.passages[0]} ({detector})"

@@ -1,9 +1,12 @@
 """Tables of the data steward: decisions by track, the newest quality, links of lineage."""
 
+from datetime import datetime
+
 import sqlalchemy as sa
 
 from foundations.public_works.database import Database
 from smart_city.data_steward.api import (
+    DataClasses,
     DataTrack,
     LineageLink,
     PolicyDecision,
@@ -27,6 +30,16 @@ _decisions = sa.Table(
     sa.Column("reason", sa.Text),
     sa.Column("decided_at", sa.Text),
     sa.Column("trace_id", sa.Text),
+    sa.Column("data_classes", sa.JSON),
+)
+_classes = sa.Table(
+    "data_classes",
+    _metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("track", sa.Text, primary_key=True),
+    sa.Column("file_id", sa.Text, primary_key=True),
+    sa.Column("keep_until", sa.Text),
+    sa.Column("seen", sa.Text),
 )
 _quality = sa.Table(
     "data_quality",
@@ -97,6 +110,47 @@ class DataRecords:
         )
         rows = await self._database.read(lambda c: c.execute(chosen).mappings().all())
         return tuple(PolicyDecision.model_validate(dict(row)) for row in rows)
+
+    async def keep_classes(self, tenant: str, track: DataTrack, seen: DataClasses) -> None:
+        """Keep what classes of data a file holds in the place of what was known before."""
+        old = sa.delete(_classes).where(
+            _classes.c.tenant == tenant,
+            _classes.c.track == track,
+            _classes.c.file_id == seen.file_id,
+        )
+        new = sa.insert(_classes).values(
+            tenant=tenant,
+            track=track,
+            file_id=seen.file_id,
+            keep_until=stamp(seen.keep_until),
+            seen=seen.model_dump_json(),
+        )
+
+        def work(connection: sa.Connection) -> None:
+            connection.execute(old)
+            connection.execute(new)
+
+        await self._database.write(work)
+
+    async def classes(self, tenant: str, track: DataTrack, file_id: str) -> DataClasses | None:
+        chosen = sa.select(_classes.c.seen).where(
+            _classes.c.tenant == tenant, _classes.c.track == track, _classes.c.file_id == file_id
+        )
+        seen = await self._database.read(lambda c: c.execute(chosen).scalar_one_or_none())
+        return None if seen is None else DataClasses.model_validate_json(seen)
+
+    async def by_retention(
+        self, tenant: str, track: DataTrack, *, limit: int, before: datetime | None
+    ) -> tuple[DataClasses, ...]:
+        """By the end of their retention, the first to end first; of `before`, if that is named."""
+        chosen = sa.select(_classes.c.seen).where(
+            _classes.c.tenant == tenant, _classes.c.track == track
+        )
+        if before is not None:
+            chosen = chosen.where(_classes.c.keep_until <= stamp(before))
+        chosen = chosen.order_by(_classes.c.keep_until, _classes.c.file_id).limit(limit)
+        rows = await self._database.read(lambda c: c.execute(chosen).scalars().all())
+        return tuple(DataClasses.model_validate_json(row) for row in rows)
 
     async def keep_quality(self, tenant: str, track: DataTrack, quality: Quality) -> None:
         """Keep a quality report in the place of the file's last one."""

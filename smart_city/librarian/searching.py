@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 from pydantic import Field
@@ -108,7 +108,8 @@ class LibrarianService(Librarian):
             ),
             FoundBy.MEANING: await self._by_meaning(q, limit * _DEPTH),
         }
-        return SearchResults(query=q, hits=tuple(fuse(lists, words)[:limit]))
+        shown = self._data.masking().text  # before snippets are cut, so that none cuts a number
+        return SearchResults(query=q, hits=tuple(fuse(lists, words, shown)[:limit]))
 
     @soa_api(public=True)
     async def get_entry(self, file_id: str) -> IndexEntry:
@@ -140,8 +141,15 @@ class LibrarianService(Librarian):
         ]
 
 
-def fuse(lists: dict[FoundBy, list[FoundPassage]], words: Sequence[str]) -> list[SearchHit]:
-    """One list out of several by reciprocal rank fusion; ties go to the file and place."""
+def fuse(
+    lists: dict[FoundBy, list[FoundPassage]],
+    words: Sequence[str],
+    shown: Callable[[str], str] = str,
+) -> list[SearchHit]:
+    """One list out of several by reciprocal rank fusion; ties go to the file and place.
+
+    `shown` makes of a passage what its reader may see.
+    """
     scores: defaultdict[tuple[str, int], float] = defaultdict(float)
     sources: defaultdict[tuple[str, int], list[FoundBy]] = defaultdict(list)
     passages: dict[tuple[str, int], FoundPassage] = {}
@@ -156,7 +164,7 @@ def fuse(lists: dict[FoundBy, list[FoundPassage]], words: Sequence[str]) -> list
             file_id=passages[key].file_id,
             name=passages[key].name,
             place=passages[key].place,
-            snippet=snippet(passages[key].text, words),
+            snippet=snippet(shown(passages[key].text), words),
             score=round(scores[key], 6),
             found_by=tuple(sources[key]),
         )

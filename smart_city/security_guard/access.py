@@ -16,7 +16,7 @@ from smart_city.security_guard.api import (
 from utilities.context import UserContext, current
 from utilities.errors import PlatformError
 
-WRITERS = frozenset({"owner", "member"})
+WRITERS = frozenset({"owner", "member", "data_steward"})
 """Roles that may call what leaves something behind."""
 
 

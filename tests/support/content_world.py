@@ -22,6 +22,7 @@ from realms.business_enablement.content_analysis import ContentAnalysisOrchestra
 from realms.business_enablement.insights import InsightsOrchestrator
 from smart_city.content_steward.api import FileRecord, FileStatus, FileUnknown
 from smart_city.data_steward.governance import DataStewardService
+from smart_city.data_steward.policy_reading import PolicyInForce
 from smart_city.data_steward.records import DataRecords
 from utilities.clock import SystemClock
 from utilities.context import current
@@ -46,7 +47,7 @@ class FakeSteward:
             file_id=file_id,
             tenant=current().tenant,
             name=name,
-            media_type="",
+            media_type="text/plain",
             size=len(data),
             sha256=hashlib.sha256(data).hexdigest(),
             status=FileStatus.STORED,
@@ -113,14 +114,19 @@ async def content_world(data_dir: Path) -> AsyncIterator[World]:
         await stack.enter_async_context(database)
         await database.migrate("public_works", MIGRATIONS)
         await database.migrate("data_steward", DATA_STEWARD)
-        yield _built(settings, folder, database)
+        force = await stack.enter_async_context(PolicyInForce(settings=settings))
+        yield _built(settings, folder, database, force)
 
 
-def _built(settings: Settings, folder: DataFolder, database: SqliteDatabase) -> World:
+def _built(
+    settings: Settings, folder: DataFolder, database: SqliteDatabase, force: PolicyInForce
+) -> World:
     objects = LocalObjectStore(folder=folder)
     steward: Any = FakeSteward(objects)
     parsers = ChildProcessParsers(settings=settings)
-    data = DataStewardService(records=DataRecords(database=database), clock=SystemClock())
+    data = DataStewardService(
+        records=DataRecords(database=database), clock=SystemClock(), force=force
+    )
     index = FakeIndex()
     metadata = ContentMetadataAbstraction(
         records=ContentRecords(database=database), objects=objects, clock=SystemClock()

@@ -101,16 +101,17 @@ async def role_city(
     clock: MovableClock | None = None,
     extra: tuple[Any, ...] = (),
     database_url: str = "",
+    **more: Any,
 ) -> AsyncIterator[RoleCity]:
     """Open the roles over the data folder `path`; leave them, and the folder can be opened again.
 
-    `extra` are containers with their rooms, enrolled after the roles.
+    `extra` are containers with their rooms, enrolled after the roles; `more` are settings.
     """
     spans, tracing, registry = InMemorySpanExporter(), DistributedTracing(), Registry()
     tracing.add_processor(SimpleSpanProcessor(spans))
     report = BootReport([StageRecord("public_works", StageStatus.OPEN, 0.25)])
     moved = clock or MovableClock()
-    settings = Settings(data_dir=path, database_url=SecretStr(database_url))
+    settings = Settings(data_dir=path, database_url=SecretStr(database_url), **more)
     given = (settings, report, moved, TimeSortableIds(), tracing)
     for part in (*given, EMBEDDER, SCANNER):
         registry.add(part)

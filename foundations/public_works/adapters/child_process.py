@@ -15,6 +15,7 @@ from foundations.public_works.parsing.models import (
     DEFAULT,
     ParseOptions,
     ParseResult,
+    TableFormat,
 )
 from foundations.public_works.settings import Settings
 
@@ -61,6 +62,16 @@ class ChildProcessParsers(Parsers):
     ) -> InsightsResult:
         request = {"work": "find_insights"} | _told(ParsedFile(parsed, artifacts))
         return InsightsResult.model_validate(await self._run(request))
+
+    async def convert(self, path: Path, output: Path, *, of: TableFormat, to: TableFormat) -> None:
+        request = {
+            "work": "convert",
+            "path": str(path.absolute()),
+            "output": str(output.absolute()),
+            "of": of,
+            "to": to,
+        }
+        await self._run(request)
 
     async def compare(self, files: Sequence[ParsedFile]) -> ComparisonResult:
         request = {"work": "compare", "files": [_told(file) for file in files]}

@@ -143,10 +143,24 @@ def _compare(request: dict[str, Any]) -> Any:
     return compare(files).model_dump(mode="json")
 
 
+def _convert(request: dict[str, Any]) -> Any:
+    from foundations.public_works.parsing.converting import convert
+    from foundations.public_works.parsing.models import TableFormat
+
+    convert(
+        Path(request["path"]),
+        Path(request["output"]),
+        of=TableFormat(request["of"]),
+        to=TableFormat(request["to"]),
+    )
+    return {}
+
+
 _WORK: dict[str, Callable[[dict[str, Any]], Any]] = {
     "parse": _parse,
     "find_insights": _find_insights,
     "compare": _compare,
+    "convert": _convert,
 }
 
 if __name__ == "__main__":

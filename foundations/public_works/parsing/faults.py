@@ -56,6 +56,12 @@ class TooDeep(PlatformError):
     kind = ErrorKind.INVALID
 
 
+class NotLossless(PlatformError):
+    """The conversion would lose something."""
+
+    kind = ErrorKind.INVALID
+
+
 class ParseTimeout(PlatformError):
     """Parsing the file took longer than is allowed."""
 
@@ -90,6 +96,7 @@ _KNOWN: dict[str, type[PlatformError]] = {
         ColumnLimit,
         CellLimit,
         TooDeep,
+        NotLossless,
         ParseMemoryExceeded,
         DecompressionLimit,
         DamagedArchive,

@@ -21,6 +21,15 @@ class ColumnType(StrEnum):
     EMPTY = "empty"
 
 
+class TableFormat(StrEnum):
+    """A format that holds one table."""
+
+    CSV = "csv"
+    TSV = "tsv"
+    PARQUET = "parquet"
+    NDJSON = "ndjson"
+
+
 class ParseOptions(BaseModel):
     """How to read a file; what is left empty is found out from its content."""
 

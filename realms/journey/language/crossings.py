@@ -7,11 +7,11 @@ from realms.journey.language.ordering import Step
 from realms.journey.language.promises import Promises
 from realms.journey.language.roads import Roads, members
 from realms.journey.language.template import ContractField, HandoffContract, Trace
-from realms.journey.language.template_faults import Faults
 from realms.journey.plans.binding import FROM_CONTEXT
 from realms.journey.plans.contracts import Check, Fits
 from realms.journey.plans.plan import JsonSchema
 from realms.journey.plans.schemas import clash
+from utilities.marked_faults import Faults
 
 Pair = tuple[str, str]
 _INPUT = -1

@@ -6,7 +6,6 @@ from typing import Any
 from realms.journey.language.promises import Promises
 from realms.journey.language.roads import Roads
 from realms.journey.language.seeing import ExpressionCompiler, Sight
-from realms.journey.language.template_faults import Faults
 from realms.journey.language.words import NAME
 from realms.journey.plans.binding import (
     FROM_CONTEXT,
@@ -20,6 +19,7 @@ from realms.journey.plans.binding import (
 from realms.journey.plans.contracts import Fits
 from realms.journey.plans.plan import JsonSchema, ParameterShape, Signature
 from realms.journey.plans.schemas import clash, types_of
+from utilities.marked_faults import Faults
 
 _TEXT = {"type": "string"}
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from realms.journey.language.milestone import WORK, Milestone
 from realms.journey.language.ordering import Step, steps_of
 from realms.journey.language.template import MAX_MILESTONES, RESERVED_IDS, Template
-from realms.journey.language.template_faults import Faults
 from realms.journey.language.template_reader import TemplateReader
-from realms.journey.language.yaml_reader import Entries, Node, UnreadableYaml, read_yaml
+from utilities.marked_faults import Faults
+from utilities.strict_yaml import Entries, Node, UnreadableYaml, read_yaml
 
 _FITS = {
     "api": {"service"},

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from realms.journey.language.milestone import Milestone
 from realms.journey.language.template import COMPLETE, Template
-from realms.journey.language.template_faults import Faults
+from utilities.marked_faults import Faults
 
 
 @dataclass(frozen=True, slots=True)

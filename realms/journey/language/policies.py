@@ -9,7 +9,6 @@ from cronsim import CronSim, CronSimError
 
 from realms.journey.language.milestone import Retry
 from realms.journey.language.template import Schedule, Template
-from realms.journey.language.template_faults import Faults
 from realms.journey.plans.contracts import Fits
 from realms.journey.plans.plan import JsonSchema
 from realms.journey.plans.plan import Schedule as PlannedSchedule
@@ -20,6 +19,7 @@ from realms.journey.plans.retries import (
     RetryPolicy,
 )
 from utilities.errors import ErrorKind
+from utilities.marked_faults import Faults
 from utilities.names import snake_case
 from utilities.suggest import did_you_mean
 

@@ -17,9 +17,9 @@ from realms.journey.expressions.syntax import (
 from realms.journey.expressions.syntax import Node as Tree
 from realms.journey.expressions.types import STATUS
 from realms.journey.expressions.values import Value, compile_value, template_parts
-from realms.journey.language.template_faults import Faults
 from realms.journey.plans.binding import RUN_SCHEMA
 from realms.journey.plans.plan import JsonSchema
+from utilities.marked_faults import Faults
 from utilities.suggest import did_you_mean
 
 Found = TypeVar("Found", Expression, Value)

@@ -13,7 +13,6 @@ from pydantic.fields import FieldInfo
 from realms.journey.expressions.compiled import FaultyExpression
 from realms.journey.expressions.values import template_parts
 from realms.journey.language.template import MAX_FIELDS, ContractField
-from realms.journey.language.template_faults import Faults
 from realms.journey.language.words import (
     CLASS,
     FIELD,
@@ -27,7 +26,10 @@ from realms.journey.language.words import (
     in_snake_case,
     shown,
 )
-from realms.journey.language.yaml_reader import (
+from realms.journey.plans.durations import BadDuration, parse_duration
+from realms.journey.plans.schemas import JSON_TYPES, BadSchema, checked_schema
+from utilities.marked_faults import Faults
+from utilities.strict_yaml import (
     Entries,
     Entry,
     Items,
@@ -37,8 +39,6 @@ from realms.journey.language.yaml_reader import (
     constant,
     is_null,
 )
-from realms.journey.plans.durations import BadDuration, parse_duration
-from realms.journey.plans.schemas import JSON_TYPES, BadSchema, checked_schema
 
 Part = TypeVar("Part", bound=BaseModel)
 _UNREAD: Any = object()

@@ -6,8 +6,8 @@ from typing import Any
 
 from realms.journey.language.milestone import Ask
 from realms.journey.language.ordering import Step
-from realms.journey.language.template_faults import Faults
 from realms.journey.plans.plan import JsonSchema, Signature, Signatures
+from utilities.marked_faults import Faults
 
 _TEXT: JsonSchema = {"type": "string"}
 _EVENT_ID: Mapping[str, JsonSchema] = {"event_id": _TEXT}

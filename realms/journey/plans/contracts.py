@@ -12,8 +12,8 @@ from jsonschema.validators import extend
 from pydantic_core import ValidationError as NoMatch
 from referencing import Registry
 
-from realms.journey.plans.schemas import linear_pattern
 from utilities.errors import ErrorKind, FieldError, PlatformError
+from utilities.linear_patterns import linear_pattern
 
 _Surely = Callable[[Any], bool]
 

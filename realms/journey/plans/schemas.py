@@ -1,15 +1,13 @@
 """JSON Schemas as templates may state them: safe to use, and what of them can never meet."""
 
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from typing import Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
-from pydantic_core import SchemaError as PatternError
-from pydantic_core import SchemaValidator, core_schema
 
 from utilities.errors import ErrorKind, PlatformError
+from utilities.linear_patterns import BadPattern, linear_pattern
 
 JSON_TYPES = ("string", "number", "integer", "boolean", "object", "array", "null")
 _MOST_REFERENCES = 1000
@@ -54,12 +52,6 @@ def checked_schema(schema: Any) -> dict[str, Any]:
         raise BadSchema(f"is no JSON Schema: {_short(error.message)}") from error
     _follow_all(schema)
     return schema
-
-
-@lru_cache(maxsize=1024)
-def linear_pattern(text: str) -> SchemaValidator:
-    """A pattern matched in linear time, anywhere in a text."""
-    return SchemaValidator(core_schema.str_schema(pattern=text, regex_engine="rust-regex"))
 
 
 def clash(given: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
@@ -118,7 +110,7 @@ def _check_keywords(schema: Any) -> None:
 def _compiles(pattern: str) -> None:
     try:
         linear_pattern(pattern)
-    except PatternError as error:
+    except BadPattern as error:
         raise BadSchema(
             f"the pattern {_short(pattern)!r} is not offered: no look-around, no back references"
         ) from error

@@ -9,19 +9,19 @@ from realms.journey.expressions.compiled import FaultyExpression, compile_expres
 from realms.journey.expressions.values import compile_value, template_parts
 from realms.journey.language.compiling import load_plan
 from realms.journey.language.loading import read_template
-from realms.journey.language.template_faults import Faults, TemplateFault
 from realms.journey.language.template_reader import TemplateReader
-from realms.journey.language.yaml_reader import (
+from realms.journey.plans.plan import AgentWork, Ask, JsonSchema, Plan, WaitFor
+from realms.journey.testing.language import Answer, Answers, Case, Cases, Every
+from realms.journey.testing.mocks import Mock, MockedServices
+from utilities.errors import ErrorKind, FieldError, PlatformError
+from utilities.marked_faults import Faults, MarkedFault
+from utilities.strict_yaml import (
     Entries,
     Mark,
     Node,
     UnreadableYaml,
     read_yaml,
 )
-from realms.journey.plans.plan import AgentWork, Ask, JsonSchema, Plan, WaitFor
-from realms.journey.testing.language import Answer, Answers, Case, Cases, Every
-from realms.journey.testing.mocks import Mock, MockedServices
-from utilities.errors import ErrorKind, FieldError, PlatformError
 
 
 class FaultyTests(PlatformError):
@@ -29,7 +29,7 @@ class FaultyTests(PlatformError):
 
     kind = ErrorKind.INVALID
 
-    def __init__(self, faults: Iterable[TemplateFault], *, file: str) -> None:
+    def __init__(self, faults: Iterable[MarkedFault], *, file: str) -> None:
         self.file = file
         self.faults = tuple(sorted(set(faults)))
         super().__init__(
@@ -103,7 +103,7 @@ def _whole(beside: Source) -> Node:
     try:
         return read_yaml(beside.text)
     except UnreadableYaml as error:
-        faults = [TemplateFault(fault.mark, "yaml", fault.problem) for fault in error.faults]
+        faults = [MarkedFault(fault.mark, "yaml", fault.problem) for fault in error.faults]
         raise FaultyTests(faults, file=beside.file) from error
 
 

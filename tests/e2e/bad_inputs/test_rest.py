@@ -15,6 +15,7 @@ pytestmark = pytest.mark.slow
 
 MASH = "/api/solution/data-mash"
 START = "/api/solution/data_mash_solution_orchestrator_service/start_data_mash"
+RELEASE = "/api/quarantine/nope/release"
 JSON = {"Content-Type": "application/json"}
 UNKNOWN = b'{"file_id": "nope"}'
 DEEP = b'{"file_id":' * 20_000
@@ -44,7 +45,7 @@ bodies = pytest.mark.parametrize(
 
 
 @bodies
-@pytest.mark.parametrize("path", [MASH, START])
+@pytest.mark.parametrize("path", [MASH, START, RELEASE])
 def test_bad_body(client: httpx2.Client, path: str, body: bytes, status: int) -> None:
     answer = client.post(path, content=body, headers=JSON)
 
@@ -52,7 +53,7 @@ def test_bad_body(client: httpx2.Client, path: str, body: bytes, status: int) ->
     assert status == 413 or problem["errors"]
 
 
-@pytest.mark.parametrize("path", [MASH, START])
+@pytest.mark.parametrize("path", [MASH, START, RELEASE])
 @pytest.mark.parametrize(
     "headers",
     [
@@ -73,6 +74,9 @@ def test_body_of_another_type(client: httpx2.Client, path: str, headers: dict[st
         ("TRACE", "/livez"),
         ("GET", START),
         ("PUT", "/api/files"),
+        ("PUT", "/api/uploads"),
+        ("GET", RELEASE),
+        ("DELETE", "/api/data/policy"),
         ("POST", "/api/journey/runs"),
         ("POST", "/api/journey/runs/some_run"),
     ],
@@ -102,7 +106,9 @@ def test_r8_method_in_lower_case_is_no_http(server: Server) -> None:
         "cursor=" + "x" * 5000,
     ],
 )
-@pytest.mark.parametrize("path", ["/api/files", "/api/journey/runs", "/api/search"])
+@pytest.mark.parametrize(
+    "path", ["/api/files", "/api/quarantine", "/api/journey/runs", "/api/search"]
+)
 def test_r11_page_that_cannot_be(client: httpx2.Client, path: str, query: str) -> None:
     question = "q=rain&" if path.endswith("search") else ""
 

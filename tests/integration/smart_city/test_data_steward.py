@@ -1,9 +1,17 @@
 """Policy, quality and lineage, on two tracks and for each tenant apart."""
 
+from datetime import timedelta
+from pathlib import Path
+
 import pytest
 
+from foundations.public_works.parsing.models import Passage
 from smart_city.data_steward.api import (
     Classification,
+    ClassRefused,
+    ContentSeen,
+    ContentUnseen,
+    DataHidden,
     DataSteward,
     DataTrack,
     KindOfDataRefused,
@@ -13,16 +21,17 @@ from smart_city.data_steward.api import (
     QualityUnknown,
     TooMuchData,
 )
-from smart_city.data_steward.policy import CLIENT_BYTES, PLATFORM_BYTES
 from smart_city.data_steward.records import DataRecords
-from tests.support.role_city import SOUTH, RoleCity, as_user
+from tests.support.role_city import NORTH, SOUTH, RoleCity, as_user, role_city
+from utilities.context import UserContext
 
 pytestmark = pytest.mark.anyio
 
+CLIENT_BYTES, PLATFORM_BYTES = 1_000_000_000, 50_000_000
 REPORT = QualityReport(completeness=0.5, measures={"rows": 2}, issues=("half is missing",))
 
 
-def subject(name: str = "rain.csv", media_type: str = "text/csv", size: int = 10) -> PolicySubject:
+def subject(name: str = "rain.csv", media_type: str = "text/csv", size: int = 9) -> PolicySubject:
     return PolicySubject(file_id="file-1", name=name, media_type=media_type, size=size)
 
 
@@ -122,7 +131,7 @@ async def test_every_rule_is_told(steward: DataSteward) -> None:
 
     told = {(rule.track, rule.name) for rule in policies.rules}
     assert (DataTrack.CLIENT, "no_key_material") in told
-    assert (DataTrack.PLATFORM, "plain_kind") in told
+    assert (DataTrack.PLATFORM, "supported_kind") in told
     assert (DataTrack.CLIENT, "semantic_layer_is_for_clients") in told
     assert len(told) == len(policies.rules)
 
@@ -185,3 +194,102 @@ async def test_link_is_recorded_once(city: RoleCity, steward: DataSteward) -> No
 
     assert again == first
     assert (await steward.get_lineage("file-1")).links == (first,)
+
+
+READER = UserContext(tenant="north", principal="other", roles=("reader",))
+TEXT = "Pay to DE89 3704 0044 0532 0130 00, and write to miller@mail.example."
+
+
+def parsed(text: str = TEXT) -> PolicySubject:
+    passage = Passage(number=1, place="line 1", text=text)
+    return subject("letter.txt", "text/plain").model_copy(
+        update={"content": ContentSeen(passages=(passage,))}
+    )
+
+
+async def test_content_is_judged_at_the_handoff(city: RoleCity, steward: DataSteward) -> None:
+    before = await steward.enforce_client_data_policy(subject("letter.txt", "text/plain"))
+    decision = await steward.enforce_client_data_policy(parsed())
+
+    seen = await steward.get_data_classes("file-1")
+    assert before.data_classes == ()
+    assert decision.data_classes == seen.classes == ("contact", "financial")
+    assert decision.classification is seen.classification is Classification.RESTRICTED
+    assert {(one.detector, one.passages, one.count) for one in seen.findings} == {
+        ("iban", (1,), 1),
+        ("mail_address", (1,), 1),
+    }
+    assert seen.keep_until == city.clock.now() + timedelta(days=1825)
+    assert (await steward.get_decisions("file-1")).decisions == (decision,)
+
+
+async def test_retention_that_has_ended_is_due(city: RoleCity, steward: DataSteward) -> None:
+    await steward.enforce_client_data_policy(parsed())
+    seen = await steward.get_data_classes("file-1")
+
+    assert (await steward.list_retention()).files == (seen,)
+    assert (await steward.list_retention(due=True)).files == ()
+    city.clock.move(timedelta(days=1825))
+    assert (await steward.list_retention(due=True)).files == (seen,)
+    with as_user(SOUTH):
+        assert (await steward.list_retention()).files == ()
+
+
+async def test_sight_is_for_who_may_see_all_that_is_in_a_file(steward: DataSteward) -> None:
+    with as_user(READER), pytest.raises(DataHidden, match="nobody has looked"):
+        await steward.require_sight("file-1")
+    with pytest.raises(ContentUnseen):
+        await steward.get_data_classes("file-1")
+
+    await steward.enforce_client_data_policy(parsed())
+
+    await steward.require_sight("file-1")
+    with as_user(READER), pytest.raises(DataHidden, match="contact, financial"):
+        await steward.require_sight("file-1")
+    await steward.enforce_client_data_policy(parsed("The wheel turns."))
+    with as_user(READER):
+        await steward.require_sight("file-1")
+
+
+async def test_masking_is_the_callers(steward: DataSteward) -> None:
+    assert steward.masking().hides == frozenset()
+    with as_user(READER):
+        assert "[iban]" in steward.masking().text(TEXT)
+
+
+async def test_newest_decision_counts_when_the_policy_has_changed(
+    city: RoleCity, steward: DataSteward
+) -> None:
+    allowed = await steward.enforce_client_data_policy(parsed())
+    city.clock.move(timedelta(seconds=1))
+    refused = allowed.model_copy(
+        update={"policy_version": "3", "allowed": False, "decided_at": city.clock.now()}
+    )
+    await city.get(DataRecords).keep_decision("north", refused)
+
+    with pytest.raises(PolicyRefused):
+        await steward.enforce_semantic_policy("file-1")
+
+
+async def test_class_that_a_policy_refuses_gets_no_further(tmp_path: Path) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(
+        "data_policy: strict\nversion: '1'\n"
+        "tracks:\n"
+        "  client: {kinds: supported, most_bytes: 9, classification: internal, retention_days: 9}\n"
+        "  platform: {kinds: [], most_bytes: 99, classification: internal, retention_days: 9}\n"
+        "classes:\n"
+        "  money: {classification: restricted, may_see: [owner], retention_days: 9, refuse: true}\n"
+        "detect:\n  - {name: iban, class: money, finds: iban}\n"
+    )
+    async with role_city(tmp_path / "data", data_policy=policy) as city:
+        steward = city.get(DataSteward)
+        with as_user(NORTH):
+            await steward.enforce_client_data_policy(subject("letter.txt", "text/plain"))
+            with pytest.raises(ClassRefused, match=r"money data: passage 1 \(iban\)"):
+                await steward.enforce_client_data_policy(parsed())
+            with pytest.raises(PolicyRefused):
+                await steward.enforce_semantic_policy("file-1")
+            (decision,) = (await steward.get_decisions("file-1")).decisions
+
+    assert decision.refused_by == "refused_class"

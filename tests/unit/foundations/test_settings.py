@@ -146,6 +146,35 @@ def test_c8_access_token_that_is_none_is_refused_and_not_repeated(
     assert "secrets.token_urlsafe(32)" in caught.value.detail
 
 
+@pytest.mark.parametrize(
+    ("tokens", "why"),
+    [
+        ("{x", "is no JSON"),
+        ('["reader"]', "valid dictionary"),
+        ('{"reader": "short"}', "the token of reader is shorter than 32"),
+        (f'{{"Reader": "{UNGUESSABLE[::-1]}"}}', "a word of small letters"),
+        (f'{{"reader": "{UNGUESSABLE}"}}', "two tokens are the same"),
+    ],
+)
+def test_c8_tokens_of_roles_that_are_none_are_refused_and_not_repeated(
+    tokens: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CIVITAS_ACCESS_TOKEN", UNGUESSABLE)
+    monkeypatch.setenv("CIVITAS_ROLE_TOKENS", tokens)
+
+    with pytest.raises(FaultySettings, match=f"CIVITAS_ROLE_TOKENS: .*{why}") as caught:
+        Settings.load()
+
+    assert UNGUESSABLE not in f"{caught.value.detail} {caught.value.hint}"
+
+
+def test_c8_tokens_of_roles_need_one_of_the_owner(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CIVITAS_ROLE_TOKENS", f'{{"reader": "{UNGUESSABLE}"}}')
+
+    with pytest.raises(FaultySettings, match="needs CIVITAS_ACCESS_TOKEN too"):
+        Settings.load()
+
+
 def test_tokens_that_are_made_as_told_are_taken() -> None:
     assert [t for t in (secrets.token_urlsafe(32) for _ in range(2000)) if weakness_of(t)] == []
 

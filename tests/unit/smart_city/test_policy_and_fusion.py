@@ -3,8 +3,8 @@
 import pytest
 
 from foundations.declarations import Effect
-from smart_city.data_steward.api import Classification, DataTrack, PolicySubject
-from smart_city.data_steward.policy import classify
+from smart_city.data_steward.api import Classification, DataTrack
+from smart_city.data_steward.policy_reading import SHIPPED, policy_from
 from smart_city.librarian.api import FoundBy
 from smart_city.librarian.records import FoundPassage
 from smart_city.librarian.searching import fuse, snippet
@@ -25,10 +25,10 @@ from utilities.context import UserContext
     ],
 )
 def test_client_file_is_classified_by_its_name(name: str, classification: Classification) -> None:
-    subject = PolicySubject(file_id="file-1", name=name, media_type="text/csv", size=1)
+    policy = policy_from(SHIPPED).policy
 
-    assert classify(DataTrack.CLIENT, subject) is classification
-    assert classify(DataTrack.PLATFORM, subject) is Classification.INTERNAL
+    assert policy.classify(DataTrack.CLIENT, name, frozenset()) is classification
+    assert policy.classify(DataTrack.PLATFORM, name, frozenset()) is Classification.INTERNAL
 
 
 @pytest.mark.parametrize("public", [True, False])

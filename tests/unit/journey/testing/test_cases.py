@@ -3,10 +3,10 @@
 import jsonschema
 import pytest
 
-from realms.journey.language.yaml_reader import Entries, Items, Node, constant, read_yaml
 from realms.journey.testing.cases import FaultyTests
 from realms.journey.testing.language import schema_of_tests
 from tests.support.office import CASES, INVOICE_CHECK, INVOICE_TESTS, suite
+from utilities.strict_yaml import Entries, Items, Node, constant, read_yaml
 
 
 def told(tests: str, template: str = INVOICE_CHECK) -> list[str]:

@@ -40,7 +40,7 @@ january february march april may june july august september october november dec
 märz mai juni juli oktober dezember jan feb mar apr jun jul aug sep sept oct okt nov dec dez
 """
 MONTH = r"(?:" + "|".join(sorted(_MONTH_NAMES.split(), key=len, reverse=True)) + r")"
-_DATE = re.compile(
+DATE = re.compile(
     rf"\b\d{{4}}-\d{{2}}-\d{{2}}\b"
     rf"|\b\d{{1,2}}[./]\d{{1,2}}[./](?:\d{{4}}|\d{{2}})\b"
     rf"|\b\d{{1,2}}(?:st|nd|rd|th|\.)?\s{MONTH}\b(?:\.?,?\s\d{{4}}\b)?"
@@ -48,9 +48,9 @@ _DATE = re.compile(
     rf"|\b{MONTH}\s\d{{4}}\b",
     re.IGNORECASE,
 )
-_MAIL = re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}\b", re.IGNORECASE)
+MAIL = re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}\b", re.IGNORECASE)
 _WEB = re.compile(r"\b(?:https?://|www\.)[^\s<>\"')\]]+[^\s<>\"')\].,;:!?]", re.IGNORECASE)
-_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b")
+IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b")
 _IDENTIFIER = re.compile(
     r"\b(?=[A-Z0-9/-]*\d{3})[A-Z]{2,}(?:[-/][A-Z0-9]+)*[-/]?\d[A-Z0-9]*(?:[-/][A-Z0-9]+)*\b"
 )
@@ -102,13 +102,13 @@ def entities(text: str) -> list[Entity]:
 
 def _candidates(text: str) -> Iterator[Entity]:
     """The surest first."""
-    for kind, pattern in ((EntityKind.MAIL, _MAIL), (EntityKind.WEB, _WEB)):
+    for kind, pattern in ((EntityKind.MAIL, MAIL), (EntityKind.WEB, _WEB)):
         for match in pattern.finditer(text):
             yield Entity(kind, match[0], match.start(), match.end())
-    for match in _IBAN.finditer(text):
+    for match in IBAN.finditer(text):
         if is_iban(match[0]):
             yield Entity(EntityKind.IDENTIFIER, match[0], match.start(), match.end(), unit="IBAN")
-    for match in _DATE.finditer(text):
+    for match in DATE.finditer(text):
         yield Entity(EntityKind.DATE, match[0], match.start(), match.end())
     for match in _IDENTIFIER.finditer(text):
         yield Entity(EntityKind.IDENTIFIER, match[0], match.start(), match.end())

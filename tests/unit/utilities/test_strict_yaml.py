@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from realms.journey.language.yaml_reader import (
+from utilities.strict_yaml import (
     MAX_DEPTH,
     MAX_NODES,
     Entries,

@@ -193,7 +193,7 @@ class _Reader:
         for event in self._events:
             match event:
                 case yaml.DocumentStartEvent() if root is not None:
-                    self._fault(event, "a second document begins here; a template is one document")
+                    self._fault(event, "a second document begins here; a file is one document")
                     return None
                 case yaml.AliasEvent():
                     self._fault(event, f"*{event.anchor} is an alias; write the value itself")
