@@ -11,9 +11,12 @@ from foundations.public_works.adapters.yara_scanner import YaraScanner
 from foundations.public_works.cloud_ready import Choice, Taken
 from foundations.public_works.content_metadata import ContentMetadataAbstraction
 from foundations.public_works.data_folder import DataFolder
+from foundations.public_works.graph.reading import ContentGraphAbstraction
+from foundations.public_works.graph.records import GraphRecords
 from foundations.public_works.public_works import PublicWorksFoundationService
 from foundations.public_works.records import ContentRecords
 from foundations.public_works.secrets import EnvironmentSecrets
+from foundations.public_works.vectors.records import VectorRecords
 from foundations.wiring import Container, wire
 
 ADAPTERS: Mapping[Taken, tuple[str, str]] = {
@@ -39,7 +42,10 @@ def container(choice: Choice) -> Container:
         YaraScanner,
         ChildProcessParsers,
         WordLlamaEmbedder,
+        VectorRecords,
+        GraphRecords,
         ContentRecords,
+        ContentGraphAbstraction,
         ContentMetadataAbstraction,
         PublicWorksFoundationService,
     )()

@@ -13,11 +13,15 @@ class Embedder(Protocol):
 
     @property
     def model(self) -> str:
-        """Name and version of the model: vectors of different models do not compare."""
+        """Name and version, at most 200 characters: vectors of two models do not compare."""
         ...
 
     @property
     def dimensions(self) -> int: ...
+
+    def of(self, model: str) -> "Embedder | None":
+        """The embedder of `model`, this one or another that this process has; None for none."""
+        ...
 
     async def warm_up(self) -> None:
         """Load what the first `embed` would have to load."""

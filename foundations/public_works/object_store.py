@@ -53,6 +53,10 @@ class ObjectStore(Protocol):
         """Remove an object; removing what is not there is no error."""
         ...
 
+    async def delete_below(self, folder: str) -> int:
+        """Remove every object whose key begins with `folder` and a slash; how many there were."""
+        ...
+
     def local_copy(self, key: str) -> AbstractAsyncContextManager[Path]:
         """A local path to read the object from while the block lasts. Do not write to it."""
         ...

@@ -134,6 +134,11 @@ class Settings(BaseSettings):
     parse_cpu_seconds: int = Field(default=30, gt=0)
     parse_memory_bytes: int = Field(default=2 * GIB, ge=256 * MIB)
     parse_wall_seconds: float = Field(default=60, gt=0)
+    search_memory_bytes: int = Field(
+        default=512 * MIB,
+        ge=0,
+        description="for vectors that are searched in this process; more are read at each search",
+    )
     drain_seconds: float = Field(default=20, ge=0, description="time a stop gives work in progress")
     stall_seconds: float = Field(
         default=120,

@@ -10,9 +10,13 @@ from typing import Any, Self
 import sqlalchemy as sa
 
 from foundations.public_works.database import Database, Dialect
+from foundations.public_works.media_types import FORMATS
+from foundations.public_works.parsing.models import Passage
+from foundations.public_works.parsing.places import Place
+from foundations.public_works.records import kept_place, place_at
 from foundations.public_works.semantics import IndexableContent
-from foundations.public_works.words import words_of
-from smart_city.librarian.api import IndexEntry
+from foundations.public_works.words import any_of, words_of
+from smart_city.librarian.api import IndexEntry, Only
 from smart_city.stamps import stamp
 
 _metadata = sa.MetaData()
@@ -24,6 +28,7 @@ _entries = sa.Table(
     sa.Column("content_id", sa.Text),
     sa.Column("name", sa.Text),
     sa.Column("media_type", sa.Text),
+    sa.Column("kind", sa.Text),
     sa.Column("passages", sa.Integer),
     sa.Column("indexed_at", sa.Text),
     sa.Column("trace_id", sa.Text),
@@ -36,26 +41,33 @@ _passages = sa.Table(
     sa.Column("file_id", sa.Text),
     sa.Column("number", sa.Integer),
     sa.Column("place", sa.Text),
+    sa.Column("at", sa.Text),
+    sa.Column("headings", sa.Text),
     sa.Column("name", sa.Text),
     sa.Column("text", sa.Text),
 )
-_BY_WORDS = sa.text(
-    "SELECT p.file_id, p.number, p.name, p.place, p.text "
+_BY_WORDS = (
+    "SELECT p.file_id, p.number, p.name, p.place, p.at, p.text "
     "FROM library_words JOIN library_passages AS p ON p.id = library_words.rowid "
-    "WHERE library_words MATCH :words AND p.tenant = :tenant "
-    "ORDER BY bm25(library_words), p.id LIMIT :most"
+    "WHERE library_words MATCH :words AND p.tenant = :tenant {only} "
+    "ORDER BY bm25(library_words, 1.0, 1.0, 0.5), p.id LIMIT :most"
 )
-_BY_TSVECTOR = sa.text(
-    "SELECT file_id, number, name, place, text FROM library_passages "
-    "WHERE words @@ CAST(:words AS tsquery) AND tenant = :tenant "
-    "ORDER BY ts_rank(words, CAST(:words AS tsquery), 1) DESC, id LIMIT :most"
+_BY_TSVECTOR = (
+    "SELECT p.file_id, p.number, p.name, p.place, p.at, p.text FROM library_passages AS p "
+    "WHERE p.words @@ CAST(:words AS tsquery) AND p.tenant = :tenant {only} "
+    "ORDER BY ts_rank(p.words, CAST(:words AS tsquery), 1) DESC, p.id LIMIT :most"
 )
 _ADD_WITH_WORDS = sa.text(
-    "INSERT INTO library_passages (tenant, file_id, number, place, name, text, words) "
-    "VALUES (:tenant, :file_id, :number, :place, :name, :text, CAST(:words AS tsvector))"
+    "INSERT INTO library_passages "
+    "(tenant, file_id, number, place, at, headings, name, text, words) VALUES "
+    "(:tenant, :file_id, :number, :place, :at, :headings, :name, :text, CAST(:words AS tsvector))"
 )
-_UNREAD = sa.text("SELECT id, text, name FROM library_passages WHERE words IS NULL LIMIT 500")
+_UNREAD = sa.text(
+    "SELECT id, text, headings, name FROM library_passages WHERE words IS NULL LIMIT 500"
+)
 _READ = sa.text("UPDATE library_passages SET words = CAST(:words AS tsvector) WHERE id = :id")
+_SAID = ("text", "headings", "name")
+"""The columns whose words are indexed."""
 _LAST_PLACE = 16_383
 """PostgreSQL counts the places of words so far."""
 _LONGEST_WORD = 2_046
@@ -68,7 +80,7 @@ class FoundPassage:
     file_id: str
     number: int
     name: str
-    place: str
+    place: Place
     text: str
 
     @property
@@ -96,18 +108,11 @@ class LibraryRecords:
     async def replace(self, tenant: str, entry: IndexEntry, content: IndexableContent) -> None:
         """Put a file's content in the place of what was there: whole, or not at all."""
         values = {**entry.model_dump(), "indexed_at": stamp(entry.indexed_at), "tenant": tenant}
-        rows = [
-            {"tenant": tenant, "file_id": entry.file_id, "name": entry.name, **p.model_dump()}
-            for p in content.passages
-        ]
+        own = {"tenant": tenant, "file_id": entry.file_id, "name": entry.name}
+        rows = [own | _values(passage) for passage in content.passages]
 
         def work(connection: sa.Connection) -> None:
-            for table in (_entries, _passages):
-                connection.execute(
-                    sa.delete(table).where(
-                        table.c.tenant == tenant, table.c.file_id == entry.file_id
-                    )
-                )
+            _forget(connection, tenant, entry.file_id)
             connection.execute(sa.insert(_entries).values(values))
             if rows and self._server:
                 connection.execute(_ADD_WITH_WORDS, _with_words(rows))
@@ -123,12 +128,44 @@ class LibraryRecords:
         row = await self._database.read(lambda c: c.execute(chosen).mappings().one_or_none())
         return IndexEntry.model_validate(dict(row)) if row else None
 
-    async def by_words(self, tenant: str, words: Sequence[str], *, most: int) -> list[FoundPassage]:
-        """The passages with any of these words, best first: by bm25, or by `ts_rank`."""
-        match, query = (_tsquery, _BY_TSVECTOR) if self._server else (_match, _BY_WORDS)
-        values = {"words": match(words), "tenant": tenant, "most": most}
-        rows = await self._database.read(lambda c: c.execute(query, values).all())
-        return [FoundPassage(*row) for row in rows]
+    async def forget(self, tenant: str, file_id: str) -> None:
+        """Remove all that the index holds of a file."""
+        await self._database.write(lambda connection: _forget(connection, tenant, file_id))
+
+    async def by_words(
+        self, tenant: str, words: Sequence[str], *, most: int, files: Sequence[str] | None = None
+    ) -> list[FoundPassage]:
+        """The passages with any of these words, best first: by bm25, or by `ts_rank`.
+
+        `files` restricts the search to some.
+        """
+        match, query = (_tsquery, _BY_TSVECTOR) if self._server else (any_of, _BY_WORDS)
+        values: dict[str, Any] = {"words": match(words), "tenant": tenant, "most": most}
+        statement = sa.text(query.format(only="" if files is None else "AND p.file_id IN :files"))
+        if files is not None:
+            statement = statement.bindparams(sa.bindparam("files", expanding=True))
+            values["files"] = list(files)
+        rows = await self._database.read(lambda c: c.execute(statement, values).all())
+        return [
+            FoundPassage(file_id, number, name, place_at(place, at), text)
+            for file_id, number, name, place, at, text in rows
+        ]
+
+    async def chosen(self, tenant: str, only: Only) -> list[str]:
+        """The files that a filter lets through."""
+        query = sa.select(_entries.c.file_id).where(_entries.c.tenant == tenant)
+        if only.files:
+            query = query.where(_entries.c.file_id.in_(only.files))
+        if only.kinds:
+            query = query.where(
+                _entries.c.kind.in_(only.kinds)
+                | _entries.c.media_type.in_([FORMATS[one] for one in only.kinds if one in FORMATS])
+            )
+        if only.since is not None:
+            query = query.where(_entries.c.indexed_at >= stamp(only.since))
+        if only.until is not None:
+            query = query.where(_entries.c.indexed_at < stamp(only.until))
+        return list(await self._database.read(lambda c: c.execute(query).scalars().all()))
 
     async def names(self, tenant: str, file_ids: Iterable[str]) -> Mapping[str, str]:
         """The names of indexed files by id."""
@@ -139,10 +176,17 @@ class LibraryRecords:
         return {row.file_id: row.name for row in rows}
 
 
-def _match(words: Sequence[str]) -> str:
-    """An FTS5 expression for any of `words`: each is quoted, so that none can be syntax."""
-    quoted = ['"' + word.replace('"', '""') + '"' for word in words]
-    return " OR ".join(quoted)
+def _forget(connection: sa.Connection, tenant: str, file_id: str) -> None:
+    for table in (_entries, _passages):
+        connection.execute(
+            sa.delete(table).where(table.c.tenant == tenant, table.c.file_id == file_id)
+        )
+
+
+def _values(passage: Passage) -> dict[str, Any]:
+    headings = " / ".join(passage.place.headings)
+    said = {"number": passage.number, "headings": headings, "text": passage.text}
+    return said | kept_place(passage.place)
 
 
 def _tsquery(words: Sequence[str]) -> str:
@@ -152,15 +196,14 @@ def _tsquery(words: Sequence[str]) -> str:
 
 
 def _with_words(rows: Sequence[Mapping[Any, Any]]) -> list[dict[str, Any]]:
-    """Rows of passages, each with its tsvector: the words of its text, and after them its name's.
+    """Rows of passages, each with its tsvector: the words of its text, of its headings and name.
 
-    A place between the two lets no phrase reach from one into the other.
+    A place between two lets no phrase reach from one into the other.
     """
-    texts = words_of([str(row["text"]) for row in rows])
-    names = words_of([str(row["name"]) for row in rows])
+    columns = [words_of([str(row[name]) for row in rows]) for name in _SAID]
     return [
-        {**row, "words": _tsvector([*text, "", *name])}
-        for row, text, name in zip(rows, texts, names, strict=True)
+        {**row, "words": _tsvector([*text, "", *headings, "", *name])}
+        for row, text, headings, name in zip(rows, *columns, strict=True)
     ]
 
 

@@ -14,15 +14,19 @@ from foundations.public_works.adapters.sqlite import SqliteDatabase
 from foundations.public_works.adapters.wordllama_embedder import WordLlamaEmbedder
 from foundations.public_works.content_metadata import ContentMetadataAbstraction
 from foundations.public_works.data_folder import DataFolder
+from foundations.public_works.graph.reading import ContentGraphAbstraction
+from foundations.public_works.graph.records import GraphRecords
 from foundations.public_works.object_store import ObjectStore
 from foundations.public_works.records import ContentRecords
 from foundations.public_works.semantics import IndexableContent
 from foundations.public_works.settings import Settings
+from foundations.public_works.vectors.records import VectorRecords
 from realms.business_enablement.content_analysis import ContentAnalysisOrchestrator
 from realms.business_enablement.insights import InsightsOrchestrator
 from smart_city.content_steward.api import FileRecord, FileStatus, FileUnknown
 from smart_city.data_steward.governance import DataStewardService
 from smart_city.data_steward.records import DataRecords
+from smart_city.librarian.api import Only
 from utilities.clock import SystemClock
 from utilities.context import current
 from utilities.ids import TimeSortableIds
@@ -79,6 +83,10 @@ class FakeIndex:
         self.given.append(content)
         return content
 
+    async def forget_content(self, file_id: str) -> Only:
+        self.given = [content for content in self.given if content.file_id != file_id]
+        return Only()
+
 
 @dataclass
 class World:
@@ -91,6 +99,7 @@ class World:
     analysis: ContentAnalysisOrchestrator
     insights: InsightsOrchestrator
     metadata: ContentMetadataAbstraction
+    graph: ContentGraphAbstraction
     index: FakeIndex
     data: DataStewardService
 
@@ -122,8 +131,18 @@ def _built(settings: Settings, folder: DataFolder, database: SqliteDatabase) -> 
     parsers = ChildProcessParsers(settings=settings)
     data = DataStewardService(records=DataRecords(database=database), clock=SystemClock())
     index = FakeIndex()
+    vectors, graphs = (
+        VectorRecords(database=database, settings=settings),
+        GraphRecords(database=database),
+    )
+    records = ContentRecords(database=database, vectors=vectors)
     metadata = ContentMetadataAbstraction(
-        records=ContentRecords(database=database), objects=objects, clock=SystemClock()
+        records=records,
+        vectors=vectors,
+        graphs=graphs,
+        embedder=EMBEDDER,
+        objects=objects,
+        clock=SystemClock(),
     )
     metadata.plug_index(index)
     return World(
@@ -141,6 +160,7 @@ def _built(settings: Settings, folder: DataFolder, database: SqliteDatabase) -> 
         ),
         insights=InsightsOrchestrator(steward=steward, parsers=parsers, objects=objects),
         metadata=metadata,
+        graph=ContentGraphAbstraction(records=records, graphs=graphs),
         index=index,
         data=data,
     )

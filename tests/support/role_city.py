@@ -26,8 +26,11 @@ from foundations.public_works.adapters.yara_scanner import YaraScanner
 from foundations.public_works.content_metadata import ContentMetadataAbstraction
 from foundations.public_works.data_folder import DataFolder
 from foundations.public_works.database import Database
+from foundations.public_works.graph.reading import ContentGraphAbstraction
+from foundations.public_works.graph.records import GraphRecords
 from foundations.public_works.records import ContentRecords
 from foundations.public_works.settings import Settings
+from foundations.public_works.vectors.records import VectorRecords
 from foundations.rooms import Room
 from foundations.wiring import wire
 from smart_city.gateway import SmartCityGateway
@@ -123,7 +126,10 @@ async def role_city(
             PostgresDatabase if database_url else SqliteDatabase,
             LocalObjectStore,
             InProcessEvents,
+            VectorRecords,
+            GraphRecords,
             ContentRecords,
+            ContentGraphAbstraction,
             ContentMetadataAbstraction,
         )
         registry.enrol(below(), Room("foundations.public_works", "public_works"))

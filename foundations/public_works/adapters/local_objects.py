@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import obstore
@@ -26,6 +26,12 @@ class LocalObjectStore(ObstoreObjects):
     async def local_copy(self, key: str) -> AsyncIterator[Path]:
         await self._size(key)
         yield self._root / key
+
+    async def delete_below(self, folder: str) -> int:
+        removed = await super().delete_below(folder)
+        with suppress(OSError):  # somebody may have put something into it again
+            (self._root / folder).rmdir()
+        return removed
 
     @property
     def _store(self) -> LocalStore:

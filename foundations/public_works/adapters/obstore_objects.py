@@ -57,6 +57,14 @@ class ObstoreObjects(ObjectStore):
         except ObjectNotFound:
             return
 
+    async def delete_below(self, folder: str) -> int:
+        async with self._translated(folder):
+            listed = await obstore.list(self._store, prefix=f"{folder}/").collect_async()
+        keys = [str(one["path"]) for one in listed]
+        for key in keys:
+            await self.delete(key)
+        return len(keys)
+
     async def _size(self, key: str) -> int:
         """The size of an object.
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from foundations.public_works.parsing.models import Passage
+from foundations.public_works.parsing.places import Place
 
 MAX_CHARACTERS = 1_000
 MAX_PASSAGES = 20_000
@@ -52,7 +53,7 @@ def sentences(text: str) -> list[str]:
     return found
 
 
-def cut(text: str, place: str) -> Iterator[tuple[str, str]]:
+def cut(text: str, place: Place) -> Iterator[tuple[Place, str]]:
     """Yield (place, passage) pairs, each passage at most a thousand characters.
 
     The cuts fall between paragraphs, else between sentences, else between words.
@@ -70,7 +71,7 @@ def cut(text: str, place: str) -> Iterator[tuple[str, str]]:
         yield place, held
 
 
-def numbered(pieces: Iterable[tuple[str, str]]) -> list[Passage]:
+def numbered(pieces: Iterable[tuple[Place, str]]) -> list[Passage]:
     """Passages numbered from 1, up to the cap."""
     return [
         Passage(number=number, place=place, text=text)

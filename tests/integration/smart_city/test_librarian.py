@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from foundations.public_works.content_metadata import ContentMetadataAbstraction, content_id_of
+from foundations.public_works.graph.model import Graph
 from foundations.public_works.object_store import ObjectStore
 from foundations.public_works.parsing.models import Passage
+from foundations.public_works.parsing.places import Place
 from foundations.public_works.semantics import (
-    EDGES,
+    GRAPH,
     PASSAGES,
     VECTORS,
     IndexableContent,
@@ -26,6 +28,7 @@ from smart_city.librarian.api import (
     Librarian,
     NotIndexed,
     SearchHit,
+    Unindexed,
     UnusableQuery,
 )
 from smart_city.librarian.records import LibraryRecords
@@ -58,11 +61,13 @@ async def known(city: RoleCity, file_id: str, texts: tuple[str, ...], name: str 
     """Store a file's passages and vectors in the semantic layer, which has them indexed."""
     await let_in(city, file_id)
     objects, folder = city.get(ObjectStore), folder_of(current().tenant, file_id)
-    passages = [Passage(number=n, place=f"line {n}", text=t) for n, t in enumerate(texts)]
+    passages = [
+        Passage(number=n, place=Place.read(f"line {n}"), text=t) for n, t in enumerate(texts)
+    ]
     lines = "\n".join(passage.model_dump_json() for passage in passages)
     await objects.put(f"{folder}/{PASSAGES}", lines.encode())
     await objects.put(f"{folder}/{VECTORS}", (await EMBEDDER.embed(texts)).tobytes())
-    await objects.put(f"{folder}/{EDGES}", b"")
+    await objects.put(f"{folder}/{GRAPH}", Graph().model_dump_json().encode())
     await city.get(ContentMetadataAbstraction).store_semantic_embeddings(
         file_id,
         SemanticResult(
@@ -89,7 +94,7 @@ async def test_word_of_a_passage_finds_it_with_its_place(
 
     (best, *_) = await hits(library, "January")
 
-    assert (best.file_id, best.name, best.place) == ("file-1", "weather.txt", "line 2")
+    assert (best.file_id, best.name, best.place.label) == ("file-1", "weather.txt", "line 2")
     assert best.snippet == WEATHER[2]
     assert FoundBy.WORDS in best.found_by
 
@@ -101,7 +106,7 @@ async def test_meaning_finds_a_passage_without_its_words(
 
     (best, *_) = await hits(library, "rain")
 
-    assert best.place == "line 0"
+    assert best.place.label == "line 0"
     assert best.found_by == (FoundBy.MEANING,)
 
 
@@ -112,7 +117,7 @@ async def test_passage_found_both_ways_stands_first_with_the_sum_of_both(
 
     (best, *_) = await hits(library, "snow on the hills")
 
-    assert best.place == "line 2"
+    assert best.place.label == "line 2"
     assert best.found_by == (FoundBy.WORDS, FoundBy.MEANING)
     assert best.score == pytest.approx(2 / 61, abs=1e-6)
 
@@ -123,7 +128,7 @@ async def test_accents_and_case_make_no_difference(
 ) -> None:
     await known(city, "file-1", WEATHER)
 
-    assert (await hits(library, q))[0].place == "line 1"
+    assert (await hits(library, q))[0].place.label == "line 1"
 
 
 @pytest.mark.parametrize(
@@ -137,7 +142,7 @@ async def test_accents_and_case_make_no_difference(
 async def test_no_text_is_syntax(city: RoleCity, library: Librarian, q: str) -> None:
     await known(city, "file-1", WEATHER)
 
-    found = {hit.place for hit in await hits(library, q) if FoundBy.WORDS in hit.found_by}
+    found = {hit.place.label for hit in await hits(library, q) if FoundBy.WORDS in hit.found_by}
 
     assert found == ({"line 2"} if "snow" in q else set())
 
@@ -244,6 +249,9 @@ async def test_vectors_of_a_file_that_is_not_indexed_are_left_out(
         async def index_content(self, content: IndexableContent) -> IndexableContent:
             return content
 
+        async def forget_content(self, file_id: str) -> Unindexed:
+            return Unindexed(file_id=file_id)
+
     city.get(ContentMetadataAbstraction).plug_index(Elsewhere())
     await known(city, "file-1", WEATHER)
 
@@ -313,7 +321,9 @@ async def both(
     postgres_server: PostgresServer, tmp_path: Path
 ) -> AsyncIterator[tuple[LibraryRecords, LibraryRecords]]:
     """The same passages in either index."""
-    passages = tuple(Passage(number=n, place=f"line {n}", text=t) for n, t in enumerate(SCRIPTS))
+    passages = tuple(
+        Passage(number=n, place=Place.read(f"line {n}"), text=t) for n, t in enumerate(SCRIPTS)
+    )
     async with AsyncExitStack() as stack:
         records: list[LibraryRecords] = []
         for url in ("", stack.enter_context(postgres_server.database())):

@@ -1,0 +1,48 @@
+"""Typed places, kinds, and an index that knows headings, and words by their stems."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    """Add what is new, and have every passage indexed again."""
+    empty = sa.text("''")
+    op.add_column(
+        "library_passages", sa.Column("at", sa.Text, nullable=False, server_default=empty)
+    )
+    op.add_column(
+        "library_passages", sa.Column("headings", sa.Text, nullable=False, server_default=empty)
+    )
+    op.add_column(
+        "library_entries", sa.Column("kind", sa.Text, nullable=False, server_default=empty)
+    )
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("UPDATE library_passages SET words = NULL")  # the librarian reads them again
+    else:
+        _index_by_fts5()
+
+
+def _index_by_fts5() -> None:
+    for trigger in ("library_passages_added", "library_passages_removed"):
+        op.execute(f"DROP TRIGGER {trigger}")
+    op.execute("DROP TABLE library_words")
+    op.execute(
+        "CREATE VIRTUAL TABLE library_words USING fts5("
+        "text, headings, name, content='library_passages', content_rowid='id', "
+        "tokenize='porter unicode61 remove_diacritics 2')"
+    )
+    op.execute("CREATE VIRTUAL TABLE library_vocabulary USING fts5vocab(library_words, row)")
+    op.execute(
+        "CREATE TRIGGER library_passages_added AFTER INSERT ON library_passages BEGIN "
+        "INSERT INTO library_words(rowid, text, headings, name) "
+        "VALUES (new.id, new.text, new.headings, new.name); END"
+    )
+    op.execute(
+        "CREATE TRIGGER library_passages_removed AFTER DELETE ON library_passages BEGIN "
+        "INSERT INTO library_words(library_words, rowid, text, headings, name) "
+        "VALUES ('delete', old.id, old.text, old.headings, old.name); END"
+    )
+    op.execute("INSERT INTO library_words(library_words) VALUES ('rebuild')")
