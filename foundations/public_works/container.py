@@ -9,9 +9,9 @@ from foundations.public_works.adapters.span_export import SpanExport
 from foundations.public_works.adapters.wordllama_embedder import WordLlamaEmbedder
 from foundations.public_works.adapters.yara_scanner import YaraScanner
 from foundations.public_works.cloud_ready import Choice, Taken
+from foundations.public_works.content_graph import ContentGraphAbstraction
 from foundations.public_works.content_metadata import ContentMetadataAbstraction
 from foundations.public_works.data_folder import DataFolder
-from foundations.public_works.graph.reading import ContentGraphAbstraction
 from foundations.public_works.graph.records import GraphRecords
 from foundations.public_works.public_works import PublicWorksFoundationService
 from foundations.public_works.records import ContentRecords

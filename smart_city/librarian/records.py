@@ -139,6 +139,8 @@ class LibraryRecords:
 
         `files` restricts the search to some.
         """
+        if files is not None and not files:
+            return []
         match, query = (_tsquery, _BY_TSVECTOR) if self._server else (any_of, _BY_WORDS)
         values: dict[str, Any] = {"words": match(words), "tenant": tenant, "most": most}
         statement = sa.text(query.format(only="" if files is None else "AND p.file_id IN :files"))

@@ -12,9 +12,9 @@ from foundations.public_works.adapters.child_process import ChildProcessParsers
 from foundations.public_works.adapters.local_objects import LocalObjectStore
 from foundations.public_works.adapters.sqlite import SqliteDatabase
 from foundations.public_works.adapters.wordllama_embedder import WordLlamaEmbedder
+from foundations.public_works.content_graph import ContentGraphAbstraction
 from foundations.public_works.content_metadata import ContentMetadataAbstraction
 from foundations.public_works.data_folder import DataFolder
-from foundations.public_works.graph.reading import ContentGraphAbstraction
 from foundations.public_works.graph.records import GraphRecords
 from foundations.public_works.object_store import ObjectStore
 from foundations.public_works.records import ContentRecords

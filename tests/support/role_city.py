@@ -23,10 +23,10 @@ from foundations.public_works.adapters.postgres import PostgresDatabase
 from foundations.public_works.adapters.sqlite import SqliteDatabase
 from foundations.public_works.adapters.wordllama_embedder import WordLlamaEmbedder
 from foundations.public_works.adapters.yara_scanner import YaraScanner
+from foundations.public_works.content_graph import ContentGraphAbstraction
 from foundations.public_works.content_metadata import ContentMetadataAbstraction
 from foundations.public_works.data_folder import DataFolder
 from foundations.public_works.database import Database
-from foundations.public_works.graph.reading import ContentGraphAbstraction
 from foundations.public_works.graph.records import GraphRecords
 from foundations.public_works.records import ContentRecords
 from foundations.public_works.settings import Settings

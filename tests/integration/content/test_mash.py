@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from foundations.public_works.archives import Truncated
+from foundations.public_works.content_graph import EntityUnknown, GraphUnknown
 from foundations.public_works.content_metadata import (
     ContentUnknown,
     NoIndexPlugged,
@@ -13,7 +14,6 @@ from foundations.public_works.content_metadata import (
     WrongFile,
 )
 from foundations.public_works.graph.model import Predicate
-from foundations.public_works.graph.reading import EntityUnknown, GraphUnknown
 from foundations.public_works.object_store import ObjectNotFound
 from foundations.public_works.semantics import UnusableFileId, folder_of
 from smart_city.content_steward.api import FileUnknown

@@ -1,14 +1,21 @@
 """Search by words and by meaning, in one's own tenant only, with any text as the question."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from foundations.public_works.content_metadata import ContentMetadataAbstraction, content_id_of
+from foundations.public_works.content_metadata import (
+    ContentMetadataAbstraction,
+    EmbedderGone,
+    content_id_of,
+)
 from foundations.public_works.graph.model import Graph
+from foundations.public_works.media_types import FORMATS
 from foundations.public_works.object_store import ObjectStore
 from foundations.public_works.parsing.models import Passage
 from foundations.public_works.parsing.places import Place
@@ -27,7 +34,9 @@ from smart_city.librarian.api import (
     IndexEntry,
     Librarian,
     NotIndexed,
+    Only,
     SearchHit,
+    SearchMode,
     Unindexed,
     UnusableQuery,
 )
@@ -57,12 +66,22 @@ async def let_in(city: RoleCity, file_id: str) -> None:
     await city.get(DataSteward).enforce_client_data_policy(asked)
 
 
-async def known(city: RoleCity, file_id: str, texts: tuple[str, ...], name: str = "a.txt") -> None:
+async def known(
+    city: RoleCity,
+    file_id: str,
+    texts: tuple[str, ...],
+    name: str = "a.txt",
+    *,
+    kind: str = "text",
+    media_type: str = "text/plain",
+    places: Mapping[int, Place] | None = None,
+) -> None:
     """Store a file's passages and vectors in the semantic layer, which has them indexed."""
     await let_in(city, file_id)
     objects, folder = city.get(ObjectStore), folder_of(current().tenant, file_id)
     passages = [
-        Passage(number=n, place=Place.read(f"line {n}"), text=t) for n, t in enumerate(texts)
+        Passage(number=n, place=(places or {}).get(n, Place.line(n)), text=t)
+        for n, t in enumerate(texts)
     ]
     lines = "\n".join(passage.model_dump_json() for passage in passages)
     await objects.put(f"{folder}/{PASSAGES}", lines.encode())
@@ -73,7 +92,8 @@ async def known(city: RoleCity, file_id: str, texts: tuple[str, ...], name: str 
         SemanticResult(
             file_id=file_id,
             name=name,
-            media_type="text/plain",
+            media_type=media_type,
+            kind=kind,
             model=EMBEDDER.model,
             dimensions=EMBEDDER.dimensions,
             passage_count=len(texts),
@@ -83,8 +103,10 @@ async def known(city: RoleCity, file_id: str, texts: tuple[str, ...], name: str 
     )
 
 
-async def hits(library: Librarian, q: str, limit: int = 10) -> list[SearchHit]:
-    return list((await library.search(q, limit)).hits)
+async def hits(
+    library: Librarian, q: str, limit: int = 10, mode: SearchMode = SearchMode.HYBRID, **only: Any
+) -> list[SearchHit]:
+    return list((await library.search(q, limit, mode, Only(**only))).hits)
 
 
 async def test_word_of_a_passage_finds_it_with_its_place(
@@ -120,6 +142,76 @@ async def test_passage_found_both_ways_stands_first_with_the_sum_of_both(
     assert best.place.label == "line 2"
     assert best.found_by == (FoundBy.WORDS, FoundBy.MEANING)
     assert best.score == pytest.approx(2 / 61, abs=1e-6)
+
+
+async def test_modes_look_by_words_or_by_meaning_alone(city: RoleCity, library: Librarian) -> None:
+    await known(city, "file-1", WEATHER)
+
+    by_words = await hits(library, "rain on the hills", mode=SearchMode.WORDS)
+    by_meaning = await hits(library, "rain on the hills", mode=SearchMode.MEANING)
+
+    assert [hit.place.label for hit in by_words] == ["line 2"]
+    assert "line 0" in {hit.place.label for hit in by_meaning}
+    assert {hit.found_by for hit in by_words} == {(FoundBy.WORDS,)}
+    assert {hit.found_by for hit in by_meaning} == {(FoundBy.MEANING,)}
+
+
+async def test_words_of_the_question_are_marked(city: RoleCity, library: Librarian) -> None:
+    await known(city, "file-1", WEATHER)
+
+    (best, *_) = await hits(library, "a hill with snow")
+
+    marked = [best.snippet[span.start : span.end] for span in best.highlights]
+    assert marked == ["Snow", "hills"]
+
+
+async def test_filters_let_only_their_files_through(city: RoleCity, library: Librarian) -> None:
+    await known(city, "file-1", WEATHER)
+    city.clock.move(timedelta(days=1))
+    later = city.clock.now()
+    await known(city, "file-2", WEATHER, kind="table", media_type=FORMATS["csv"])
+
+    async def files(mode: SearchMode = SearchMode.HYBRID, **only: Any) -> set[str]:
+        return {hit.file_id for hit in await hits(library, "snow hills", mode=mode, **only)}
+
+    assert await files() == {"file-1", "file-2"}
+    for mode in SearchMode:
+        assert await files(mode, files=("file-1",)) == {"file-1"}
+        assert await files(mode, kinds=("table",)) == {"file-2"}
+        assert await files(mode, kinds=("csv", "pdf")) == {"file-2"}
+        assert await files(mode, since=later) == {"file-2"}
+        assert await files(mode, until=later) == {"file-1"}
+        assert await files(mode, files=("file-1",), kinds=("csv",)) == set()
+
+
+async def test_kind_that_is_none_is_refused_with_the_nearest(library: Librarian) -> None:
+    with pytest.raises(UnusableQuery) as caught:
+        await library.search("rain", only=Only(kinds=("pfd",)))
+
+    assert caught.value.hint == 'Did you mean "pdf"?'
+
+
+async def test_heading_above_a_passage_finds_it(city: RoleCity, library: Librarian) -> None:
+    place = Place.below(["Almanac", "Blizzards"])
+    await known(city, "file-1", WEATHER, places={2: place})
+
+    (best, *_) = await hits(library, "blizzard", mode=SearchMode.WORDS)
+
+    assert best.place == place
+
+
+async def test_model_that_is_gone_leaves_words_and_says_so(
+    city: RoleCity, library: Librarian, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await known(city, "file-1", WEATHER)
+    monkeypatch.setattr(type(EMBEDDER), "of", lambda self, model: None)
+
+    found = await library.search("snow")
+
+    assert [hit.found_by for hit in found.hits] == [(FoundBy.WORDS,)]
+    assert "by words alone" in found.note
+    with pytest.raises(EmbedderGone):
+        await library.search("snow", mode=SearchMode.MEANING)
 
 
 @pytest.mark.parametrize("q", ["cafe", "CAFÉ", "Cafe\u0301"])
