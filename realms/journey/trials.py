@@ -116,6 +116,29 @@ def bench_insights(
         )
 
 
+@bench.command("retrieval")
+def bench_retrieval(context: typer.Context, as_json: AsJson = False) -> None:
+    """Whether search finds what answers a question, over the project's documentation.
+
+    Exit code 1 where it finds too little, or less than words or meaning alone. For checkouts.
+    """
+    harness = _harness("benchmarks.retrieval.bench")
+    terminal = Invocation.of(context).terminal
+    found = harness.measure(terminal.note)
+    if as_json:
+        terminal.json(found)
+    else:
+        for columns, rows in harness.shown(found):
+            terminal.table(columns, rows)
+    for question in found["missed"]["hybrid"]:
+        terminal.note(f"not found: {question}")
+    if not found["passed"]:
+        raise PromiseBroken(
+            "search finds less than promised",
+            hint="see which questions are not answered, and what is found instead",
+        )
+
+
 class PromiseBroken(PlatformError):
     """A trial found a promise broken."""
 

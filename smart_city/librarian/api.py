@@ -56,7 +56,7 @@ class Span(BaseModel):
 
 
 class SearchHit(BaseModel):
-    """One passage. `score` is the sum over both lists of 1 / (60 + rank): higher is better."""
+    """One passage. `score` is the sum over both lists of 1 / (10 + rank): higher is better."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -50,7 +50,7 @@ _BY_WORDS = (
     "SELECT p.file_id, p.number, p.name, p.place, p.at, p.text "
     "FROM library_words JOIN library_passages AS p ON p.id = library_words.rowid "
     "WHERE library_words MATCH :words AND p.tenant = :tenant {only} "
-    "ORDER BY bm25(library_words, 1.0, 1.0, 0.5), p.id LIMIT :most"
+    "ORDER BY bm25(library_words, 1.0, 3.0, 0.5), p.id LIMIT :most"
 )
 _BY_TSVECTOR = (
     "SELECT p.file_id, p.number, p.name, p.place, p.at, p.text FROM library_passages AS p "

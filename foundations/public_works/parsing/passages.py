@@ -7,6 +7,12 @@ from foundations.public_works.parsing.models import Passage
 from foundations.public_works.parsing.places import Place
 
 MAX_CHARACTERS = 1_000
+"""No passage is longer."""
+TARGET = 500
+"""Short paragraphs are joined, and long ones cut between sentences, up to about this length.
+
+With longer passages search finds less (`bench retrieval`).
+"""
 MAX_PASSAGES = 20_000
 _UNSPACED = re.compile(
     r"[\u3041-\u3096\u30a1-\u30fa\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
@@ -54,7 +60,7 @@ def sentences(text: str) -> list[str]:
 
 
 def cut(text: str, place: Place) -> Iterator[tuple[Place, str]]:
-    """Yield (place, passage) pairs, each passage at most a thousand characters.
+    """Yield (place, passage) pairs, each of about five hundred characters, at most a thousand.
 
     The cuts fall between paragraphs, else between sentences, else between words.
     """
@@ -62,7 +68,7 @@ def cut(text: str, place: Place) -> Iterator[tuple[Place, str]]:
     for paragraph in re.split(r"\n\s*\n", text):
         flat = "\n".join(" ".join(line.split()) for line in paragraph.splitlines()).strip()
         for piece in _pieces(flat):
-            if held and len(held) + len(piece) + 2 > MAX_CHARACTERS:
+            if held and len(held) + len(piece) + 2 > TARGET:
                 yield place, held
                 held = piece
             else:
@@ -81,14 +87,14 @@ def numbered(pieces: Iterable[tuple[Place, str]]) -> list[Passage]:
 
 def _pieces(paragraph: str) -> Iterator[str]:
     """A paragraph whole, or by sentences, or by words when a sentence is too long."""
-    if len(paragraph) <= MAX_CHARACTERS:
+    if len(paragraph) <= TARGET:
         if paragraph:
             yield paragraph
         return
     held = ""
     for sentence in sentences(paragraph):
         for part in _parts(sentence):
-            if held and len(held) + len(part) + 1 > MAX_CHARACTERS:
+            if held and len(held) + len(part) + 1 > TARGET:
                 yield held
                 held = part
             else:

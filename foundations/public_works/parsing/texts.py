@@ -15,7 +15,7 @@ from foundations.public_works.parsing.markdown import sections_and_grids
 from foundations.public_works.parsing.markdown import tables as markdown_tables
 from foundations.public_works.parsing.models import DocumentProperties, ParseOptions, Scalar
 from foundations.public_works.parsing.notes import Notes
-from foundations.public_works.parsing.passages import MAX_CHARACTERS
+from foundations.public_works.parsing.passages import TARGET
 from foundations.public_works.parsing.places import Place
 from foundations.public_works.parsing.sources import Section, Source
 
@@ -85,7 +85,7 @@ def _by_line(plain: str) -> Iterator[Section]:
     held: list[str] = []
     start = 1
     for first, paragraph in _paragraphs(plain):
-        if held and sum(map(len, held)) + len(paragraph) > MAX_CHARACTERS:
+        if held and sum(map(len, held)) + len(paragraph) > TARGET:
             yield Section(Place.line(start), "\n\n".join(held))
             held = []
         start = start if held else first

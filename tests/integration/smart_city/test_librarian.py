@@ -141,7 +141,7 @@ async def test_passage_found_both_ways_stands_first_with_the_sum_of_both(
 
     assert best.place.label == "line 2"
     assert best.found_by == (FoundBy.WORDS, FoundBy.MEANING)
-    assert best.score == pytest.approx(2 / 61, abs=1e-6)
+    assert best.score == pytest.approx(2 / 11, abs=1e-6)
 
 
 async def test_modes_look_by_words_or_by_meaning_alone(city: RoleCity, library: Librarian) -> None:

@@ -63,8 +63,8 @@ def test_fusion_adds_what_both_lists_give_by_rank() -> None:
     hits = fuse(lists)
 
     assert [hit.passage.place.label for hit in hits] == ["line 2", "line 1", "line 3"]
-    assert hits[0].score == pytest.approx(1 / 62 + 1 / 61, abs=1e-6)
-    assert hits[1].score == pytest.approx(1 / 61, abs=1e-6)
+    assert hits[0].score == pytest.approx(1 / 12 + 1 / 11, abs=1e-6)
+    assert hits[1].score == pytest.approx(1 / 11, abs=1e-6)
     assert hits[0].found_by == (FoundBy.WORDS, FoundBy.MEANING)
 
 

@@ -1,0 +1,90 @@
+"""Search answers the questions of the benchmark, as well as promised."""
+
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+
+from foundations.experience.command_line import main
+from foundations.experience.exit_codes import DONE, FAILED
+from foundations.public_works.parsing.places import Place
+from main import Platform
+from smart_city.librarian.api import SearchHit
+from tests.benchmarks.retrieval import bench
+from tests.benchmarks.retrieval.questions import OF_STRANGERS, QUESTIONS, Question
+from tests.support.role_city import NORTH, RoleCity, as_user
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def city(anyio_backend: str) -> AsyncIterator[RoleCity]:
+    async with bench.library() as opened:
+        yield opened
+
+
+async def test_hybrid_search_finds_what_is_promised_and_no_less_than_its_parts(
+    city: RoleCity,
+) -> None:
+    with as_user(NORTH):
+        found = await bench.figures(city, lambda _: None)
+
+    recall = found["recall_at_5"]
+    assert recall["hybrid"] >= bench.LEAST, found["missed"]["hybrid"]
+    assert recall["hybrid"] >= max(recall["words"], recall["meaning"])
+    assert found["passed"]
+    strangers = found["recall_at_5_of_strangers"]
+    assert strangers["hybrid"] >= max(strangers["words"], strangers["meaning"])
+
+
+def test_every_question_is_answered_by_a_section_that_is_there() -> None:
+    headings = {
+        (page.name, line.lstrip("# ").strip().replace("`", ""))
+        for page in bench.pages()
+        for line in page.read_text("utf-8").splitlines()
+        if line.startswith("#")
+    }
+    wanted = {answer for question in (*QUESTIONS, *OF_STRANGERS) for answer in question.answers}
+
+    assert len(QUESTIONS) >= 40
+    assert wanted <= headings
+
+
+def test_question_is_answered_by_its_section_alone() -> None:
+    place = Place.below(["Journeys", "Order"])
+    hit = SearchHit(
+        file_id="f", name="a.md", number=1, place=place, snippet="", score=1.0, found_by=()
+    )
+
+    assert bench.recalled(Question("?", (("a.md", "Order"),)), [hit])
+    assert not bench.recalled(Question("?", (("a.md", "Journeys"),)), [hit])
+    assert not bench.recalled(Question("?", (("b.md", "Order"),)), [hit])
+    assert not bench.recalled(Question("?", (("a.md", "Order"),)), [])
+
+
+@pytest.mark.parametrize(("passed", "code"), [(True, DONE), (False, FAILED)])
+def test_command_prints_the_figures_and_fails_when_too_little_is_found(
+    passed: bool, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shares = {"hybrid": 0.9, "words": 0.8, "meaning": 0.7}
+    found = {
+        "questions": 10,
+        "recall_at_5": shares,
+        "questions_of_strangers": 10,
+        "recall_at_5_of_strangers": shares,
+        "missed": {"hybrid": ["where is it"]},
+        "passed": passed,
+    }
+    monkeypatch.setattr(bench, "measure", lambda say: found)
+
+    assert main(Platform, ["bench", "retrieval"]) == code
+    shown = capsys.readouterr()
+    assert "0.900" in shown.out
+    assert "not found: where is it" in shown.err
+    assert main(Platform, ["bench", "retrieval", "--json"]) == code
+    assert json.loads(capsys.readouterr().out)["recall_at_5"]["hybrid"] == 0.9
