@@ -139,6 +139,31 @@ def bench_retrieval(context: typer.Context, as_json: AsJson = False) -> None:
         )
 
 
+@bench.command("search")
+def bench_search(
+    context: typer.Context,
+    passages: Annotated[int, typer.Option(min=1_000, help="How many are stored.")] = 100_000,
+    rounds: Annotated[int, typer.Option(min=1, help="So often each question is asked.")] = 3,
+    as_json: AsJson = False,
+) -> None:
+    """How long a search takes, beside bare SQLite and a bare matrix product. For checkouts.
+
+    Exit code 1 where 1 of 20 takes longer than promised.
+    """
+    harness = _harness("benchmarks.retrieval.speed")
+    terminal = Invocation.of(context).terminal
+    found = harness.measure(passages, rounds, terminal.note)
+    if as_json:
+        terminal.json(found)
+    else:
+        for columns, rows in harness.shown(found):
+            terminal.table(columns, rows)
+    if not found["passed"]:
+        raise PromiseBroken(
+            "search is slower than promised", hint="is the machine busy with something else?"
+        )
+
+
 class PromiseBroken(PlatformError):
     """A trial found a promise broken."""
 

@@ -43,6 +43,7 @@ _passages = sa.Table(
     sa.Column("place", sa.Text),
     sa.Column("at", sa.Text),
     sa.Column("headings", sa.Text),
+    sa.Column("owner", sa.Text),
     sa.Column("name", sa.Text),
     sa.Column("text", sa.Text),
 )
@@ -50,7 +51,7 @@ _BY_WORDS = (
     "SELECT p.file_id, p.number, p.name, p.place, p.at, p.text "
     "FROM library_words JOIN library_passages AS p ON p.id = library_words.rowid "
     "WHERE library_words MATCH :words AND p.tenant = :tenant {only} "
-    "ORDER BY bm25(library_words, 1.0, 3.0, 0.5), p.id LIMIT :most"
+    "ORDER BY bm25(library_words, 1.0, 3.0, 0.5, 0.0), p.id LIMIT :most"
 )
 _BY_TSVECTOR = (
     "SELECT p.file_id, p.number, p.name, p.place, p.at, p.text FROM library_passages AS p "
@@ -59,12 +60,19 @@ _BY_TSVECTOR = (
 )
 _ADD_WITH_WORDS = sa.text(
     "INSERT INTO library_passages "
-    "(tenant, file_id, number, place, at, headings, name, text, words) VALUES "
-    "(:tenant, :file_id, :number, :place, :at, :headings, :name, :text, CAST(:words AS tsvector))"
+    "(tenant, file_id, number, place, at, headings, owner, name, text, words) VALUES "
+    "(:tenant, :file_id, :number, :place, :at, :headings, :owner, :name, :text, "
+    "CAST(:words AS tsvector))"
 )
 _UNREAD = sa.text(
     "SELECT id, text, headings, name FROM library_passages WHERE words IS NULL LIMIT 500"
 )
+_LAST = sa.text("SELECT max(id) FROM library_passages")
+_COUNT = sa.text("SELECT doc FROM library_vocabulary WHERE term = :term")
+_SCORED = 2_000
+"""With more passages than this, those that hold none but frequent words are not scored."""
+_ENOUGH = 0.2
+"""The share of the hits that were asked for with which a quick search is content."""
 _READ = sa.text("UPDATE library_passages SET words = CAST(:words AS tsvector) WHERE id = :id")
 _SAID = ("text", "headings", "name")
 """The columns whose words are indexed."""
@@ -109,6 +117,7 @@ class LibraryRecords:
         """Put a file's content in the place of what was there: whole, or not at all."""
         values = {**entry.model_dump(), "indexed_at": stamp(entry.indexed_at), "tenant": tenant}
         own = {"tenant": tenant, "file_id": entry.file_id, "name": entry.name}
+        own["owner"] = _owner(tenant)
         rows = [own | _values(passage) for passage in content.passages]
 
         def work(connection: sa.Connection) -> None:
@@ -141,13 +150,8 @@ class LibraryRecords:
         """
         if files is not None and not files:
             return []
-        match, query = (_tsquery, _BY_TSVECTOR) if self._server else (any_of, _BY_WORDS)
-        values: dict[str, Any] = {"words": match(words), "tenant": tenant, "most": most}
-        statement = sa.text(query.format(only="" if files is None else "AND p.file_id IN :files"))
-        if files is not None:
-            statement = statement.bindparams(sa.bindparam("files", expanding=True))
-            values["files"] = list(files)
-        rows = await self._database.read(lambda c: c.execute(statement, values).all())
+        look = _look_up_tsvector if self._server else _look_up_fts5
+        rows = await self._database.read(lambda c: look(c, tenant, words, most, files))
         return [
             FoundPassage(file_id, number, name, place_at(place, at), text)
             for file_id, number, name, place, at, text in rows
@@ -189,6 +193,80 @@ def _values(passage: Passage) -> dict[str, Any]:
     headings = " / ".join(passage.place.headings)
     said = {"number": passage.number, "headings": headings, "text": passage.text}
     return said | kept_place(passage.place)
+
+
+def _look_up_tsvector(
+    connection: sa.Connection,
+    tenant: str,
+    words: Sequence[str],
+    most: int,
+    files: Sequence[str] | None,
+) -> Sequence[Any]:
+    return _looked_up(connection, _BY_TSVECTOR, _tsquery(words), tenant, most, files)
+
+
+def _look_up_fts5(
+    connection: sa.Connection,
+    tenant: str,
+    words: Sequence[str],
+    most: int,
+    files: Sequence[str] | None,
+) -> Sequence[Any]:
+    """By all words; in a large index by those that are rare, the others counting where they are.
+
+    Scoring is what costs. A passage with none but frequent words is not worth it while there are
+    others, so it is only looked for where those are too few.
+    """
+    wholly = f'owner : "{_owner(tenant)}" AND ({any_of(words)})'
+    telling = _telling(connection, words)
+    if telling:
+        quickly = f"({any_of(telling)}) AND {wholly}"
+        found = _looked_up(connection, _BY_WORDS, quickly, tenant, most, files)
+        if len(found) >= most * _ENOUGH:
+            return found
+    return _looked_up(connection, _BY_WORDS, wholly, tenant, most, files)
+
+
+def _looked_up(
+    connection: sa.Connection,
+    query: str,
+    expression: str,
+    tenant: str,
+    most: int,
+    files: Sequence[str] | None,
+) -> Sequence[Any]:
+    values: dict[str, Any] = {"words": expression, "tenant": tenant, "most": most}
+    statement = sa.text(query.format(only="" if files is None else "AND p.file_id IN :files"))
+    if files is not None:
+        statement = statement.bindparams(sa.bindparam("files", expanding=True))
+        values["files"] = list(files)
+    return connection.execute(statement, values).all()
+
+
+def _telling(connection: sa.Connection, words: Sequence[str]) -> list[str]:
+    """The rarest of `words`, as many as stand in a few thousand passages; none where all do."""
+    if (connection.execute(_LAST).scalar() or 0) <= _SCORED:
+        return []
+    in_index = words_of(words)
+    counts = [min(_counts(connection, parts), default=0) for parts in in_index]
+    telling: list[str] = []
+    total = 0
+    for count, word in sorted(zip(counts, words, strict=True)):
+        total += count
+        if total > _SCORED and total > count:
+            break
+        telling.append(word)
+    return telling if len(telling) < len(words) else []
+
+
+def _counts(connection: sa.Connection, parts: Sequence[str]) -> list[int]:
+    """In how many passages each part of a word stands."""
+    return [connection.execute(_COUNT, {"term": one}).scalar() or 0 for one in parts]
+
+
+def _owner(tenant: str) -> str:
+    """A tenant as one word of the index, which no stemming changes."""
+    return f"t{tenant.encode().hex()}x"
 
 
 def _tsquery(words: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from foundations.experience.exit_codes import DONE, FAILED
 from foundations.public_works.parsing.places import Place
 from main import Platform
 from smart_city.librarian.api import SearchHit
-from tests.benchmarks.retrieval import bench
+from tests.benchmarks.retrieval import bench, speed
 from tests.benchmarks.retrieval.questions import OF_STRANGERS, QUESTIONS, Question
 from tests.support.role_city import NORTH, RoleCity, as_user
 
@@ -88,3 +88,18 @@ def test_command_prints_the_figures_and_fails_when_too_little_is_found(
     assert "not found: where is it" in shown.err
     assert main(Platform, ["bench", "retrieval", "--json"]) == code
     assert json.loads(capsys.readouterr().out)["recall_at_5"]["hybrid"] == 0.9
+
+
+def test_speed_is_told_of_every_way_beside_its_bare_parts() -> None:
+    found = speed.measure(2_500, 1, lambda _: None)
+
+    assert set(found["times"]) == {
+        "hybrid", "words", "meaning", "hybrid, in ten files", "bare words", "bare product"
+    }  # fmt: skip
+    assert all(
+        0 < one["p50_ms"] <= one["p95_ms"] <= one["max_ms"] for one in found["times"].values()
+    )
+    assert found["p95_to_bare_words_and_product"] > 0
+    ((columns, rows),) = speed.shown(found)
+    assert len(rows) == len(found["times"])
+    assert len(columns) == len(rows[0])

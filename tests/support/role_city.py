@@ -1,7 +1,7 @@
 """The smart city alone: every role from its own container, on real infrastructure, no realms."""
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
@@ -156,7 +156,8 @@ def _listening(log: list[str]) -> Iterator[None]:
     try:
         yield
     finally:
-        logger.remove(sink)
+        with suppress(ValueError):  # a command in between set the logs anew
+            logger.remove(sink)
 
 
 @contextmanager

@@ -17,10 +17,16 @@ def upgrade() -> None:
         "library_passages", sa.Column("headings", sa.Text, nullable=False, server_default=empty)
     )
     op.add_column(
+        "library_passages", sa.Column("owner", sa.Text, nullable=False, server_default=empty)
+    )
+    op.add_column(
         "library_entries", sa.Column("kind", sa.Text, nullable=False, server_default=empty)
     )
     if op.get_bind().dialect.name == "postgresql":
-        op.execute("UPDATE library_passages SET words = NULL")  # the librarian reads them again
+        op.execute(
+            "UPDATE library_passages SET words = NULL, "
+            "owner = 't' || encode(convert_to(tenant, 'UTF8'), 'hex') || 'x'"
+        )  # the librarian reads them again
     else:
         _index_by_fts5()
 
@@ -29,20 +35,21 @@ def _index_by_fts5() -> None:
     for trigger in ("library_passages_added", "library_passages_removed"):
         op.execute(f"DROP TRIGGER {trigger}")
     op.execute("DROP TABLE library_words")
+    op.execute("UPDATE library_passages SET owner = 't' || lower(hex(tenant)) || 'x'")
     op.execute(
         "CREATE VIRTUAL TABLE library_words USING fts5("
-        "text, headings, name, content='library_passages', content_rowid='id', "
+        "text, headings, name, owner, content='library_passages', content_rowid='id', "
         "tokenize='porter unicode61 remove_diacritics 2')"
     )
     op.execute("CREATE VIRTUAL TABLE library_vocabulary USING fts5vocab(library_words, row)")
     op.execute(
         "CREATE TRIGGER library_passages_added AFTER INSERT ON library_passages BEGIN "
-        "INSERT INTO library_words(rowid, text, headings, name) "
-        "VALUES (new.id, new.text, new.headings, new.name); END"
+        "INSERT INTO library_words(rowid, text, headings, name, owner) "
+        "VALUES (new.id, new.text, new.headings, new.name, new.owner); END"
     )
     op.execute(
         "CREATE TRIGGER library_passages_removed AFTER DELETE ON library_passages BEGIN "
-        "INSERT INTO library_words(library_words, rowid, text, headings, name) "
-        "VALUES ('delete', old.id, old.text, old.headings, old.name); END"
+        "INSERT INTO library_words(library_words, rowid, text, headings, name, owner) "
+        "VALUES ('delete', old.id, old.text, old.headings, old.name, old.owner); END"
     )
     op.execute("INSERT INTO library_words(library_words) VALUES ('rebuild')")

@@ -28,7 +28,7 @@ from foundations.public_works.semantics import (
     folder_of,
 )
 from smart_city.data_steward.api import DataSteward, PolicyRefused, PolicySubject
-from smart_city.librarian import searching
+from smart_city.librarian import records, searching
 from smart_city.librarian.api import (
     FoundBy,
     IndexEntry,
@@ -283,6 +283,22 @@ async def test_many_passages_of_another_tenant_push_none_of_ones_own_out(
     assert [hit.file_id for hit in found] == ["file-1"]
 
 
+async def test_large_index_is_searched_by_rare_words_first_and_by_all_where_they_are_too_few(
+    city: RoleCity, library: Librarian, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "_SCORED", 10)
+    with as_user(SOUTH):
+        await known(city, "file-2", tuple(f"avalanche on the hill {n}" for n in range(40)))
+    await known(city, "file-1", (*(f"a hill of snow {n}" for n in range(40)), "a rare blizzard"))
+
+    best = await hits(library, "blizzard hill", 1, mode=SearchMode.WORDS)
+    common = await hits(library, "avalanche snow hill", 30, mode=SearchMode.WORDS)
+
+    assert best[0].place.label == "line 40"
+    assert len(common) == 30
+    assert {hit.file_id for hit in common} == {"file-1"}
+
+
 async def test_indexing_a_file_again_replaces_what_was_there(
     city: RoleCity, library: Librarian
 ) -> None:
@@ -400,8 +416,8 @@ async def test_every_index_finds_the_passages_that_fts5_finds(
     for question in QUESTIONS:
         words = list(dict.fromkeys(re.findall(r"\w+", question.casefold())))
         assert words, question
-        for records, hits in zip(both, found, strict=True):
-            passages = await records.by_words("north", words, most=50)
+        for index, hits in zip(both, found, strict=True):
+            passages = await index.by_words("north", words, most=50)
             hits[question] = {passage.number for passage in passages}
 
     assert found[0] == found[1]
