@@ -42,6 +42,10 @@ class ContentIndex(Protocol):
         """Remove all the index holds of a file; nothing there is no error."""
         ...
 
+    async def require_allowed(self, file_id: str) -> None:
+        """Pass while a file's content may be in the index; else raise why it may not."""
+        ...
+
 
 class Hit(BaseModel):
     """A passage that was found, and the cosine of its vector with the one looked for."""
@@ -208,6 +212,11 @@ class ContentMetadataAbstraction:
             )
         )
         await self._records.replace(row, tenant=tenant, told=told, meant=meant, graph=graph)
+        try:
+            await self._index.require_allowed(file_id)
+        except PlatformError:
+            await self.forget_content(file_id)  # it was deleted meanwhile
+            raise
         return StoredContent(
             content_id=row.content_id, storage_status="stored", semantic_data=_data(row)
         )

@@ -24,7 +24,7 @@ from foundations.public_works.threads import in_thread
 from foundations.public_works.workspaces import workspace
 from realms.business_enablement.api import ContentAnalysis, ParsedFile
 from realms.business_enablement.quality import quality_of
-from smart_city.content_steward.api import ContentSteward, FileRecord
+from smart_city.content_steward.api import ContentSteward, FileRecord, FileUnknown
 from smart_city.data_steward.api import DataSteward
 from utilities.context import UserContext, current
 
@@ -79,6 +79,7 @@ class ContentAnalysisOrchestrator(ContentAnalysis):
             meant = await self._understood(record, parsed, output)
             await self._stored(record, parsed, meant, output)
         await self._data.record_quality(file_id, quality_of(parsed))
+        await self._require_still_there(record)
         return ParsedFile(parse_result=parsed, semantic_result=meant, trace_id=current().trace_id)
 
     async def _understood(
@@ -102,6 +103,15 @@ class ContentAnalysisOrchestrator(ContentAnalysis):
             key_phrases=tuple(phrase.phrase for phrase in parsed.key_phrases[:20]),
             summary=" ".join(sentence.sentence for sentence in parsed.summary),
         )
+
+    async def _require_still_there(self, record: FileRecord) -> None:
+        """Leave nothing of a file that was deleted while it was read."""
+        try:
+            await self._steward.get_file(record.file_id)
+        except FileUnknown:
+            await self._objects.delete_below(folder_of(record.tenant, record.file_id))
+            await self._data.forget_file(record.file_id)
+            raise
 
     async def _stored(
         self, record: FileRecord, parsed: ParseResult, meant: SemanticResult, output: Path

@@ -30,6 +30,8 @@ class FileStatus(StrEnum):
     """Judged unfit; its bytes are gone."""
     QUARANTINED = "quarantined"
     """Malware was found; its bytes are gone."""
+    DELETING = "deleting"
+    """Being deleted, with all that was made from it; unknown to everybody."""
 
 
 class FileRecord(BaseModel):
@@ -59,6 +61,15 @@ class ProcessedFile(BaseModel):
     file_id: str
     validation_status: str = Field(description="`valid`; a file that is not raises instead")
     storage_location: str
+
+
+class DeletedFile(BaseModel):
+    """A file that is gone, with all that was made from it; `existed` says whether there was one."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file_id: str
+    existed: bool
 
 
 class FilePage(BaseModel):

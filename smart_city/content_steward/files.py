@@ -290,6 +290,8 @@ def _available(record: FileRecord) -> FileRecord:
             raise FileNotStored(
                 f"the file {record.file_id} is still on its way in", hint="retry in a moment"
             )
+        case FileStatus.DELETING:
+            raise FileUnknown(f"the file {record.file_id} is being deleted")
         case FileStatus.REFUSED | FileStatus.QUARANTINED:
             raise FileRefused(
                 f"the file {record.file_id} was refused ({record.reason})",

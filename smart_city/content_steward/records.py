@@ -88,6 +88,11 @@ class FileRecords:
         """The files of every tenant and track that were never judged."""
         return await self._everywhere(_files.c.status == FileStatus.STAGED)
 
+    async def deleting(self) -> list[FileRecord]:
+        """The client files of every tenant whose deletion was begun."""
+        found = await self._everywhere(_files.c.status == FileStatus.DELETING)
+        return [record for track, record in found if track is Track.CLIENT]
+
     async def unannounced(self) -> list[tuple[Track, FileRecord]]:
         """The stored files of every tenant and track that the city was not told of."""
         return await self._everywhere(
@@ -121,7 +126,12 @@ class FileRecords:
 
 
 def _of(tenant: str, track: Track) -> sa.Select[tuple[object, ...]]:
-    return sa.select(_files).where(_files.c.tenant == tenant, _files.c.track == track)
+    """Those that are not being deleted."""
+    return sa.select(_files).where(
+        _files.c.tenant == tenant,
+        _files.c.track == track,
+        _files.c.status != FileStatus.DELETING,
+    )
 
 
 def _record(row: sa.RowMapping) -> FileRecord:

@@ -10,7 +10,7 @@ from foundations.experience.downloads import download, wanted
 from foundations.experience.edge import Answer, Call, JsonResponse, TheRegistry, TheSettings
 from foundations.experience.uploads import received
 from foundations.public_works.data_folder import DataFolder
-from smart_city.content_steward.api import ContentSteward, FilePage, FileRecord
+from smart_city.content_steward.api import ContentSteward, DeletedFile, FilePage, FileRecord
 
 router = APIRouter(prefix="/api/files", tags=["files"])
 
@@ -86,6 +86,16 @@ async def list_files(
 @router.get("/{file_id}", summary="What is known of a file", response_model=Answer[FileRecord])
 async def show_file(call: Call, file_id: FileId) -> Response:
     return await call(_SERVICE, "get_file", file_id=file_id)
+
+
+@router.delete("/{file_id}", summary="Delete a file", response_model=Answer[DeletedFile])
+async def delete_file(call: Call, file_id: FileId) -> Response:
+    """Delete a file and all that was made from it.
+
+    Passages, vectors, graph, index, artifacts, quality and lineage go with it. Runs keep what their
+    journal holds as long as its retention says. Deleting again is no error.
+    """
+    return await call("FileDeletionService", "delete_file", file_id=file_id)
 
 
 @router.get(

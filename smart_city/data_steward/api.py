@@ -123,6 +123,15 @@ class Lineage(BaseModel):
     links: tuple[LineageLink, ...]
 
 
+class Forgotten(BaseModel):
+    """How many rows of decisions, quality and lineage there were of a file."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file_id: str
+    rows: int
+
+
 class PolicyRefused(PlatformError):
     """The data policy does not allow this."""
 
@@ -163,6 +172,10 @@ class DataSteward(Protocol):
 
         Raises PolicyRefused when there is none, so content of the platform's own never gets in.
         """
+        ...
+
+    async def forget_file(self, file_id: str) -> Forgotten:
+        """Remove decisions, quality and lineage of a client's file, which is being deleted."""
         ...
 
     async def get_policies(self) -> Policies: ...

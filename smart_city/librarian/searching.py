@@ -106,6 +106,14 @@ class LibrarianService(Librarian):
         await self._records.forget(current().tenant, file_id)
         return Unindexed(file_id=file_id)
 
+    async def require_allowed(self, file_id: str) -> None:
+        """Pass while the data steward lets a file's content into the semantic layer.
+
+        Raises:
+            PolicyRefused: it does not, or not any more.
+        """
+        await self._data.enforce_semantic_policy(file_id)
+
     @soa_api(public=True, effect=Effect.PURE)
     async def search(
         self,

@@ -87,6 +87,9 @@ class FakeIndex:
         self.given = [content for content in self.given if content.file_id != file_id]
         return Only()
 
+    async def require_allowed(self, file_id: str) -> None:
+        return
+
 
 @dataclass
 class World:

@@ -5,6 +5,8 @@ from alembic import op
 
 revision = "0002"
 down_revision = "0001"
+_FORGETS = (3, 42, 0)
+"""From here on FTS5 can take words out of its index at once, and not when it is merged."""
 
 
 def upgrade() -> None:
@@ -41,6 +43,9 @@ def _index_by_fts5() -> None:
         "text, headings, name, owner, content='library_passages', content_rowid='id', "
         "tokenize='porter unicode61 remove_diacritics 2')"
     )
+    version = str(op.get_bind().exec_driver_sql("SELECT sqlite_version()").scalar_one())
+    if tuple(map(int, version.split("."))) >= _FORGETS:
+        op.execute("INSERT INTO library_words(library_words, rank) VALUES ('secure-delete', 1)")
     op.execute("CREATE VIRTUAL TABLE library_vocabulary USING fts5vocab(library_words, row)")
     op.execute(
         "CREATE TRIGGER library_passages_added AFTER INSERT ON library_passages BEGIN "

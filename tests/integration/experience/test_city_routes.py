@@ -95,6 +95,20 @@ async def test_what_files_name_is_listed_and_found_again(client: httpx2.AsyncCli
     check_problem(await client.get("/api/search?q=x&since=yesterday"), 422)
 
 
+async def test_deleted_file_is_not_found_any_more(client: httpx2.AsyncClient) -> None:
+    record = await uploaded(client, "zeppelin.txt", b"The zeppelin lands at noon.\n")
+    await client.post(MASH, params={"wait": "50s"}, json={"file_id": record["file_id"]})
+    path = f"/api/files/{record['file_id']}"
+
+    deleted = await client.delete(path)
+
+    assert deleted.json()["result"] == {"file_id": record["file_id"], "existed": True}
+    check_problem(await client.get(path), 404, "file_unknown")
+    found = (await client.get("/api/search?q=zeppelin&mode=words")).json()["result"]
+    assert found["hits"] == []
+    assert (await client.delete(path)).json()["result"]["existed"] is False
+
+
 async def test_mash_that_fails_keeps_its_phases_readable(client: httpx2.AsyncClient) -> None:
     record = await uploaded(client, "broken.pdf", BROKEN_PDF)
 

@@ -360,6 +360,9 @@ async def test_vectors_of_a_file_that_is_not_indexed_are_left_out(
         async def forget_content(self, file_id: str) -> Unindexed:
             return Unindexed(file_id=file_id)
 
+        async def require_allowed(self, file_id: str) -> None:
+            return
+
     city.get(ContentMetadataAbstraction).plug_index(Elsewhere())
     await known(city, "file-1", WEATHER)
 
