@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from foundations.declarations import Effect, service, soa_api
 from foundations.public_works import semantics
-from foundations.public_works.embedder import Embedder
+from foundations.public_works.embedder import Embedder, dimensions_changed
 from foundations.public_works.graph.model import Edge, Graph
 from foundations.public_works.graph.records import GraphRecords
 from foundations.public_works.object_store import ObjectNotFound, ObjectStore
@@ -188,6 +188,7 @@ class ContentMetadataAbstraction:
 
         Raises:
             WrongFile: `semantic_result` is another file's.
+            DimensionsChanged: its vectors cannot be compared with those that are there.
             NotParsed: its artifacts are not there, or are not those the result speaks of.
             NoIndexPlugged: nobody would index it; nothing was stored.
         """
@@ -196,9 +197,13 @@ class ContentMetadataAbstraction:
         if self._index is None:
             raise NoIndexPlugged("content cannot be stored unindexed", hint="start the whole city")
         tenant = current().tenant
+        stands_on = await self._vectors.indexed_by(tenant)
+        model, dimensions = stands_on or (semantic_result.model, semantic_result.dimensions)
+        if model == semantic_result.model and dimensions != semantic_result.dimensions:
+            raise dimensions_changed(model, dimensions, semantic_result.dimensions)
         told, vectors, graph = await self._artifacts(tenant, semantic_result)
         row = self._row(tenant, semantic_result, passages=len(told), edges=len(graph.edges))
-        meant = {row.model: vectors} | await self._as_searched(tenant, row.model, told)
+        meant = {row.model: vectors} | await self._as_searched(tenant, {row.model}, told)
         await self._index.index_content(
             IndexableContent(
                 content_id=row.content_id,
@@ -212,6 +217,9 @@ class ContentMetadataAbstraction:
             )
         )
         await self._records.replace(row, tenant=tenant, told=told, meant=meant, graph=graph)
+        for model, missed in (await self._as_searched(tenant, set(meant), told)).items():
+            rows = [(file_id, one.number, v) for one, v in zip(told, missed, strict=True)]
+            await self._vectors.add_missing(tenant, model, rows)  # it was switched meanwhile
         try:
             await self._index.require_allowed(file_id)
         except PlatformError:
@@ -276,6 +284,7 @@ class ContentMetadataAbstraction:
 
         Raises:
             EmbedderGone: nothing here embeds questions by that model any more.
+            DimensionsChanged: that model gives other vectors now.
         """
         tenant = current().tenant
         stands_on = await self._vectors.indexed_by(tenant)
@@ -285,9 +294,11 @@ class ContentMetadataAbstraction:
         if embedder is None:
             raise EmbedderGone(
                 f"content is indexed by {stands_on.model!r}, which the settings no longer name",
-                hint="run `civitas search reindex`",
+                hint="run `civitas reindex`",
             )
         vector = (await embedder.embed([question]))[0]
+        if len(vector) != stands_on.dimensions:
+            raise dimensions_changed(stands_on.model, stands_on.dimensions, len(vector))
         if not vector.any():
             return []  # no word of the question is known to the model
         near = await self._vectors.nearest(tenant, stands_on.model, vector, limit, files=files)
@@ -323,11 +334,11 @@ class ContentMetadataAbstraction:
         return row
 
     async def _as_searched(
-        self, tenant: str, model: str, told: list[Passage]
+        self, tenant: str, models: set[str], told: list[Passage]
     ) -> dict[str, list[bytes]]:
-        """Vectors of the model that search stands on, where that is another than the file's."""
+        """Vectors of the model that search stands on, where that is none of `models`."""
         stands_on = await self._vectors.indexed_by(tenant)
-        if stands_on is None or stands_on.model == model:
+        if stands_on is None or stands_on.model in models:
             return {}
         embedder = self._embedder.of(stands_on.model)
         if embedder is None:

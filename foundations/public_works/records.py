@@ -6,7 +6,6 @@ What belongs to a file is written together: passages, vectors and graph, whole o
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from secrets import randbelow
 
 from sqlalchemy import (
     Column,
@@ -34,11 +33,11 @@ from foundations.public_works.vectors.records import (
     VectorRecords,
     begin_index,
     forget_vectors,
+    new_stamp,
     vectors,
 )
 
 metadata = MetaData()
-_LARGEST_STAMP = 2**31
 
 contents = Table(
     "content",
@@ -116,7 +115,7 @@ class ContentRecords:
         own = {"tenant": tenant, "file_id": row.file_id}
         numbers = [passage.number for passage in told]
         by_model = {model: list(zip(numbers, of, strict=True)) for model, of in meant.items()}
-        stamp = randbelow(_LARGEST_STAMP)
+        stamp = new_stamp()
 
         def work(connection: Connection) -> None:
             _forget(connection, tenant, row.file_id)

@@ -29,7 +29,7 @@ async def open_stage(book: Book) -> AsyncIterator[None]:
     choice = chosen(settings)
     await refuse_unfit(choice, settings)
     async with AsyncExitStack() as stack:
-        book.enrol(container(choice), ROOM)
+        book.enrol(container(choice, settings), ROOM)
         book.prepare()
         await book.open(stack)
         logs = book.get(DataFolder).logs / "civitas.jsonl"

@@ -1,15 +1,21 @@
 """Commands that search what is known."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from foundations.experience.invocation import AsJson, DataDir, Invocation
+from foundations.experience.need import Need
 from smart_city.librarian.api import SearchMode
+
+if TYPE_CHECKING:
+    from foundations.experience.client import CityClient
+    from foundations.public_works.settings import Settings
 
 app = typer.Typer()
 
 SERVICE = "LibrarianService"
+INDEX = "ContentIndexAbstraction"
 
 
 @app.command()
@@ -48,6 +54,29 @@ def search(
         invocation.terminal.say("nothing is found")
     if found["note"]:
         invocation.terminal.note(found["note"])
+
+
+@app.command()
+def reindex(context: typer.Context, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Embed all content by the embedder that the settings name, then let search stand on it.
+
+    Search answers by the old one meanwhile. Broken off, the same command goes on where it was.
+    """
+    invocation = Invocation.of(context)
+
+    async def all_of_it(client: "CityClient", _settings: "Settings") -> dict[str, Any]:
+        with invocation.terminal.progress() as bar:
+            while True:
+                found = await client.call(INDEX, "reindex", {"most": 1_000})
+                bar.show(found["done"], max(1, found["passages"]), found["wanted"])
+                if found["current"]:
+                    return found
+
+    found = invocation.with_city(all_of_it, data_dir=data_dir, need=Need.READING)
+    if as_json:
+        invocation.terminal.json(found)
+    else:
+        invocation.terminal.say(f"{found['done']} passages are indexed by {found['wanted']}")
 
 
 def marked(snippet: str, highlights: list[dict[str, int]]) -> str:

@@ -49,6 +49,9 @@ _DEPTH = 5
 """Each list is read this many times deeper than what is asked for."""
 _WORD = re.compile(r"\w+")
 
+_OF_THE_EMBEDDER = frozenset({ErrorKind.UNAVAILABLE, ErrorKind.CONFIGURATION})
+"""Words can answer alone while the embedder is away, or set up wrongly."""
+
 Lists = Mapping[FoundBy, Sequence[FoundPassage]]
 
 
@@ -260,7 +263,7 @@ def _require_usable(q: str, limit: int, only: Only) -> None:
 
 def _told(error: BaseException) -> str:
     """What kept meaning from being searched, where words can answer alone."""
-    if not isinstance(error, PlatformError) or error.kind is not ErrorKind.UNAVAILABLE:
+    if not isinstance(error, PlatformError) or error.kind not in _OF_THE_EMBEDDER:
         raise error
     logger.warning("searched by words alone: {}", error)
     return f"searched by words alone: {error.detail}"

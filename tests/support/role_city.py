@@ -25,8 +25,10 @@ from foundations.public_works.adapters.wordllama_embedder import WordLlamaEmbedd
 from foundations.public_works.adapters.yara_scanner import YaraScanner
 from foundations.public_works.content_graph import ContentGraphAbstraction
 from foundations.public_works.content_metadata import ContentMetadataAbstraction
+from foundations.public_works.content_reindexing import ContentIndexAbstraction
 from foundations.public_works.data_folder import DataFolder
 from foundations.public_works.database import Database
+from foundations.public_works.embedder import Embedder
 from foundations.public_works.graph.records import GraphRecords
 from foundations.public_works.records import ContentRecords
 from foundations.public_works.settings import Settings
@@ -104,6 +106,7 @@ async def role_city(
     clock: MovableClock | None = None,
     extra: tuple[Any, ...] = (),
     database_url: str = "",
+    embedder: Embedder | None = None,
 ) -> AsyncIterator[RoleCity]:
     """Open the roles over the data folder `path`; leave them, and the folder can be opened again.
 
@@ -115,7 +118,7 @@ async def role_city(
     moved = clock or MovableClock()
     settings = Settings(data_dir=path, database_url=SecretStr(database_url))
     given = (settings, report, moved, TimeSortableIds(), tracing)
-    for part in (*given, EMBEDDER, SCANNER):
+    for part in (*given, embedder or EMBEDDER, SCANNER):
         registry.add(part)
     city = RoleCity(registry, moved, spans)
     async with AsyncExitStack() as stack:
@@ -131,6 +134,7 @@ async def role_city(
             ContentRecords,
             ContentGraphAbstraction,
             ContentMetadataAbstraction,
+            ContentIndexAbstraction,
         )
         registry.enrol(below(), Room("foundations.public_works", "public_works"))
         registry.prepare()

@@ -6,6 +6,7 @@ Search is by exact cosine: in PostgreSQL itself where it has pgvector, else in t
 import heapq
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
+from secrets import randbelow
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from loguru import logger
@@ -70,6 +71,8 @@ _FILL = text(
 _EMBEDDED_BY = text(
     "UPDATE content SET model = :model, dimensions = :dimensions WHERE tenant = :tenant"
 )
+_RESTAMP = text("UPDATE content SET stamp = :stamp WHERE tenant = :tenant AND file_id = :file_id")
+_LARGEST_STAMP = 2**31
 _AT_ONCE = 10_000
 _MOST_FILES = 500
 """With more files changed than this, all of them are read again."""
@@ -241,6 +244,9 @@ class VectorRecords:
             open_ones = {(one.file_id, one.number) for one in connection.execute(lacking)}
             kept = [row for row in rows if (row[0], row[1]) in open_ones]
             self.add(connection, tenant, model, kept)
+            for file_id in {row[0] for row in kept}:  # shelves are to look at it again
+                values = {"stamp": new_stamp(), "tenant": tenant, "file_id": file_id}
+                connection.execute(_RESTAMP, values)
 
         await self._database.write(work)
 
@@ -287,6 +293,11 @@ class VectorRecords:
             for key in [key for key in self._shelves if key[0] == tenant and key[1] != to.model]:
                 self._shelves.pop(key, None)
         return switched
+
+
+def new_stamp() -> int:
+    """What tells one version of a content from all others."""
+    return randbelow(_LARGEST_STAMP)
 
 
 def indexed_by(connection: Connection, tenant: str) -> IndexedBy | None:
