@@ -118,8 +118,8 @@ class ContentAnalysisOrchestrator(ContentAnalysis):
     ) -> None:
         """Put every artifact into the object store, the manifest last."""
         key = folder_of(record.tenant, record.file_id)
-        for name in (*parsed.artifacts, semantics.VECTORS, semantics.GRAPH):
-            await self._objects.put_file(f"{key}/{name}", output / name)
+        names = (*parsed.artifacts, semantics.VECTORS, semantics.GRAPH)
+        await self._objects.put_files(key, {name: output / name for name in names})
         manifest = Manifest(parse_result=parsed, semantic_result=meant, sha256=record.sha256)
         await self._objects.put(f"{key}/{semantics.MANIFEST}", manifest.model_dump_json().encode())
 

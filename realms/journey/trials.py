@@ -164,6 +164,33 @@ def bench_search(
         )
 
 
+@bench.command("indexing")
+def bench_indexing(
+    context: typer.Context,
+    documents: Annotated[int, typer.Option(min=10, help="How many texts.")] = 1_000,
+    words: Annotated[int, typer.Option(min=50, help="Of each, at least.")] = 1_500,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds, to take the medians of.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """What having texts found costs, beside parsing and embedding them directly. For checkouts.
+
+    Exit code 1 where it is more than promised.
+    """
+    harness = _harness("benchmarks.retrieval.indexing")
+    terminal = Invocation.of(context).terminal
+    found = harness.measure(documents, words, rounds, terminal.note)
+    if as_json:
+        terminal.json(found)
+    else:
+        for columns, rows in harness.shown(found):
+            terminal.table(columns, rows)
+    if not found["passed"]:
+        raise PromiseBroken(
+            "indexing costs more than promised beside the bare work",
+            hint="is the machine busy with something else?",
+        )
+
+
 class PromiseBroken(PlatformError):
     """A trial found a promise broken."""
 

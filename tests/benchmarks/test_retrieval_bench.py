@@ -10,7 +10,7 @@ from foundations.experience.exit_codes import DONE, FAILED
 from foundations.public_works.parsing.places import Place
 from main import Platform
 from smart_city.librarian.api import SearchHit
-from tests.benchmarks.retrieval import bench, speed
+from tests.benchmarks.retrieval import bench, indexing, speed
 from tests.benchmarks.retrieval.questions import OF_STRANGERS, QUESTIONS, Question
 from tests.support.role_city import NORTH, RoleCity, as_user
 
@@ -103,3 +103,15 @@ def test_speed_is_told_of_every_way_beside_its_bare_parts() -> None:
     ((columns, rows),) = speed.shown(found)
     assert len(rows) == len(found["times"])
     assert len(columns) == len(rows[0])
+
+
+def test_cost_of_indexing_is_told_beside_the_bare_work() -> None:
+    found = indexing.measure(10, 50, 1, lambda _: None)
+
+    assert found["documents"] == 10
+    assert found["direct_s"][0] > 0
+    assert found["city_s"][0] > 0
+    assert found["passed"] == (found["ratio"] <= indexing.MOST)
+    ((columns, rows),) = indexing.shown(found)
+    assert rows[-1][-1] == str(found["ratio"])
+    assert len(columns) == 3

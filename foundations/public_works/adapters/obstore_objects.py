@@ -1,7 +1,8 @@
 """What object stores through obstore have in common, wherever they keep their bytes."""
 
+import asyncio
 from abc import abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,10 @@ class ObstoreObjects(ObjectStore):
 
     async def put_file(self, key: str, path: Path) -> None:
         await self._put(key, path)
+
+    async def put_files(self, folder: str, paths: Mapping[str, Path]) -> None:
+        puts = (self._put(f"{folder}/{name}", path) for name, path in paths.items())
+        await asyncio.gather(*puts)
 
     async def get(self, key: str) -> bytes:
         async with self._translated(key):

@@ -140,14 +140,14 @@ async def _fill(city: RoleCity, passages: int) -> "NDArray[np.float32]":
     """
     import numpy as np
 
-    said = _sentences()
-    meant = await EMBEDDER.embed(said)
+    told_of = said()
+    meant = await EMBEDDER.embed(told_of)
     draw = random.Random(1)
-    drawn = [draw.choices(range(len(said)), k=3) for _ in range(passages)]
+    drawn = [draw.choices(range(len(told_of)), k=3) for _ in range(passages)]
     vectors = meant[np.array(drawn)].mean(axis=1)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True) + 1e-9
     for number, at in enumerate(range(0, passages, _IN_FILE)):
-        texts = [" ".join(said[one] for one in three) for three in drawn[at : at + _IN_FILE]]
+        texts = [" ".join(told_of[one] for one in three) for three in drawn[at : at + _IN_FILE]]
         told = [
             Passage(number=n, place=Place.line(n), text=f"{text} Number {at + n}.")
             for n, text in enumerate(texts, start=1)
@@ -199,7 +199,7 @@ async def _store(
     await city.get(LibraryRecords).replace(tenant, entry, content)
 
 
-def _sentences() -> list[str]:
+def said() -> list[str]:
     return list(dict.fromkeys(_told()))
 
 
