@@ -90,7 +90,9 @@ def test_command_prints_the_figures_and_fails_when_too_little_is_found(
     assert json.loads(capsys.readouterr().out)["recall_at_5"]["hybrid"] == 0.9
 
 
-def test_speed_is_told_of_every_way_beside_its_bare_parts() -> None:
+def test_speed_is_told_of_every_way_beside_its_bare_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "_questions", lambda: ["what is a journey", "rain"])
+
     found = speed.measure(2_500, 1, lambda _: None)
 
     assert set(found["times"]) == {
