@@ -18,6 +18,7 @@ from foundations.public_works.parsing.models import Passage
 from foundations.public_works.parsing.places import Place
 from foundations.public_works.records import ContentRecords, StoredRow
 from foundations.public_works.settings import Settings
+from foundations.public_works.vectors import records as vector_records
 from foundations.public_works.vectors.records import VectorRecords
 from tests.support.journals import open_database
 from tests.support.postgres import PostgresServer, bundled_binaries, started_server
@@ -108,3 +109,62 @@ async def test_nearest_are_the_same_in_the_database_and_in_this_process(
     assert scores[0] == pytest.approx(scores[2], abs=1e-5)
     assert any("by pgvector" in line for line in said)
     assert sum("vectors are searched" in line for line in said) == 4
+
+
+async def test_more_vectors_than_there_is_room_for_are_searched_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    question, found = units(99, 1)[0], []
+    monkeypatch.setattr(vector_records, "_AT_ONCE", 7)
+    async with open_database(tmp_path) as embedded:
+        await embedded.migrate("public_works", MIGRATIONS)
+        for room in (10**9, 0):
+            vectors = VectorRecords(database=embedded, settings=Settings(search_memory_bytes=room))
+            records = ContentRecords(database=embedded, vectors=vectors)
+            await keep(records, "north", "one", 1)
+            await keep(records, "north", "two", 2)
+            found.append(
+                [
+                    await vectors.nearest("north", "words", question, 20, files=files)
+                    for files in (None, ["two"], [])
+                ]
+            )
+
+    assert [[one[:2] for one in hits] for hits in found[0]] == [
+        [one[:2] for one in hits] for hits in found[1]
+    ]
+    assert [len(hits) for hits in found[0]] == [20, 20, 0]
+
+
+async def test_tenants_that_nobody_asks_for_give_their_room_to_others(tmp_path: Path) -> None:
+    question = units(99, 1)[0]
+    async with open_database(tmp_path) as embedded:
+        await embedded.migrate("public_works", MIGRATIONS)
+        room = 1_024 * 32 * 4  # of one tenant, at the least
+        vectors = VectorRecords(database=embedded, settings=Settings(search_memory_bytes=room))
+        records = ContentRecords(database=embedded, vectors=vectors)
+        for tenant in ("north", "south"):
+            await keep(records, tenant, "one", 1)
+            assert len(await vectors.nearest(tenant, "words", question, 5)) == 5
+        assert list(vectors._shelves) == [("south", "words")]
+        assert len(await vectors.nearest("north", "words", question, 5)) == 5
+
+
+async def test_many_changed_files_are_read_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    question = units(99, 1)[0]
+    monkeypatch.setattr(vector_records, "_MOST_FILES", 1)
+    async with open_database(tmp_path) as embedded:
+        await embedded.migrate("public_works", MIGRATIONS)
+        vectors = VectorRecords(database=embedded, settings=Settings())
+        records = ContentRecords(database=embedded, vectors=vectors)
+        for file_id in ("one", "two", "three"):
+            await keep(records, "north", file_id, 1)
+        first = await vectors.nearest("north", "words", question, 200)
+        await keep(records, "north", "two", 5)
+        await keep(records, "north", "four", 6)
+
+        again = await vectors.nearest("north", "words", question, 200)
+
+    assert (len(first), len(again)) == (120, 160)
