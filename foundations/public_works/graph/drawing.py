@@ -12,7 +12,8 @@ def drawn(
     file_id: str, parsed: ParseResult, passages: Sequence[Passage], named: Sequence[NamedEntity]
 ) -> Graph:
     """File to sections and tables, sections and tables to passages, passages to what they name."""
-    nodes: dict[str, Node] = {}
+    file = Node(id=f"file:{file_id}", kind=NodeKind.FILE, name=parsed.name)
+    nodes: dict[str, Node] = {file.id: file}
     edges: list[Edge] = []
     for node, edge in [
         *_tables(file_id, parsed),
