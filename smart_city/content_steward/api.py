@@ -133,6 +133,10 @@ class ContentSteward(Protocol):
         """The record of a client's file. Raises FileUnknown."""
         ...
 
+    async def delete_file(self, file_id: str) -> DeletedFile:
+        """Delete a client's file and all that was made from it; nothing there is no error."""
+        ...
+
     async def list_files(self, limit: int = 50, cursor: str = "") -> FilePage:
         """The client files of the caller's tenant, newest first."""
         ...

@@ -2,8 +2,8 @@
 
 from foundations.wiring import wire
 from smart_city.content_steward.files import ContentStewardService
-from smart_city.content_steward.forgetting import FileDeletionService
+from smart_city.content_steward.forgetting import Forgetting
 from smart_city.content_steward.intake import Intake
 from smart_city.content_steward.records import FileRecords
 
-container = wire(FileRecords, Intake, ContentStewardService, FileDeletionService)
+container = wire(FileRecords, Intake, ContentStewardService, Forgetting)

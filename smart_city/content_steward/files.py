@@ -16,6 +16,7 @@ from foundations.public_works.object_store import ObjectStore
 from foundations.public_works.scanner import Malware
 from smart_city.content_steward.api import (
     ContentSteward,
+    DeletedFile,
     FileNotStored,
     FilePage,
     FileRecord,
@@ -25,6 +26,7 @@ from smart_city.content_steward.api import (
     ProcessedFile,
     Track,
 )
+from smart_city.content_steward.forgetting import Forgetting
 from smart_city.content_steward.intake import Intake
 from smart_city.content_steward.naming import safe_name
 from smart_city.content_steward.records import FileRecords
@@ -56,6 +58,7 @@ class ContentStewardService(ContentSteward):
         *,
         records: FileRecords,
         intake: Intake,
+        forgetting: Forgetting,
         objects: ObjectStore,
         data: DataSteward,
         post_office: PostOffice,
@@ -64,6 +67,7 @@ class ContentStewardService(ContentSteward):
     ) -> None:
         self._records = records
         self._intake = intake
+        self._forgetting = forgetting
         self._objects = objects
         self._data = data
         self._post_office = post_office
@@ -145,6 +149,16 @@ class ContentStewardService(ContentSteward):
             FileUnknown: the caller's tenant has no such client file.
         """
         return await self._found(Track.CLIENT, file_id)
+
+    @soa_api(public=True, effect=Effect.KEYED)
+    async def delete_file(self, file_id: str) -> DeletedFile:
+        """Delete a client's file: bytes, record, and all that was made from it.
+
+        Passages, vectors, full text, graph, artifacts, quality, lineage and decisions go. What
+        journals of runs hold stays as long as their retention says. Deleting again, or what never
+        was, deletes nothing and is no error.
+        """
+        return await self._forgetting.forget(file_id)
 
     @soa_api()
     async def get_internal_file(self, file_id: str) -> FileRecord:

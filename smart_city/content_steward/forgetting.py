@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from loguru import logger
 
 from foundations.boot import Duty, Works
-from foundations.declarations import Effect, service, soa_api
 from foundations.public_works.content_metadata import ContentMetadataAbstraction
 from smart_city.content_steward.api import DeletedFile, FileRecord, FileStatus, Track
 from smart_city.content_steward.intake import Intake
@@ -15,8 +14,7 @@ from smart_city.data_steward.api import DataSteward
 from utilities.context import CallContext, UserContext, bound, current
 
 
-@service
-class FileDeletionService(Works):
+class Forgetting(Works):
     """Forgets files on request.
 
     The record is marked first: from then on the file is unknown to everybody, and a deletion that a
@@ -48,14 +46,8 @@ class FileDeletionService(Works):
             logger.info("the deletion of {} was cut short and is done now", record.file_id)
         yield
 
-    @soa_api(public=True, effect=Effect.KEYED)
-    async def delete_file(self, file_id: str) -> DeletedFile:
-        """Delete a client's file: bytes, record, and all that was made from it.
-
-        Passages, vectors, full text, graph, artifacts, quality, lineage and decisions go. What
-        journals of runs hold stays as long as their retention says. Deleting again, or what never
-        was, deletes nothing and is no error.
-        """
+    async def forget(self, file_id: str) -> DeletedFile:
+        """Delete a client's file of the caller's tenant, whatever has become of it."""
         tenant = current().tenant
         record = await self._records.find(tenant, Track.CLIENT, file_id)
         if record is None:

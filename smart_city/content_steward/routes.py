@@ -95,7 +95,7 @@ async def delete_file(call: Call, file_id: FileId) -> Response:
     Passages, vectors, graph, index, artifacts, quality and lineage go with it. Runs keep what their
     journal holds as long as its retention says. Deleting again is no error.
     """
-    return await call("FileDeletionService", "delete_file", file_id=file_id)
+    return await call(_SERVICE, "delete_file", file_id=file_id)
 
 
 @router.get(

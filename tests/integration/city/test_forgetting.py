@@ -16,7 +16,6 @@ from main import Platform
 from realms.business_enablement.api import ContentAnalysis
 from realms.solution.api import DataMashSolutions
 from smart_city.content_steward.api import ContentSteward, FileStatus, FileUnknown, Track
-from smart_city.content_steward.forgetting import FileDeletionService
 from smart_city.content_steward.records import FileRecords
 from smart_city.data_steward.api import PolicyRefused
 from smart_city.librarian.api import Librarian
@@ -95,7 +94,7 @@ def objects(city: Platform) -> list[str]:
 
 
 async def test_deleted_file_leaves_nothing_but_journals(city: Platform) -> None:
-    deletion = city.registry.get(FileDeletionService)
+    deletion = city.registry.get(ContentSteward)
     kept = await mashed(city, LETTER.replace(b"zeppelin", b"balloon"))
     before = set(objects(city))
     file_id = await mashed(city)
@@ -141,7 +140,7 @@ async def test_deletion_that_was_cut_short_is_done_at_the_next_start(
         layer = city.registry.get(ContentMetadataAbstraction)
         monkeypatch.setattr(layer, "forget_content", dies)
         with pytest.raises(KeyError):
-            await city.registry.get(FileDeletionService).delete_file(file_id)
+            await city.registry.get(ContentSteward).delete_file(file_id)
         with pytest.raises(FileUnknown):
             await city.registry.get(ContentSteward).get_file(file_id)
         assert (await city.registry.get(ContentSteward).list_files()).files == ()
@@ -162,7 +161,7 @@ async def test_file_that_is_deleted_while_it_is_read_leaves_no_artifacts(
         stored = analysis._stored  # type: ignore[attr-defined]  # between reading and storing
 
         async def meanwhile(*given: Any) -> None:
-            await city.registry.get(FileDeletionService).delete_file(file_id)
+            await city.registry.get(ContentSteward).delete_file(file_id)
             await stored(*given)
 
         monkeypatch.setattr(analysis, "_stored", meanwhile)
@@ -183,7 +182,7 @@ async def test_content_that_is_stored_while_its_file_is_deleted_is_forgotten(
         replace = layer._records.replace
 
         async def meanwhile(*given: Any, **named: Any) -> None:
-            await city.registry.get(FileDeletionService).delete_file(file_id)
+            await city.registry.get(ContentSteward).delete_file(file_id)
             await replace(*given, **named)
 
         monkeypatch.setattr(layer._records, "replace", meanwhile)
