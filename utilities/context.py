@@ -33,6 +33,9 @@ class CallContext(NamedTuple):
     user: UserContext = LOCAL_USER
     idempotency_key: str = ""
     on_heartbeat: Callable[[], None] | None = None
+    run_id: str = ""
+    milestone: str = ""
+    """The journey's run and the path of the milestone that makes the call, where one does."""
 
     @property
     def tenant(self) -> str:

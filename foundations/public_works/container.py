@@ -5,15 +5,21 @@ from importlib import import_module
 from typing import Any
 
 from foundations.public_works.adapters.child_process import ChildProcessParsers
+from foundations.public_works.adapters.endpoint_embedder import EndpointEmbedder
 from foundations.public_works.adapters.span_export import SpanExport
 from foundations.public_works.adapters.wordllama_embedder import WordLlamaEmbedder
 from foundations.public_works.adapters.yara_scanner import YaraScanner
 from foundations.public_works.cloud_ready import Choice, Taken
+from foundations.public_works.content_graph import ContentGraphAbstraction
 from foundations.public_works.content_metadata import ContentMetadataAbstraction
+from foundations.public_works.content_reindexing import ContentIndexAbstraction
 from foundations.public_works.data_folder import DataFolder
+from foundations.public_works.graph.records import GraphRecords
 from foundations.public_works.public_works import PublicWorksFoundationService
 from foundations.public_works.records import ContentRecords
 from foundations.public_works.secrets import EnvironmentSecrets
+from foundations.public_works.settings import Settings
+from foundations.public_works.vectors.records import VectorRecords
 from foundations.wiring import Container, wire
 
 ADAPTERS: Mapping[Taken, tuple[str, str]] = {
@@ -29,7 +35,7 @@ ADAPTERS: Mapping[Taken, tuple[str, str]] = {
 """The module below `adapters` and the class for everything that can be chosen."""
 
 
-def container(choice: Choice) -> Container:
+def container(choice: Choice, settings: Settings) -> Container:
     """Public works on what was chosen; only the modules of that are imported."""
     return wire(
         DataFolder,
@@ -38,9 +44,13 @@ def container(choice: Choice) -> Container:
         *(_adapter(taking.taken) for taking in choice.components),
         YaraScanner,
         ChildProcessParsers,
-        WordLlamaEmbedder,
+        EndpointEmbedder if settings.embedding_url else WordLlamaEmbedder,
+        VectorRecords,
+        GraphRecords,
         ContentRecords,
+        ContentGraphAbstraction,
         ContentMetadataAbstraction,
+        ContentIndexAbstraction,
         PublicWorksFoundationService,
     )()
 

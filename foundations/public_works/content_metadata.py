@@ -1,29 +1,31 @@
 """The semantic layer: what is known of each file's content, as vectors and as a graph."""
 
 import hashlib
+from collections.abc import Collection
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from foundations.declarations import Effect, service, soa_api
 from foundations.public_works import semantics
+from foundations.public_works.embedder import Embedder, dimensions_changed
+from foundations.public_works.graph.model import Edge, Graph
+from foundations.public_works.graph.records import GraphRecords
 from foundations.public_works.object_store import ObjectNotFound, ObjectStore
-from foundations.public_works.parsing.models import Edge, Passage
-from foundations.public_works.records import ContentRecords, Hit, StoredRow
+from foundations.public_works.parsing.models import Passage
+from foundations.public_works.parsing.places import Place
+from foundations.public_works.records import ContentRecords, StoredRow
 from foundations.public_works.semantics import (
     IndexableContent,
     SemanticData,
     SemanticResult,
     folder_of,
 )
+from foundations.public_works.vectors.records import VectorRecords
 from utilities.clock import Clock
 from utilities.context import current
 from utilities.errors import ErrorKind, PlatformError
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 _PAGE = 200
 _EDGES = 1_000
@@ -35,6 +37,24 @@ class ContentIndex(Protocol):
     async def index_content(self, content: IndexableContent) -> BaseModel:
         """Put `content` in the place of all the index holds of that file."""
         ...
+
+    async def forget_content(self, file_id: str) -> BaseModel:
+        """Remove all the index holds of a file; nothing there is no error."""
+        ...
+
+    async def require_allowed(self, file_id: str) -> None:
+        """Pass while a file's content may be in the index; else raise why it may not."""
+        ...
+
+
+class Hit(BaseModel):
+    """A passage that was found, and the cosine of its vector with the one looked for."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file_id: str
+    passage: Passage
+    score: float
 
 
 class StoredContent(BaseModel):
@@ -53,7 +73,7 @@ class PassageEmbedding(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     number: int
-    place: str
+    place: Place
     text: str
     vector: tuple[float, ...]
 
@@ -80,11 +100,14 @@ class ContentMetadata(BaseModel):
     file_id: str
     name: str
     media_type: str
+    kind: str
     model: str
     dimensions: int
     passage_count: int
     edge_count: int
     trace_id: str
+    run_id: str = Field(description="of the journey that stored it; empty where none did")
+    milestone: str
     stored_at: datetime
     edges: tuple[Edge, ...]
 
@@ -107,6 +130,22 @@ class WrongFile(PlatformError):
     kind = ErrorKind.INVALID
 
 
+class Forgotten(BaseModel):
+    """What was made from a file and is no longer there."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file_id: str
+    passages: int
+    artifacts: int
+
+
+class EmbedderGone(PlatformError):
+    """Content is indexed by a model that is not there any more."""
+
+    kind = ErrorKind.UNAVAILABLE
+
+
 class NoIndexPlugged(PlatformError):
     """No index is plugged into the semantic layer."""
 
@@ -117,8 +156,20 @@ class NoIndexPlugged(PlatformError):
 class ContentMetadataAbstraction:
     """Keeps vectors and graph of what was parsed, and has it indexed."""
 
-    def __init__(self, *, records: ContentRecords, objects: ObjectStore, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        records: ContentRecords,
+        vectors: VectorRecords,
+        graphs: GraphRecords,
+        embedder: Embedder,
+        objects: ObjectStore,
+        clock: Clock,
+    ) -> None:
         self._records = records
+        self._vectors = vectors
+        self._graphs = graphs
+        self._embedder = embedder
         self._objects = objects
         self._clock = clock
         self._index: ContentIndex | None = None
@@ -137,6 +188,7 @@ class ContentMetadataAbstraction:
 
         Raises:
             WrongFile: `semantic_result` is another file's.
+            DimensionsChanged: its vectors cannot be compared with those that are there.
             NotParsed: its artifacts are not there, or are not those the result speaks of.
             NoIndexPlugged: nobody would index it; nothing was stored.
         """
@@ -145,25 +197,34 @@ class ContentMetadataAbstraction:
         if self._index is None:
             raise NoIndexPlugged("content cannot be stored unindexed", hint="start the whole city")
         tenant = current().tenant
-        passages, vectors, edges = await self._artifacts(tenant, semantic_result)
-        row = self._row(tenant, semantic_result, passages=len(passages), edges=len(edges))
-        await self._records.replace(
-            row,
-            tenant=tenant,
-            passages_with_vectors=list(zip(passages, vectors, strict=True)),
-            graph=edges,
-        )
+        stands_on = await self._vectors.indexed_by(tenant)
+        model, dimensions = stands_on or (semantic_result.model, semantic_result.dimensions)
+        if model == semantic_result.model and dimensions != semantic_result.dimensions:
+            raise dimensions_changed(model, dimensions, semantic_result.dimensions)
+        told, vectors, graph = await self._artifacts(tenant, semantic_result)
+        row = self._row(tenant, semantic_result, passages=len(told), edges=len(graph.edges))
+        meant = {row.model: vectors} | await self._as_searched(tenant, {row.model}, told)
         await self._index.index_content(
             IndexableContent(
                 content_id=row.content_id,
                 file_id=file_id,
                 name=row.name,
                 media_type=row.media_type,
+                kind=row.kind,
                 summary=semantic_result.summary,
                 key_phrases=semantic_result.key_phrases,
-                passages=tuple(passages),
+                passages=tuple(told),
             )
         )
+        await self._records.replace(row, tenant=tenant, told=told, meant=meant, graph=graph)
+        for model, missed in (await self._as_searched(tenant, set(meant), told)).items():
+            rows = [(file_id, one.number, v) for one, v in zip(told, missed, strict=True)]
+            await self._vectors.add_missing(tenant, model, rows)  # it was switched meanwhile
+        try:
+            await self._index.require_allowed(file_id)
+        except PlatformError:
+            await self.forget_content(file_id)  # it was deleted meanwhile
+            raise
         return StoredContent(
             content_id=row.content_id, storage_status="stored", semantic_data=_data(row)
         )
@@ -190,7 +251,10 @@ class ContentMetadataAbstraction:
             total=row.passage_count,
             embeddings=tuple(
                 PassageEmbedding(
-                    **passage.model_dump(), vector=tuple(np.frombuffer(vector, "<f4").tolist())
+                    number=passage.number,
+                    place=passage.place,
+                    text=passage.text,
+                    vector=tuple(np.frombuffer(vector, "<f4").tolist()),
                 )
                 for passage, vector in found
             ),
@@ -204,21 +268,62 @@ class ContentMetadataAbstraction:
             ContentUnknown: nothing is stored of it.
         """
         row = await self._known(file_id)
-        edges = await self._records.edges_of(current().tenant, file_id=file_id, limit=_EDGES)
+        edges = await self._graphs.edges_of(current().tenant, file_id=file_id, limit=_EDGES)
         return ContentMetadata(
             **{name: getattr(row, name) for name in row.__slots__ if name != "artifact"},
             edges=tuple(edges),
         )
 
-    async def search_vectors(
-        self, vector: "NDArray[np.float32]", *, model: str, limit: int = 10
+    async def search_meaning(
+        self, question: str, *, limit: int = 10, files: Collection[str] | None = None
     ) -> list[Hit]:
-        """The caller's tenant's passages nearest to a unit vector of `model`, best first."""
-        return await self._records.nearest(current().tenant, model, vector, limit)
+        """The caller's tenant's passages nearest in meaning to a question, best first.
 
-    async def related(self, node: str, *, limit: int = 100) -> list[Edge]:
-        """The edges that begin or end at a node, in all files of the caller's tenant."""
-        return await self._records.edges_of(current().tenant, node=node, limit=limit)
+        They are compared by the model that the tenant's search stands on, which is another than
+        the embedder's while its index is built anew. `files` restricts the search to some.
+
+        Raises:
+            EmbedderGone: nothing here embeds questions by that model any more.
+            DimensionsChanged: that model gives other vectors now.
+        """
+        tenant = current().tenant
+        stands_on = await self._vectors.indexed_by(tenant)
+        if stands_on is None:
+            return []
+        embedder = self._embedder.of(stands_on.model)
+        if embedder is None:
+            raise EmbedderGone(
+                f"content is indexed by {stands_on.model!r}, which the settings no longer name",
+                hint="run `civitas reindex`",
+            )
+        vector = (await embedder.embed([question]))[0]
+        if len(vector) != stands_on.dimensions:
+            raise dimensions_changed(stands_on.model, stands_on.dimensions, len(vector))
+        if not vector.any():
+            return []  # no word of the question is known to the model
+        near = await self._vectors.nearest(tenant, stands_on.model, vector, limit, files=files)
+        told = await self._records.passages_at(tenant, [(one[0], one[1]) for one in near])
+        return [
+            Hit(file_id=file_id, passage=told[file_id, number], score=round(score, 6))
+            for file_id, number, score in near
+            if (file_id, number) in told
+        ]
+
+    @soa_api(effect=Effect.KEYED)
+    async def forget_content(self, file_id: str) -> Forgotten:
+        """Remove all that was made from a file: passages, vectors, graph, index and artifacts.
+
+        Doing it again removes nothing more, and is no error.
+        """
+        tenant = current().tenant
+        if self._index is not None:
+            await self._index.forget_content(file_id)
+        row = await self._records.find(tenant, file_id)
+        await self._records.forget(tenant, file_id)
+        removed = await self._objects.delete_below(folder_of(tenant, file_id))
+        return Forgotten(
+            file_id=file_id, passages=row.passage_count if row else 0, artifacts=removed
+        )
 
     async def _known(self, file_id: str) -> StoredRow:
         row = await self._records.find(current().tenant, file_id)
@@ -228,10 +333,23 @@ class ContentMetadataAbstraction:
             )
         return row
 
+    async def _as_searched(
+        self, tenant: str, models: set[str], told: list[Passage]
+    ) -> dict[str, list[bytes]]:
+        """Vectors of the model that search stands on, where that is none of `models`."""
+        stands_on = await self._vectors.indexed_by(tenant)
+        if stands_on is None or stands_on.model in models:
+            return {}
+        embedder = self._embedder.of(stands_on.model)
+        if embedder is None:
+            return {}
+        found = await embedder.embed([passage.in_context for passage in told])
+        return {stands_on.model: [row.astype("<f4").tobytes() for row in found]}
+
     async def _artifacts(
         self, tenant: str, result: SemanticResult
-    ) -> tuple[list[Passage], list[bytes], list[Edge]]:
-        """Passages, a vector for each, and edges, as parsing left them.
+    ) -> tuple[list[Passage], list[bytes], Graph]:
+        """Passages, a vector for each, and the graph, as parsing left them.
 
         Their keys come from the caller's tenant and the file, never from the result: it may have
         been handed in from outside.
@@ -240,7 +358,7 @@ class ContentMetadataAbstraction:
         try:
             passages = await self._objects.get(f"{folder}/{semantics.PASSAGES}")
             raw = await self._objects.get(f"{folder}/{semantics.VECTORS}")
-            edges = await self._objects.get(f"{folder}/{semantics.EDGES}")
+            graph = await self._objects.get(f"{folder}/{semantics.GRAPH}")
         except ObjectNotFound as error:
             raise NotParsed(
                 f"the content of {result.file_id!r} is not there", hint="parse the file first"
@@ -253,7 +371,7 @@ class ContentMetadataAbstraction:
                 hint="parse the file again",
             )
         vectors = [raw[at : at + size] for at in range(0, len(raw), size)]
-        return read, vectors, [Edge.model_validate_json(line) for line in edges.splitlines()]
+        return read, vectors, Graph.model_validate_json(graph)
 
     def _row(self, tenant: str, result: SemanticResult, *, passages: int, edges: int) -> StoredRow:
         return StoredRow(
@@ -261,12 +379,15 @@ class ContentMetadataAbstraction:
             file_id=result.file_id,
             name=result.name,
             media_type=result.media_type,
+            kind=result.kind,
             model=result.model,
             dimensions=result.dimensions,
             passage_count=passages,
             edge_count=edges,
             artifact=folder_of(tenant, result.file_id),
             trace_id=current().trace_id,
+            run_id=current().run_id,
+            milestone=current().milestone,
             stored_at=self._clock.now(),
         )
 

@@ -3,9 +3,17 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from utilities.errors import ErrorKind, PlatformError
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+
+class DimensionsChanged(PlatformError):
+    """The model gives vectors of another length than before."""
+
+    kind = ErrorKind.CONFIGURATION
 
 
 class Embedder(Protocol):
@@ -13,11 +21,15 @@ class Embedder(Protocol):
 
     @property
     def model(self) -> str:
-        """Name and version of the model: vectors of different models do not compare."""
+        """Name and version, at most 200 characters: vectors of two models do not compare."""
         ...
 
     @property
     def dimensions(self) -> int: ...
+
+    def of(self, model: str) -> "Embedder | None":
+        """The embedder of `model`, this one or another that this process has; None for none."""
+        ...
 
     async def warm_up(self) -> None:
         """Load what the first `embed` would have to load."""
@@ -26,3 +38,11 @@ class Embedder(Protocol):
     async def embed(self, texts: Sequence[str]) -> "NDArray[np.float32]":
         """One row for each text, of length 1; a text without any known word is all zeros."""
         ...
+
+
+def dimensions_changed(model: str, before: int, now: int) -> DimensionsChanged:
+    """The error for vectors of a model that cannot be compared with those it gave before."""
+    return DimensionsChanged(
+        f"vectors of {model} had {before} dimensions, and now have {now}",
+        hint=f"set CIVITAS_EMBEDDING_DIMENSIONS={now} and run `civitas reindex`",
+    )

@@ -65,6 +65,12 @@ EML = "message/rfc822"
 TXT = "text/plain"
 MARKDOWN = "text/markdown"
 ZIP = "application/zip"
+FORMATS = {
+    "csv": CSV, "tsv": TSV, "xlsx": XLSX, "docx": DOCX, "pptx": PPTX, "odt": ODT, "ods": ODS,
+    "parquet": PARQUET, "json": JSON, "ndjson": NDJSON, "pdf": PDF, "rtf": RTF, "html": HTML,
+    "eml": EML, "txt": TXT, "markdown": MARKDOWN, "zip": ZIP,
+}  # fmt: skip
+"""What people call the media types."""
 
 _SUFFIXES = {
     ".csv": CSV,

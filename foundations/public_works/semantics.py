@@ -1,17 +1,16 @@
 """What a file means, as the semantic layer keeps it, and where its artifacts lie."""
 
 import re
-from collections.abc import Iterator
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from foundations.public_works.parsing.models import Edge, ParseResult, Passage
+from foundations.public_works.parsing.models import ParseResult, Passage
 from utilities.errors import ErrorKind, PlatformError
 
 MANIFEST = "manifest.json"
 PASSAGES = "passages.jsonl"
 VECTORS = "vectors.f32"
-EDGES = "edges.jsonl"
+GRAPH = "graph.json"
 
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -24,10 +23,10 @@ class UnusableFileId(PlatformError):
 
 
 class SemanticResult(BaseModel):
-    """The meaning of a parsed file, by reference: its vectors and edges lie in the object store.
+    """The meaning of a parsed file, by reference: its vectors and graph lie in the object store.
 
-    `artifact` is the key below which they lie: passages and edges as JSON lines, vectors as raw
-    little-endian float32, row by row.
+    `artifact` is the key below which they lie: passages as JSON lines, the graph as JSON, vectors
+    as raw little-endian float32, row by row.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -35,6 +34,7 @@ class SemanticResult(BaseModel):
     file_id: str
     name: str = ""
     media_type: str = ""
+    kind: str = ""
     model: str
     dimensions: int
     passage_count: int
@@ -77,6 +77,7 @@ class IndexableContent(BaseModel):
     file_id: str
     name: str
     media_type: str
+    kind: str = ""
     summary: str = ""
     key_phrases: tuple[str, ...] = ()
     passages: tuple[Passage, ...] = ()
@@ -91,26 +92,3 @@ def folder_of(tenant: str, file_id: str) -> str:
     if not _ID.fullmatch(file_id):
         raise UnusableFileId(f"{file_id[:80]!r} is no id of a file")
     return f"derived/{tenant}/{file_id}"
-
-
-def edges_of(file_id: str, parsed: ParseResult, passages: list[Passage]) -> Iterator[Edge]:
-    """The graph of one file: file to tables to columns, file to passages, passages to phrases."""
-    file = f"file:{file_id}"
-    for table in parsed.tables:
-        node = f"table:{file_id}/{table.name}"
-        yield Edge(subject=file, predicate="has_table", object=node)
-        for column in table.columns:
-            below = f"column:{file_id}/{table.name}/{column.name}"
-            yield Edge(subject=node, predicate="has_column", object=below)
-            yield Edge(subject=below, predicate="holds", object=f"type:{column.type}")
-    if parsed.kind == "text":
-        for passage in passages:
-            node = f"passage:{file_id}/{passage.number}"
-            yield Edge(subject=file, predicate="has_passage", object=node)
-    for phrase in parsed.key_phrases:
-        for number in phrase.passages:
-            yield Edge(
-                subject=f"passage:{file_id}/{number}",
-                predicate="mentions",
-                object=f"phrase:{phrase.phrase}",
-            )

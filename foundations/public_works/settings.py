@@ -16,6 +16,7 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -150,6 +151,24 @@ class Settings(BaseSettings):
     parse_cpu_seconds: int = Field(default=30, gt=0)
     parse_memory_bytes: int = Field(default=2 * GIB, ge=256 * MIB)
     parse_wall_seconds: float = Field(default=60, gt=0)
+    embedding_url: str = Field(
+        default="",
+        description="an OpenAI-compatible endpoint such as https://HOST/v1; empty embeds here",
+    )
+    embedding_model: str = Field(
+        default="", max_length=100, description="the endpoint's name for its model"
+    )
+    embedding_dimensions: int = Field(
+        default=0, ge=0, le=16_000, description="to ask the endpoint for; 0 takes what it gives"
+    )
+    embedding_api_key: SecretStr | None = Field(
+        default=None, description="for the endpoint; shown nowhere"
+    )
+    search_memory_bytes: int = Field(
+        default=512 * MIB,
+        ge=0,
+        description="for vectors that are searched in this process; more are read at each search",
+    )
     drain_seconds: float = Field(default=20, ge=0, description="time a stop gives work in progress")
     stall_seconds: float = Field(
         default=120,
@@ -206,7 +225,7 @@ class Settings(BaseSettings):
 
     @field_validator(
         "broker_url", "redis_url", "files_access_key", "files_secret_key",
-        "access_token", "data_policy", mode="before",
+        "access_token", "data_policy", "embedding_api_key", mode="before",
     )  # fmt: skip
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
@@ -254,6 +273,19 @@ class Settings(BaseSettings):
         if not re.fullmatch(r"https?://[^/@\s]+(/[^@\s]*)?", value):
             raise ValueError("is no address such as http://127.0.0.1:4318, without a password")
         return value
+
+    @field_validator("embedding_url")
+    @classmethod
+    def _http_endpoint(cls, value: str) -> str:
+        if value and not re.fullmatch(r"https?://[^/@\s?#]+(/[^@\s?#]*)?", value):
+            raise ValueError("is no address such as https://HOST/v1, without a password")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _endpoint_has_a_model(self) -> Self:
+        if self.embedding_url and not self.embedding_model:
+            raise ValueError("CIVITAS_EMBEDDING_URL is set, and CIVITAS_EMBEDDING_MODEL is not")
+        return self
 
     def embedded(self, data_dir: Path) -> Self:
         """The same, standing on a folder alone: for a city that is to touch nothing else."""

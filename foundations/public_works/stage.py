@@ -10,8 +10,8 @@ from foundations.public_works.container import container
 from foundations.public_works.data_folder import DataFolder
 from foundations.public_works.database import Database
 from foundations.public_works.examining import refuse_unfit
-from foundations.public_works.records import ContentRecords
 from foundations.public_works.settings import Settings
+from foundations.public_works.vectors.records import VectorRecords
 from foundations.rooms import Room
 from utilities.observability.logs import add_log_file
 
@@ -29,7 +29,7 @@ async def open_stage(book: Book) -> AsyncIterator[None]:
     choice = chosen(settings)
     await refuse_unfit(choice, settings)
     async with AsyncExitStack() as stack:
-        book.enrol(container(choice), ROOM)
+        book.enrol(container(choice, settings), ROOM)
         book.prepare()
         await book.open(stack)
         logs = book.get(DataFolder).logs / "civitas.jsonl"
@@ -37,5 +37,5 @@ async def open_stage(book: Book) -> AsyncIterator[None]:
         await refuse_a_store_that_was_left(book.get(Database))
         if ROOM.migrations is not None:
             await book.get(Database).migrate(ROOM.name, ROOM.migrations)
-        await book.get(ContentRecords).choose_search()
+        await book.get(VectorRecords).choose_search()
         yield

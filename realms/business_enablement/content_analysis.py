@@ -7,16 +7,20 @@ from foundations.declarations import Effect, service, soa_api
 from foundations.public_works import media_types, semantics
 from foundations.public_works.data_folder import DataFolder
 from foundations.public_works.embedder import Embedder
+from foundations.public_works.graph.drawing import drawn
+from foundations.public_works.graph.model import Graph
 from foundations.public_works.object_store import ObjectStore
 from foundations.public_works.parsers import Parsers
+from foundations.public_works.parsing.insights.texts.naming import ENTITIES
 from foundations.public_works.parsing.models import (
     DEFAULT,
+    NamedEntity,
     ParseOptions,
     ParseResult,
     Passage,
     TableFormat,
 )
-from foundations.public_works.semantics import Manifest, SemanticResult, edges_of, folder_of
+from foundations.public_works.semantics import Manifest, SemanticResult, folder_of
 from foundations.public_works.threads import in_thread
 from foundations.public_works.workspaces import workspace
 from realms.business_enablement.api import (
@@ -26,7 +30,7 @@ from realms.business_enablement.api import (
     ParsedFile,
 )
 from realms.business_enablement.quality import quality_of
-from smart_city.content_steward.api import ContentSteward, FileRecord
+from smart_city.content_steward.api import ContentSteward, FileRecord, FileUnknown
 from smart_city.data_steward.api import ContentSeen, DataSteward, PolicySubject, run_of
 from utilities.context import UserContext, current
 
@@ -94,6 +98,7 @@ class ContentAnalysisOrchestrator(ContentAnalysis):
         await self._data.record_lineage(f"parsed:{meant.artifact}", "was_derived_from", file_id)
         if run := run_of(current().idempotency_key):
             await self._data.record_lineage(f"run:{run}", "used", file_id)
+        await self._require_still_there(record)
         return ParsedFile(parse_result=parsed, semantic_result=meant, trace_id=current().trace_id)
 
     @soa_api(public=True, effect=Effect.KEYED)
@@ -130,31 +135,39 @@ class ContentAnalysisOrchestrator(ContentAnalysis):
         self, record: FileRecord, parsed: ParseResult, passages: list[Passage], output: Path
     ) -> SemanticResult:
         """Embed the passages and draw the graph, both written into `output`."""
-        vectors = await self._embedder.embed([passage.text for passage in passages])
-        edges = list(edges_of(record.file_id, parsed, passages))
-        drawn = "".join(edge.model_dump_json() + "\n" for edge in edges)
+        vectors = await self._embedder.embed([passage.in_context for passage in passages])
         await in_thread((output / semantics.VECTORS).write_bytes, vectors.astype("<f4").tobytes())
-        await in_thread((output / semantics.EDGES).write_bytes, drawn.encode())
+        graph = await in_thread(_draw, record.file_id, parsed, passages, output)
         return SemanticResult(
             file_id=record.file_id,
             name=record.name,
             media_type=parsed.media_type,
+            kind=parsed.kind,
             model=self._embedder.model,
             dimensions=self._embedder.dimensions,
             passage_count=len(passages),
-            edge_count=len(edges),
+            edge_count=len(graph.edges),
             artifact=folder_of(record.tenant, record.file_id),
             key_phrases=tuple(phrase.phrase for phrase in parsed.key_phrases[:20]),
             summary=" ".join(sentence.sentence for sentence in parsed.summary),
         )
+
+    async def _require_still_there(self, record: FileRecord) -> None:
+        """Leave nothing of a file that was deleted while it was read."""
+        try:
+            await self._steward.get_file(record.file_id)
+        except FileUnknown:
+            await self._objects.delete_below(folder_of(record.tenant, record.file_id))
+            await self._data.forget_file(record.file_id)
+            raise
 
     async def _stored(
         self, record: FileRecord, parsed: ParseResult, meant: SemanticResult, output: Path
     ) -> None:
         """Put every artifact into the object store, the manifest last."""
         key = folder_of(record.tenant, record.file_id)
-        for name in (*parsed.artifacts, semantics.VECTORS, semantics.EDGES):
-            await self._objects.put_file(f"{key}/{name}", output / name)
+        names = (*parsed.artifacts, semantics.VECTORS, semantics.GRAPH)
+        await self._objects.put_files(key, {name: output / name for name in names})
         manifest = Manifest(parse_result=parsed, semantic_result=meant, sha256=record.sha256)
         await self._objects.put(f"{key}/{semantics.MANIFEST}", manifest.model_dump_json().encode())
 
@@ -167,6 +180,16 @@ def _subject(record: FileRecord, parsed: ParseResult, passages: list[Passage]) -
         size=record.size,
         content=ContentSeen(tables=parsed.tables, passages=tuple(passages)),
     )
+
+
+def _draw(file_id: str, parsed: ParseResult, passages: list[Passage], output: Path) -> Graph:
+    """Draw the graph of a file, written into `output` too."""
+    path = output / ENTITIES
+    lines = path.read_bytes().splitlines() if path.exists() else []
+    named = [NamedEntity.model_validate_json(line) for line in lines]
+    graph = drawn(file_id, parsed, passages, named)
+    (output / semantics.GRAPH).write_text(graph.model_dump_json(), encoding="utf-8")
+    return graph
 
 
 def _read_passages(path: Path) -> list[Passage]:

@@ -116,6 +116,81 @@ def bench_insights(
         )
 
 
+@bench.command("retrieval")
+def bench_retrieval(context: typer.Context, as_json: AsJson = False) -> None:
+    """Whether search finds what answers a question, over the project's documentation.
+
+    Exit code 1 where it finds too little, or less than words or meaning alone. For checkouts.
+    """
+    harness = _harness("benchmarks.retrieval.bench")
+    terminal = Invocation.of(context).terminal
+    found = harness.measure(terminal.note)
+    if as_json:
+        terminal.json(found)
+    else:
+        for columns, rows in harness.shown(found):
+            terminal.table(columns, rows)
+    for question in found["missed"]["hybrid"]:
+        terminal.note(f"not found: {question}")
+    if not found["passed"]:
+        raise PromiseBroken(
+            "search finds less than promised",
+            hint="see which questions are not answered, and what is found instead",
+        )
+
+
+@bench.command("search")
+def bench_search(
+    context: typer.Context,
+    passages: Annotated[int, typer.Option(min=1_000, help="How many are stored.")] = 100_000,
+    rounds: Annotated[int, typer.Option(min=1, help="So often each question is asked.")] = 3,
+    as_json: AsJson = False,
+) -> None:
+    """How long a search takes, beside bare SQLite and a bare matrix product. For checkouts.
+
+    Exit code 1 where 1 of 20 takes longer than promised.
+    """
+    harness = _harness("benchmarks.retrieval.speed")
+    terminal = Invocation.of(context).terminal
+    found = harness.measure(passages, rounds, terminal.note)
+    if as_json:
+        terminal.json(found)
+    else:
+        for columns, rows in harness.shown(found):
+            terminal.table(columns, rows)
+    if not found["passed"]:
+        raise PromiseBroken(
+            "search is slower than promised", hint="is the machine busy with something else?"
+        )
+
+
+@bench.command("indexing")
+def bench_indexing(
+    context: typer.Context,
+    documents: Annotated[int, typer.Option(min=10, help="How many texts.")] = 1_000,
+    words: Annotated[int, typer.Option(min=50, help="Of each, at least.")] = 1_500,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds, to take the medians of.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """What having texts found costs, beside parsing and embedding them directly. For checkouts.
+
+    Exit code 1 where it is more than promised.
+    """
+    harness = _harness("benchmarks.retrieval.indexing")
+    terminal = Invocation.of(context).terminal
+    found = harness.measure(documents, words, rounds, terminal.note)
+    if as_json:
+        terminal.json(found)
+    else:
+        for columns, rows in harness.shown(found):
+            terminal.table(columns, rows)
+    if not found["passed"]:
+        raise PromiseBroken(
+            "indexing costs more than promised beside the bare work",
+            hint="is the machine busy with something else?",
+        )
+
+
 class PromiseBroken(PlatformError):
     """A trial found a promise broken."""
 

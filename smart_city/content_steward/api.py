@@ -32,6 +32,8 @@ class FileStatus(StrEnum):
     """Something harmful was found; its bytes are kept apart until a person decides."""
     DESTROYED = "destroyed"
     """A person decided that its bytes, which were in quarantine, go."""
+    DELETING = "deleting"
+    """Being deleted, with all that was made from it; unknown to everybody."""
 
 
 class FileRecord(BaseModel):
@@ -67,6 +69,15 @@ class ProcessedFile(BaseModel):
     file_id: str
     validation_status: str = Field(description="`valid`; a file that is not raises instead")
     storage_location: str
+
+
+class DeletedFile(BaseModel):
+    """A file that is gone, with all that was made from it; `existed` says whether there was one."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file_id: str
+    existed: bool
 
 
 class FilePage(BaseModel):
@@ -269,6 +280,10 @@ class ContentSteward(Quarantine, Uploads, Protocol):
 
     async def get_file(self, file_id: str) -> FileRecord:
         """The record of a client's file. Raises FileUnknown."""
+        ...
+
+    async def delete_file(self, file_id: str) -> DeletedFile:
+        """Delete a client's file and all that was made from it; nothing there is no error."""
         ...
 
     async def list_files(self, limit: int = 50, cursor: str = "") -> FilePage:

@@ -2,6 +2,7 @@
 
 from foundations.wiring import wire
 from smart_city.content_steward.files import ContentStewardService
+from smart_city.content_steward.forgetting import Forgetting
 from smart_city.content_steward.intake import Intake
 from smart_city.content_steward.reception import Reception
 from smart_city.content_steward.records import FileRecords, UploadRecords
@@ -12,4 +13,5 @@ container = wire(
     Intake,
     Reception,
     ContentStewardService,
+    Forgetting,
 )

@@ -16,6 +16,7 @@ from foundations.public_works.object_store import ObjectStore
 from foundations.public_works.settings import Settings
 from smart_city.content_steward.api import (
     ContentSteward,
+    DeletedFile,
     FilePage,
     FileRecord,
     FileStatus,
@@ -23,6 +24,7 @@ from smart_city.content_steward.api import (
     StorageUsage,
     Track,
 )
+from smart_city.content_steward.forgetting import Forgetting
 from smart_city.content_steward.intake import Intake
 from smart_city.content_steward.pages import MOST_LISTED, page_of
 from smart_city.content_steward.quarantine import QuarantineDesk
@@ -46,6 +48,7 @@ class ContentStewardService(QuarantineDesk, UploadDesk, ContentSteward):
         uploads: UploadRecords,
         reception: Reception,
         intake: Intake,
+        forgetting: Forgetting,
         objects: ObjectStore,
         data: DataSteward,
         folder: DataFolder,
@@ -57,6 +60,7 @@ class ContentStewardService(QuarantineDesk, UploadDesk, ContentSteward):
         self._uploads = uploads
         self._reception = reception
         self._intake = intake
+        self._forgetting = forgetting
         self._objects = objects
         self._data = data
         self._folder = folder
@@ -145,6 +149,16 @@ class ContentStewardService(QuarantineDesk, UploadDesk, ContentSteward):
             FileUnknown: the caller's tenant has no such client file.
         """
         return await self._reception.find(Track.CLIENT, file_id)
+
+    @soa_api(public=True, effect=Effect.KEYED)
+    async def delete_file(self, file_id: str) -> DeletedFile:
+        """Delete a client's file: bytes, record, and all that was made from it.
+
+        Passages, vectors, full text, graph, artifacts, quality, lineage and decisions go. What
+        journals of runs hold stays as long as their retention says. Deleting again, or what never
+        was, deletes nothing and is no error.
+        """
+        return await self._forgetting.forget(file_id)
 
     @soa_api()
     async def get_internal_file(self, file_id: str) -> FileRecord:

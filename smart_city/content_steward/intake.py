@@ -163,6 +163,11 @@ class Intake:
         """Remove what may have been stored of a file."""
         await self._objects.delete(storage_key(track.value, record.tenant, record.file_id))
 
+    async def remove(self, record: FileRecord) -> None:
+        """Remove the bytes of a stored file, wherever they are."""
+        if record.storage_location:
+            await self._objects.delete(record.storage_location)
+
     async def _enforce_policy(self, track: Track, record: FileRecord, media_type: str) -> None:
         subject = PolicySubject(
             file_id=record.file_id, name=record.name, media_type=media_type, size=record.size

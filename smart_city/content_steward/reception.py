@@ -134,6 +134,17 @@ class Reception:
         except PlatformError as error:
             logger.warning("{} is forgotten at the next start: {}", record.file_id, error)
 
+    async def drop(self, track: Track, record: FileRecord) -> None:
+        """Remove a file that was judged: its bytes, unless other files share them, then its record.
+
+        Done again after it was cut short, it does the rest.
+        """
+        key = (track.value, record.tenant, record.sha256)
+        async with self._storing.setdefault(key, asyncio.Lock()):
+            if not await self._records.shared(track, record):
+                await self._intake.remove(record)
+            await self._records.remove(record.tenant, track, record.file_id)
+
     async def clear_destroyed(self, track: Track, record: FileRecord) -> None:
         """Remove the bytes of a file that a person had destroyed."""
         await self._intake.clear_apart(track, record)
@@ -203,6 +214,8 @@ def available(record: FileRecord) -> FileRecord:
             raise FileNotStored(
                 f"the file {record.file_id} is still on its way in", hint="retry in a moment"
             )
+        case FileStatus.DELETING:
+            raise FileUnknown(f"the file {record.file_id} is being deleted")
         case FileStatus.QUARANTINED:
             raise FileRefused(
                 f"the file {record.file_id} is in quarantine ({record.reason})",

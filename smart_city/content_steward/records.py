@@ -120,6 +120,16 @@ class FileRecords:
         row = await self._database.read(lambda c: _twin(c, track, record))
         return _record(row) if row else None
 
+    async def shared(self, track: Track, record: FileRecord) -> bool:
+        """Whether another file that is not being deleted has its bytes where this one has them."""
+        table = _TABLES[track]
+        chosen = _of(record.tenant, track).where(
+            table.c.file_id != record.file_id,
+            table.c.storage_location == record.storage_location,
+            table.c.status == FileStatus.STORED,
+        )
+        return await self._one(chosen.limit(1)) is not None
+
     async def page(
         self,
         tenant: str,
@@ -216,6 +226,11 @@ class FileRecords:
         """The files of every tenant and track that were never judged."""
         return await self._everywhere(FileStatus.STAGED)
 
+    async def deleting(self) -> list[FileRecord]:
+        """The client files of every tenant whose deletion was begun."""
+        found = await self._everywhere(FileStatus.DELETING)
+        return [record for track, record in found if track is Track.CLIENT]
+
     async def unannounced(self) -> list[tuple[Track, FileRecord]]:
         """Files of every tenant and track that were stored or destroyed, and not to the end."""
         done = (FileStatus.STORED, FileStatus.DESTROYED)
@@ -307,8 +322,13 @@ class UploadRecords:
 
 
 def _of(tenant: str, track: Track) -> sa.Select[tuple[object, ...]]:
+    """Those that are not being deleted."""
     table = _TABLES[track]
-    return sa.select(table).where(table.c.tenant == tenant, table.c.track == track)
+    return sa.select(table).where(
+        table.c.tenant == tenant,
+        table.c.track == track,
+        table.c.status != FileStatus.DELETING,
+    )
 
 
 def _same_name(track: Track, record: FileRecord) -> sa.Select[tuple[object, ...]]:

@@ -26,6 +26,7 @@ from foundations.public_works.data_folder import DataFolder
 from smart_city.content_steward.api import (
     Arriving,
     ContentSteward,
+    DeletedFile,
     FilePage,
     FileRecord,
     QuarantineDecisions,
@@ -132,6 +133,16 @@ async def show_usage(call: Call) -> Response:
 @files.get("/{file_id}", summary="What is known of a file", response_model=Answer[FileRecord])
 async def show_file(call: Call, file_id: FileId) -> Response:
     return await call(_SERVICE, "get_file", file_id=file_id)
+
+
+@files.delete("/{file_id}", summary="Delete a file", response_model=Answer[DeletedFile])
+async def delete_file(call: Call, file_id: FileId) -> Response:
+    """Delete a file and all that was made from it.
+
+    Passages, vectors, graph, index, artifacts, quality and lineage go with it. Runs keep what their
+    journal holds as long as its retention says. Deleting again is no error.
+    """
+    return await call(_SERVICE, "delete_file", file_id=file_id)
 
 
 @files.get("/{file_id}/versions", summary="The versions of a file", response_model=Answer[FilePage])

@@ -216,6 +216,15 @@ def run_of(idempotency_key: str) -> str:
     return parts[0] if len(parts) == 4 and parts[2].isdigit() and parts[3].isdigit() else ""
 
 
+class Forgotten(BaseModel):
+    """How many rows of decisions, quality and lineage there were of a file."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file_id: str
+    rows: int
+
+
 class PolicyRefused(PlatformError):
     """The data policy does not allow this."""
 
@@ -287,6 +296,10 @@ class DataSteward(Protocol):
 
         Raises PolicyRefused when there is none, so content of the platform's own never gets in.
         """
+        ...
+
+    async def forget_file(self, file_id: str) -> Forgotten:
+        """Remove decisions, quality and lineage of a client's file, which is being deleted."""
         ...
 
     async def get_policies(self) -> Policies: ...

@@ -17,6 +17,7 @@ from smart_city.data_steward.api import (
     DataHidden,
     DataSteward,
     DataTrack,
+    Forgotten,
     Lineage,
     LineageLink,
     Masking,
@@ -205,6 +206,15 @@ class DataStewardService(DataSteward):
             QualityUnknown: none has been recorded.
         """
         return await self._quality(DataTrack.PLATFORM, file_id)
+
+    @soa_api(effect=Effect.KEYED)
+    async def forget_file(self, file_id: str) -> Forgotten:
+        """Remove decisions, quality and lineage of a client's file, which is being deleted.
+
+        Without its decision nothing of the file gets into the semantic layer any more.
+        """
+        rows = await self._records.forget(current().tenant, DataTrack.CLIENT, file_id)
+        return Forgotten(file_id=file_id, rows=rows)
 
     async def _quality(self, track: DataTrack, file_id: str) -> Quality:
         quality = await self._records.quality(current().tenant, track, file_id)

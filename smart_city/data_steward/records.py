@@ -184,6 +184,22 @@ class DataRecords:
         report = QualityReport.model_validate_json(row["report"])
         return Quality.model_validate({**row, "report": report})
 
+    async def forget(self, tenant: str, track: DataTrack, file_id: str) -> int:
+        """Remove all that is written down of a file; how many rows there were."""
+        links = (_lineage.c.tenant == tenant) & (_lineage.c.track == track)
+
+        def work(connection: sa.Connection) -> int:
+            rows = 0
+            for table in (_decisions, _classes, _quality):
+                gone = sa.delete(table).where(
+                    table.c.tenant == tenant, table.c.track == track, table.c.file_id == file_id
+                )
+                rows += connection.execute(gone).rowcount
+            about = (_lineage.c.object == file_id) | (_lineage.c.subject == file_id)
+            return rows + connection.execute(sa.delete(_lineage).where(links, about)).rowcount
+
+        return await self._database.write(work)
+
     async def keep_link(self, tenant: str, track: DataTrack, link: LineageLink) -> LineageLink:
         """Keep a link; when there is one that says the same, that one stays and is answered."""
         same = sa.select(*_LINK).where(

@@ -4,9 +4,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from foundations.public_works.content_metadata import ContentIndex
+from foundations.public_works.parsing.places import Place
 from foundations.public_works.semantics import IndexableContent
 from utilities.errors import ErrorKind, PlatformError
 
@@ -18,26 +19,66 @@ class FoundBy(StrEnum):
     MEANING = "meaning"
 
 
+class SearchMode(StrEnum):
+    """How passages are looked for."""
+
+    HYBRID = "hybrid"
+    """By words and by meaning, fused."""
+    WORDS = "words"
+    MEANING = "meaning"
+
+
+class Only(BaseModel):
+    """What a search is restricted to; what is left empty restricts nothing.
+
+    A kind is `table` or `text`, or a format such as `pdf` or `csv`. Files were indexed `since`, and
+    before `until`.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    files: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+
+
+EVERYTHING = Only()
+
+
+class Span(BaseModel):
+    """From a character of the snippet up to, not including, another."""
+
+    model_config = ConfigDict(frozen=True)
+
+    start: int
+    end: int
+
+
 class SearchHit(BaseModel):
-    """One passage. `score` is the sum over both lists of 1 / (60 + rank): higher is better."""
+    """One passage. `score` is the sum over both lists of 1 / (10 + rank): higher is better."""
 
     model_config = ConfigDict(frozen=True)
 
     file_id: str
     name: str
-    place: str = Field(description="where in the file, such as a page or a sheet")
+    number: int = Field(description="of the passage in its file")
+    place: Place = Field(description="where in the file, such as a page or a sheet")
     snippet: str
+    highlights: tuple[Span, ...] = Field(default=(), description="words of the question in it")
     score: float
     found_by: tuple[FoundBy, ...]
 
 
 class SearchResults(BaseModel):
-    """The best passages for a question, best first."""
+    """The best passages for a question, best first. `note` says what could not be looked into."""
 
     model_config = ConfigDict(frozen=True)
 
     query: str
+    mode: SearchMode = SearchMode.HYBRID
     hits: tuple[SearchHit, ...]
+    note: str = ""
 
 
 class Indexed(BaseModel):
@@ -50,6 +91,14 @@ class Indexed(BaseModel):
     passages: int
 
 
+class Unindexed(BaseModel):
+    """A file's content that is not found any more."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file_id: str
+
+
 class IndexEntry(BaseModel):
     """What the index holds of a file."""
 
@@ -59,6 +108,7 @@ class IndexEntry(BaseModel):
     content_id: str
     name: str
     media_type: str
+    kind: str = ""
     passages: int
     indexed_at: datetime
     trace_id: str
@@ -86,7 +136,17 @@ class Librarian(ContentIndex, Protocol):
         """
         ...
 
-    async def search(self, q: str, limit: int = 10) -> SearchResults:
+    async def forget_content(self, file_id: str) -> Unindexed:
+        """Remove all the index holds of a file; nothing there is no error."""
+        ...
+
+    async def search(
+        self,
+        q: str,
+        limit: int = 10,
+        mode: SearchMode = SearchMode.HYBRID,
+        only: Only = EVERYTHING,
+    ) -> SearchResults:
         """The caller's tenant's passages that fit `q` best. Raises UnusableQuery."""
         ...
 

@@ -10,9 +10,13 @@ from typing import Any, Self
 import sqlalchemy as sa
 
 from foundations.public_works.database import Database, Dialect
+from foundations.public_works.media_types import FORMATS
+from foundations.public_works.parsing.models import Passage
+from foundations.public_works.parsing.places import Place
+from foundations.public_works.records import kept_place, place_at
 from foundations.public_works.semantics import IndexableContent
-from foundations.public_works.words import words_of
-from smart_city.librarian.api import IndexEntry
+from foundations.public_works.words import any_of, words_of
+from smart_city.librarian.api import IndexEntry, Only
 from smart_city.stamps import stamp
 
 _metadata = sa.MetaData()
@@ -24,6 +28,7 @@ _entries = sa.Table(
     sa.Column("content_id", sa.Text),
     sa.Column("name", sa.Text),
     sa.Column("media_type", sa.Text),
+    sa.Column("kind", sa.Text),
     sa.Column("passages", sa.Integer),
     sa.Column("indexed_at", sa.Text),
     sa.Column("trace_id", sa.Text),
@@ -36,26 +41,41 @@ _passages = sa.Table(
     sa.Column("file_id", sa.Text),
     sa.Column("number", sa.Integer),
     sa.Column("place", sa.Text),
+    sa.Column("at", sa.Text),
+    sa.Column("headings", sa.Text),
+    sa.Column("owner", sa.Text),
     sa.Column("name", sa.Text),
     sa.Column("text", sa.Text),
 )
-_BY_WORDS = sa.text(
-    "SELECT p.file_id, p.number, p.name, p.place, p.text "
+_BY_WORDS = (
+    "SELECT p.file_id, p.number, p.name, p.place, p.at, p.text "
     "FROM library_words JOIN library_passages AS p ON p.id = library_words.rowid "
-    "WHERE library_words MATCH :words AND p.tenant = :tenant "
-    "ORDER BY bm25(library_words), p.id LIMIT :most"
+    "WHERE library_words MATCH :words AND p.tenant = :tenant {only} "
+    "ORDER BY bm25(library_words, 1.0, 3.0, 0.5, 0.0), p.id LIMIT :most"
 )
-_BY_TSVECTOR = sa.text(
-    "SELECT file_id, number, name, place, text FROM library_passages "
-    "WHERE words @@ CAST(:words AS tsquery) AND tenant = :tenant "
-    "ORDER BY ts_rank(words, CAST(:words AS tsquery), 1) DESC, id LIMIT :most"
+_BY_TSVECTOR = (
+    "SELECT p.file_id, p.number, p.name, p.place, p.at, p.text FROM library_passages AS p "
+    "WHERE p.words @@ CAST(:words AS tsquery) AND p.tenant = :tenant {only} "
+    "ORDER BY ts_rank(p.words, CAST(:words AS tsquery), 1) DESC, p.id LIMIT :most"
 )
 _ADD_WITH_WORDS = sa.text(
-    "INSERT INTO library_passages (tenant, file_id, number, place, name, text, words) "
-    "VALUES (:tenant, :file_id, :number, :place, :name, :text, CAST(:words AS tsvector))"
+    "INSERT INTO library_passages "
+    "(tenant, file_id, number, place, at, headings, owner, name, text, words) VALUES "
+    "(:tenant, :file_id, :number, :place, :at, :headings, :owner, :name, :text, "
+    "CAST(:words AS tsvector))"
 )
-_UNREAD = sa.text("SELECT id, text, name FROM library_passages WHERE words IS NULL LIMIT 500")
+_UNREAD = sa.text(
+    "SELECT id, text, headings, name FROM library_passages WHERE words IS NULL LIMIT 500"
+)
+_LAST = sa.text("SELECT max(id) FROM library_passages")
+_COUNT = sa.text("SELECT doc FROM library_vocabulary WHERE term = :term")
+_SCORED = 2_000
+"""With more passages than this, those that hold none but frequent words are not scored."""
+_ENOUGH = 0.2
+"""The share of the hits that were asked for with which a quick search is content."""
 _READ = sa.text("UPDATE library_passages SET words = CAST(:words AS tsvector) WHERE id = :id")
+_SAID = ("text", "headings", "name")
+"""The columns whose words are indexed."""
 _LAST_PLACE = 16_383
 """PostgreSQL counts the places of words so far."""
 _LONGEST_WORD = 2_046
@@ -68,7 +88,7 @@ class FoundPassage:
     file_id: str
     number: int
     name: str
-    place: str
+    place: Place
     text: str
 
     @property
@@ -96,18 +116,12 @@ class LibraryRecords:
     async def replace(self, tenant: str, entry: IndexEntry, content: IndexableContent) -> None:
         """Put a file's content in the place of what was there: whole, or not at all."""
         values = {**entry.model_dump(), "indexed_at": stamp(entry.indexed_at), "tenant": tenant}
-        rows = [
-            {"tenant": tenant, "file_id": entry.file_id, "name": entry.name, **p.model_dump()}
-            for p in content.passages
-        ]
+        own = {"tenant": tenant, "file_id": entry.file_id, "name": entry.name}
+        own["owner"] = _owner(tenant)
+        rows = [own | _values(passage) for passage in content.passages]
 
         def work(connection: sa.Connection) -> None:
-            for table in (_entries, _passages):
-                connection.execute(
-                    sa.delete(table).where(
-                        table.c.tenant == tenant, table.c.file_id == entry.file_id
-                    )
-                )
+            _forget(connection, tenant, entry.file_id)
             connection.execute(sa.insert(_entries).values(values))
             if rows and self._server:
                 connection.execute(_ADD_WITH_WORDS, _with_words(rows))
@@ -123,12 +137,41 @@ class LibraryRecords:
         row = await self._database.read(lambda c: c.execute(chosen).mappings().one_or_none())
         return IndexEntry.model_validate(dict(row)) if row else None
 
-    async def by_words(self, tenant: str, words: Sequence[str], *, most: int) -> list[FoundPassage]:
-        """The passages with any of these words, best first: by bm25, or by `ts_rank`."""
-        match, query = (_tsquery, _BY_TSVECTOR) if self._server else (_match, _BY_WORDS)
-        values = {"words": match(words), "tenant": tenant, "most": most}
-        rows = await self._database.read(lambda c: c.execute(query, values).all())
-        return [FoundPassage(*row) for row in rows]
+    async def forget(self, tenant: str, file_id: str) -> None:
+        """Remove all that the index holds of a file."""
+        await self._database.write(lambda connection: _forget(connection, tenant, file_id))
+
+    async def by_words(
+        self, tenant: str, words: Sequence[str], *, most: int, files: Sequence[str] | None = None
+    ) -> list[FoundPassage]:
+        """The passages with any of these words, best first: by bm25, or by `ts_rank`.
+
+        `files` restricts the search to some.
+        """
+        if files is not None and not files:
+            return []
+        look = _look_up_tsvector if self._server else _look_up_fts5
+        rows = await self._database.read(lambda c: look(c, tenant, words, most, files))
+        return [
+            FoundPassage(file_id, number, name, place_at(place, at), text)
+            for file_id, number, name, place, at, text in rows
+        ]
+
+    async def chosen(self, tenant: str, only: Only) -> list[str]:
+        """The files that a filter lets through."""
+        query = sa.select(_entries.c.file_id).where(_entries.c.tenant == tenant)
+        if only.files:
+            query = query.where(_entries.c.file_id.in_(only.files))
+        if only.kinds:
+            query = query.where(
+                _entries.c.kind.in_(only.kinds)
+                | _entries.c.media_type.in_([FORMATS[one] for one in only.kinds if one in FORMATS])
+            )
+        if only.since is not None:
+            query = query.where(_entries.c.indexed_at >= stamp(only.since))
+        if only.until is not None:
+            query = query.where(_entries.c.indexed_at < stamp(only.until))
+        return list(await self._database.read(lambda c: c.execute(query).scalars().all()))
 
     async def names(self, tenant: str, file_ids: Iterable[str]) -> Mapping[str, str]:
         """The names of indexed files by id."""
@@ -139,10 +182,91 @@ class LibraryRecords:
         return {row.file_id: row.name for row in rows}
 
 
-def _match(words: Sequence[str]) -> str:
-    """An FTS5 expression for any of `words`: each is quoted, so that none can be syntax."""
-    quoted = ['"' + word.replace('"', '""') + '"' for word in words]
-    return " OR ".join(quoted)
+def _forget(connection: sa.Connection, tenant: str, file_id: str) -> None:
+    for table in (_entries, _passages):
+        connection.execute(
+            sa.delete(table).where(table.c.tenant == tenant, table.c.file_id == file_id)
+        )
+
+
+def _values(passage: Passage) -> dict[str, Any]:
+    headings = " / ".join(passage.place.headings)
+    said = {"number": passage.number, "headings": headings, "text": passage.text}
+    return said | kept_place(passage.place)
+
+
+def _look_up_tsvector(
+    connection: sa.Connection,
+    tenant: str,
+    words: Sequence[str],
+    most: int,
+    files: Sequence[str] | None,
+) -> Sequence[Any]:
+    return _looked_up(connection, _BY_TSVECTOR, _tsquery(words), tenant, most, files)
+
+
+def _look_up_fts5(
+    connection: sa.Connection,
+    tenant: str,
+    words: Sequence[str],
+    most: int,
+    files: Sequence[str] | None,
+) -> Sequence[Any]:
+    """By all words; in a large index by those that are rare, the others counting where they are.
+
+    Scoring is what costs. A passage with none but frequent words is not worth it while there are
+    others, so it is only looked for where those are too few.
+    """
+    wholly = f'owner : "{_owner(tenant)}" AND ({any_of(words)})'
+    telling = _telling(connection, words)
+    if telling:
+        quickly = f"({any_of(telling)}) AND {wholly}"
+        found = _looked_up(connection, _BY_WORDS, quickly, tenant, most, files)
+        if len(found) >= most * _ENOUGH:
+            return found
+    return _looked_up(connection, _BY_WORDS, wholly, tenant, most, files)
+
+
+def _looked_up(
+    connection: sa.Connection,
+    query: str,
+    expression: str,
+    tenant: str,
+    most: int,
+    files: Sequence[str] | None,
+) -> Sequence[Any]:
+    values: dict[str, Any] = {"words": expression, "tenant": tenant, "most": most}
+    statement = sa.text(query.format(only="" if files is None else "AND p.file_id IN :files"))
+    if files is not None:
+        statement = statement.bindparams(sa.bindparam("files", expanding=True))
+        values["files"] = list(files)
+    return connection.execute(statement, values).all()
+
+
+def _telling(connection: sa.Connection, words: Sequence[str]) -> list[str]:
+    """The rarest of `words`, as many as stand in a few thousand passages; none where all do."""
+    if (connection.execute(_LAST).scalar() or 0) <= _SCORED:
+        return []
+    in_index = words_of(words)
+    counts = [min(_counts(connection, parts), default=0) for parts in in_index]
+    telling: list[str] = []
+    total = 0
+    for count, word in sorted(zip(counts, words, strict=True)):
+        total += count
+        if total > _SCORED and total > count:
+            break
+        telling.append(word)
+    return telling if len(telling) < len(words) else []
+
+
+def _counts(connection: sa.Connection, parts: Sequence[str]) -> list[int]:
+    """In how many passages each part of a word stands."""
+    return [connection.execute(_COUNT, {"term": one}).scalar() or 0 for one in parts]
+
+
+def _owner(tenant: str) -> str:
+    """A tenant as one word of the index, which no stemming changes."""
+    return f"t{tenant.encode().hex()}x"
 
 
 def _tsquery(words: Sequence[str]) -> str:
@@ -152,15 +276,14 @@ def _tsquery(words: Sequence[str]) -> str:
 
 
 def _with_words(rows: Sequence[Mapping[Any, Any]]) -> list[dict[str, Any]]:
-    """Rows of passages, each with its tsvector: the words of its text, and after them its name's.
+    """Rows of passages, each with its tsvector: the words of its text, of its headings and name.
 
-    A place between the two lets no phrase reach from one into the other.
+    A place between two lets no phrase reach from one into the other.
     """
-    texts = words_of([str(row["text"]) for row in rows])
-    names = words_of([str(row["name"]) for row in rows])
+    columns = [words_of([str(row[name]) for row in rows]) for name in _SAID]
     return [
-        {**row, "words": _tsvector([*text, "", *name])}
-        for row, text, name in zip(rows, texts, names, strict=True)
+        {**row, "words": _tsvector([*text, "", *headings, "", *name])}
+        for row, text, headings, name in zip(rows, *columns, strict=True)
     ]
 
 

@@ -1,42 +1,66 @@
 """Search by words (bm25) and by meaning (cosine), fused by rank."""
 
+import asyncio
 import re
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from typing import Annotated
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, NamedTuple
 
+from loguru import logger
 from pydantic import Field
 
 from foundations.declarations import Effect, service, soa_api
 from foundations.public_works.content_metadata import ContentMetadataAbstraction
-from foundations.public_works.embedder import Embedder
+from foundations.public_works.media_types import FORMATS
+from foundations.public_works.parsing.stop_words import STOP_WORDS
 from foundations.public_works.semantics import IndexableContent
+from foundations.public_works.threads import in_thread
 from smart_city.data_steward.api import DataSteward
 from smart_city.librarian.api import (
+    EVERYTHING,
     FoundBy,
     Indexed,
     IndexEntry,
     Librarian,
     NotIndexed,
+    Only,
     SearchHit,
+    SearchMode,
     SearchResults,
+    Unindexed,
     UnusableQuery,
 )
+from smart_city.librarian.evidence import evidence
 from smart_city.librarian.records import FoundPassage, LibraryRecords
 from utilities.clock import Clock
 from utilities.context import current
+from utilities.errors import ErrorKind, PlatformError
+from utilities.suggest import did_you_mean
 
 LONGEST_QUERY = 1000
 MOST_WORDS = 32
 MOST_HITS = 100
-FUSION_CONSTANT = 60
-"""k of reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009)."""
+FUSION_CONSTANT = 10
+"""k of reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009), for short lists."""
+KINDS = frozenset({"table", "text", *FORMATS})
 _NEAREST_COSINE = 0.2
 """Passages less alike than this have nothing to do with the question."""
 _DEPTH = 5
 """Each list is read this many times deeper than what is asked for."""
-_SNIPPET = 240
 _WORD = re.compile(r"\w+")
+
+_OF_THE_EMBEDDER = frozenset({ErrorKind.UNAVAILABLE, ErrorKind.CONFIGURATION})
+"""Words can answer alone while the embedder is away, or set up wrongly."""
+
+Lists = Mapping[FoundBy, Sequence[FoundPassage]]
+
+
+class Fused(NamedTuple):
+    """A passage with what the lists gave it, and which they were."""
+
+    passage: FoundPassage
+    score: float
+    found_by: tuple[FoundBy, ...]
 
 
 @service
@@ -48,13 +72,11 @@ class LibrarianService(Librarian):
         *,
         records: LibraryRecords,
         semantic_layer: ContentMetadataAbstraction,
-        embedder: Embedder,
         data: DataSteward,
         clock: Clock,
     ) -> None:
         self._records = records
         self._semantic_layer = semantic_layer
-        self._embedder = embedder
         self._data = data
         self._clock = clock
 
@@ -72,6 +94,7 @@ class LibrarianService(Librarian):
             content_id=content.content_id,
             name=content.name,
             media_type=content.media_type,
+            kind=content.kind,
             passages=len(content.passages),
             indexed_at=self._clock.now(),
             trace_id=context.trace_id,
@@ -80,36 +103,49 @@ class LibrarianService(Librarian):
         await self._data.record_lineage(content.content_id, "was_derived_from", content.file_id)
         return Indexed(content_id=entry.content_id, file_id=entry.file_id, passages=entry.passages)
 
+    @soa_api(effect=Effect.KEYED)
+    async def forget_content(self, file_id: str) -> Unindexed:
+        """Remove all the index holds of a file; nothing there is no error."""
+        await self._records.forget(current().tenant, file_id)
+        return Unindexed(file_id=file_id)
+
+    async def require_allowed(self, file_id: str) -> None:
+        """Pass while the data steward lets a file's content into the semantic layer.
+
+        Raises:
+            PolicyRefused: it does not, or not any more.
+        """
+        await self._data.enforce_semantic_policy(file_id)
+
     @soa_api(public=True, effect=Effect.PURE)
     async def search(
         self,
         q: Annotated[str, Field(max_length=LONGEST_QUERY)],
         limit: Annotated[int, Field(ge=1, le=MOST_HITS)] = 10,
+        mode: SearchMode = SearchMode.HYBRID,
+        only: Only = EVERYTHING,
     ) -> SearchResults:
         """The caller's tenant's passages that fit `q` best, by words and by meaning.
 
-        Each list gives a passage 1 / (60 + rank); `score` is the sum. `q` is plain text: nothing
-        in it is syntax. A question without a word finds nothing.
+        Each list gives a passage 1 / (10 + rank); `score` is the sum, half of it where a better
+        passage stands below the same headings. `q` is plain text: nothing
+        in it is syntax. A question without a word finds nothing. `highlights` are the words of the
+        question in the snippet.
 
         Raises:
-            UnusableQuery: `q` is too long, or the limit is not from 1 to 100.
+            UnusableQuery: `q` is too long, the limit is not from 1 to 100, or a kind is none.
         """
-        if len(q) > LONGEST_QUERY or not 1 <= limit <= MOST_HITS:
-            raise UnusableQuery(
-                f"{len(q)} characters and a limit of {limit} were asked",
-                hint=f"ask at most {LONGEST_QUERY} characters, for 1 to {MOST_HITS} hits",
-            )
-        words = list(dict.fromkeys(_WORD.findall(q.casefold())))[:MOST_WORDS]
+        _require_usable(q, limit, only)
+        words = words_asked(q)
         if not words:
-            return SearchResults(query=q, hits=())
-        lists = {
-            FoundBy.WORDS: await self._records.by_words(
-                current().tenant, words, most=limit * _DEPTH
-            ),
-            FoundBy.MEANING: await self._by_meaning(q, limit * _DEPTH),
-        }
+            return SearchResults(query=q, mode=mode, hits=())
+        files = None
+        if only != EVERYTHING:
+            files = await self._records.chosen(current().tenant, only)
+        lists, note = await self._lists(q, words, limit * _DEPTH, mode, files)
         shown = self._data.masking().text  # before snippets are cut, so that none cuts a number
-        return SearchResults(query=q, hits=tuple(fuse(lists, words, shown)[:limit]))
+        hits = await in_thread(_with_evidence, fuse(lists)[:limit], words, shown)
+        return SearchResults(query=q, mode=mode, hits=tuple(hits), note=note)
 
     @soa_api(public=True)
     async def get_entry(self, file_id: str) -> IndexEntry:
@@ -125,30 +161,56 @@ class LibrarianService(Librarian):
             )
         return entry
 
-    async def _by_meaning(self, q: str, most: int) -> list[FoundPassage]:
-        vectors = await self._embedder.embed([q])
-        if not vectors.any():
-            return []  # no word of the question is known to the model
-        near = await self._semantic_layer.search_vectors(
-            vectors[0], model=self._embedder.model, limit=most
+    async def _lists(
+        self, q: str, words: Sequence[str], most: int, mode: SearchMode, files: list[str] | None
+    ) -> tuple[Lists, str]:
+        """What each way of looking finds, and what could not be looked into."""
+        tenant = current().tenant
+        if mode is SearchMode.WORDS:
+            found = await self._records.by_words(tenant, words, most=most, files=files)
+            return {FoundBy.WORDS: found}, ""
+        if mode is SearchMode.MEANING:
+            return {FoundBy.MEANING: await self._by_meaning(q, most, files)}, ""
+        by_words, by_meaning = await asyncio.gather(
+            self._records.by_words(tenant, words, most=most, files=files),
+            self._by_meaning(q, most, files),
+            return_exceptions=True,
         )
+        if isinstance(by_words, BaseException):
+            raise by_words
+        if isinstance(by_meaning, BaseException):
+            return {FoundBy.WORDS: by_words}, _told(by_meaning)
+        return {FoundBy.WORDS: by_words, FoundBy.MEANING: by_meaning}, ""
+
+    async def _by_meaning(self, q: str, most: int, files: list[str] | None) -> list[FoundPassage]:
+        near = await self._semantic_layer.search_meaning(q, limit=most, files=files)
         alike = [hit for hit in near if hit.score >= _NEAREST_COSINE]
         names = await self._records.names(current().tenant, (hit.file_id for hit in alike))
         return [
-            FoundPassage(hit.file_id, hit.number, names[hit.file_id], hit.place, hit.text)
+            FoundPassage(
+                hit.file_id,
+                hit.passage.number,
+                names[hit.file_id],
+                hit.passage.place,
+                hit.passage.text,
+            )
             for hit in alike
             if hit.file_id in names
         ]
 
 
-def fuse(
-    lists: dict[FoundBy, list[FoundPassage]],
-    words: Sequence[str],
-    shown: Callable[[str], str] = str,
-) -> list[SearchHit]:
+def words_asked(q: str) -> list[str]:
+    """The words of a question, those that say nothing left out unless it has no others."""
+    words = list(dict.fromkeys(_WORD.findall(q.casefold())))
+    telling = [word for word in words if word not in STOP_WORDS]
+    return (telling or words)[:MOST_WORDS]
+
+
+def fuse(lists: Lists) -> list[Fused]:
     """One list out of several by reciprocal rank fusion; ties go to the file and place.
 
-    `shown` makes of a passage what its reader may see.
+    Of passages below the same headings of a file only the best counts in full, others half: so
+    what is found first comes from different places.
     """
     scores: defaultdict[tuple[str, int], float] = defaultdict(float)
     sources: defaultdict[tuple[str, int], list[FoundBy]] = defaultdict(list)
@@ -158,27 +220,53 @@ def fuse(
             scores[passage.key] += 1 / (FUSION_CONSTANT + rank)
             sources[passage.key].append(source)
             passages[passage.key] = passage
+    met: set[tuple[object, ...]] = set()
+    for key in sorted(passages, key=lambda key: (-scores[key], key)):
+        place = passages[key].place
+        section = (passages[key].file_id, place.file, place.headings)
+        if place.headings and section in met:
+            scores[key] /= 2
+        met.add(section)
     best = sorted(passages, key=lambda key: (-scores[key], key))
+    return [Fused(passages[key], round(scores[key], 6), tuple(sources[key])) for key in best]
+
+
+def _with_evidence(
+    fused: Sequence[Fused], words: Sequence[str], visible: Callable[[str], str]
+) -> list[SearchHit]:
+    shown = evidence([visible(one.passage.text) for one in fused], words)
     return [
         SearchHit(
-            file_id=passages[key].file_id,
-            name=passages[key].name,
-            place=passages[key].place,
-            snippet=snippet(shown(passages[key].text), words),
-            score=round(scores[key], 6),
-            found_by=tuple(sources[key]),
+            file_id=passage.file_id,
+            name=passage.name,
+            number=passage.number,
+            place=passage.place,
+            snippet=snippet,
+            highlights=highlights,
+            score=score,
+            found_by=found_by,
         )
-        for key in best
+        for (passage, score, found_by), (snippet, highlights) in zip(fused, shown, strict=True)
     ]
 
 
-def snippet(text: str, words: Sequence[str]) -> str:
-    """The part of a passage around the longest of `words` in it, on one line."""
-    line = " ".join(text.split())
-    if len(line) <= _SNIPPET:
-        return line
-    folded, longest_first = line.casefold(), sorted(words, key=len, reverse=True)
-    found = next((at for word in longest_first if (at := folded.find(word)) >= 0), 0)
-    begin = max(0, min(found - _SNIPPET // 4, len(line) - _SNIPPET))
-    cut = line[begin : begin + _SNIPPET].strip()
-    return f"{'…' if begin else ''}{cut}{'…' if begin + _SNIPPET < len(line) else ''}"
+def _require_usable(q: str, limit: int, only: Only) -> None:
+    if len(q) > LONGEST_QUERY or not 1 <= limit <= MOST_HITS:
+        raise UnusableQuery(
+            f"{len(q)} characters and a limit of {limit} were asked",
+            hint=f"ask at most {LONGEST_QUERY} characters, for 1 to {MOST_HITS} hits",
+        )
+    for kind in only.kinds:
+        if kind not in KINDS:
+            raise UnusableQuery(
+                f"{kind[:40]!r} is no kind of file",
+                hint=did_you_mean(kind, KINDS) or f"name one of {', '.join(sorted(KINDS))}",
+            )
+
+
+def _told(error: BaseException) -> str:
+    """What kept meaning from being searched, where words can answer alone."""
+    if not isinstance(error, PlatformError) or error.kind not in _OF_THE_EMBEDDER:
+        raise error
+    logger.warning("searched by words alone: {}", error)
+    return f"searched by words alone: {error.detail}"

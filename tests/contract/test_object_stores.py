@@ -96,6 +96,25 @@ async def test_key_of_any_characters_keeps_its_own_object(objects: ObjectStore, 
     assert await objects.get("other") == b"other"
 
 
+async def test_several_files_are_put_below_a_folder_and_removed_with_it(
+    objects: ObjectStore, tmp_path: Path
+) -> None:
+    paths = {name: tmp_path / f"{name}.source" for name in ("a", "b.txt", "c")}
+    for name, path in paths.items():
+        path.write_bytes(name.encode())
+    await objects.put("derived/north/file-10/a", b"of another folder")
+
+    await objects.put_files("derived/north/file-1", paths)
+
+    for name in paths:
+        assert await objects.get(f"derived/north/file-1/{name}") == name.encode()
+    assert await objects.delete_below("derived/north/file-1") == 3
+    assert await objects.delete_below("derived/north/file-1") == 0
+    with pytest.raises(ObjectNotFound):
+        await objects.get("derived/north/file-1/a")
+    assert await objects.get("derived/north/file-10/a") == b"of another folder"
+
+
 async def test_later_put_replaces_the_whole_object(objects: ObjectStore) -> None:
     await objects.put("a", b"a long first text")
     await objects.put("a", b"short")

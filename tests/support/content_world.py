@@ -12,18 +12,22 @@ from foundations.public_works.adapters.child_process import ChildProcessParsers
 from foundations.public_works.adapters.local_objects import LocalObjectStore
 from foundations.public_works.adapters.sqlite import SqliteDatabase
 from foundations.public_works.adapters.wordllama_embedder import WordLlamaEmbedder
+from foundations.public_works.content_graph import ContentGraphAbstraction
 from foundations.public_works.content_metadata import ContentMetadataAbstraction
 from foundations.public_works.data_folder import DataFolder
+from foundations.public_works.graph.records import GraphRecords
 from foundations.public_works.object_store import ObjectStore
 from foundations.public_works.records import ContentRecords
 from foundations.public_works.semantics import IndexableContent
 from foundations.public_works.settings import Settings
+from foundations.public_works.vectors.records import VectorRecords
 from realms.business_enablement.content_analysis import ContentAnalysisOrchestrator
 from realms.business_enablement.insights import InsightsOrchestrator
 from smart_city.content_steward.api import FileRecord, FileStatus, FileUnknown
 from smart_city.data_steward.governance import DataStewardService
 from smart_city.data_steward.policy_reading import PolicyInForce
 from smart_city.data_steward.records import DataRecords
+from smart_city.librarian.api import Only
 from utilities.clock import SystemClock
 from utilities.context import current
 from utilities.ids import TimeSortableIds
@@ -80,6 +84,13 @@ class FakeIndex:
         self.given.append(content)
         return content
 
+    async def forget_content(self, file_id: str) -> Only:
+        self.given = [content for content in self.given if content.file_id != file_id]
+        return Only()
+
+    async def require_allowed(self, file_id: str) -> None:
+        return
+
 
 @dataclass
 class World:
@@ -92,6 +103,7 @@ class World:
     analysis: ContentAnalysisOrchestrator
     insights: InsightsOrchestrator
     metadata: ContentMetadataAbstraction
+    graph: ContentGraphAbstraction
     index: FakeIndex
     data: DataStewardService
 
@@ -128,8 +140,18 @@ def _built(
         records=DataRecords(database=database), clock=SystemClock(), force=force
     )
     index = FakeIndex()
+    vectors, graphs = (
+        VectorRecords(database=database, settings=settings),
+        GraphRecords(database=database),
+    )
+    records = ContentRecords(database=database, vectors=vectors)
     metadata = ContentMetadataAbstraction(
-        records=ContentRecords(database=database), objects=objects, clock=SystemClock()
+        records=records,
+        vectors=vectors,
+        graphs=graphs,
+        embedder=EMBEDDER,
+        objects=objects,
+        clock=SystemClock(),
     )
     metadata.plug_index(index)
     return World(
@@ -147,6 +169,7 @@ def _built(
         ),
         insights=InsightsOrchestrator(steward=steward, parsers=parsers, objects=objects),
         metadata=metadata,
+        graph=ContentGraphAbstraction(records=records, graphs=graphs),
         index=index,
         data=data,
     )

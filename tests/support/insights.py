@@ -12,6 +12,7 @@ from foundations.public_works.parsing.insights.model import Insight, InsightKind
 from foundations.public_works.parsing.insights.tables.columns import table_of
 from foundations.public_works.parsing.insights.tables.table import of_table
 from foundations.public_works.parsing.models import ParseResult, Passage
+from foundations.public_works.parsing.places import Place
 from foundations.public_works.parsing.profiles import profile
 from foundations.public_works.parsing.reading import PASSAGES, write_passages
 
@@ -45,7 +46,11 @@ def text_file(folder: Path, name: str, *texts: str, **facts: Any) -> ParsedFile:
     inside = folder / name
     inside.mkdir()
     write_passages(
-        inside, [Passage(number=n, place="x", text=text) for n, text in enumerate(texts, start=1)]
+        inside,
+        [
+            Passage(number=n, place=Place.read("x"), text=text)
+            for n, text in enumerate(texts, start=1)
+        ],
     )
     words = sum(len(text.split()) for text in texts)
     parsed = ParseResult(kind="text", name=name, media_type="text/plain", word_count=words, **facts)

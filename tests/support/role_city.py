@@ -1,7 +1,7 @@
 """The smart city alone: every role from its own container, on real infrastructure, no realms."""
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
@@ -23,11 +23,16 @@ from foundations.public_works.adapters.postgres import PostgresDatabase
 from foundations.public_works.adapters.sqlite import SqliteDatabase
 from foundations.public_works.adapters.wordllama_embedder import WordLlamaEmbedder
 from foundations.public_works.adapters.yara_scanner import YaraScanner
+from foundations.public_works.content_graph import ContentGraphAbstraction
 from foundations.public_works.content_metadata import ContentMetadataAbstraction
+from foundations.public_works.content_reindexing import ContentIndexAbstraction
 from foundations.public_works.data_folder import DataFolder
 from foundations.public_works.database import Database
+from foundations.public_works.embedder import Embedder
+from foundations.public_works.graph.records import GraphRecords
 from foundations.public_works.records import ContentRecords
 from foundations.public_works.settings import Settings
+from foundations.public_works.vectors.records import VectorRecords
 from foundations.rooms import Room
 from foundations.wiring import wire
 from smart_city.gateway import SmartCityGateway
@@ -101,6 +106,7 @@ async def role_city(
     clock: MovableClock | None = None,
     extra: tuple[Any, ...] = (),
     database_url: str = "",
+    embedder: Embedder | None = None,
     **more: Any,
 ) -> AsyncIterator[RoleCity]:
     """Open the roles over the data folder `path`; leave them, and the folder can be opened again.
@@ -113,7 +119,7 @@ async def role_city(
     moved = clock or MovableClock()
     settings = Settings(data_dir=path, database_url=SecretStr(database_url), **more)
     given = (settings, report, moved, TimeSortableIds(), tracing)
-    for part in (*given, EMBEDDER, SCANNER):
+    for part in (*given, embedder or EMBEDDER, SCANNER):
         registry.add(part)
     city = RoleCity(registry, moved, spans)
     async with AsyncExitStack() as stack:
@@ -124,8 +130,12 @@ async def role_city(
             PostgresDatabase if database_url else SqliteDatabase,
             LocalObjectStore,
             InProcessEvents,
+            VectorRecords,
+            GraphRecords,
             ContentRecords,
+            ContentGraphAbstraction,
             ContentMetadataAbstraction,
+            ContentIndexAbstraction,
         )
         registry.enrol(below(), Room("foundations.public_works", "public_works"))
         registry.prepare()
@@ -151,7 +161,8 @@ def _listening(log: list[str]) -> Iterator[None]:
     try:
         yield
     finally:
-        logger.remove(sink)
+        with suppress(ValueError):  # a command in between set the logs anew
+            logger.remove(sink)
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """What object stores through obstore have in common, wherever they keep their bytes."""
 
+import asyncio
 from abc import abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,10 @@ class ObstoreObjects(ObjectStore):
     async def put_file(self, key: str, path: Path) -> None:
         await self._put(key, path)
 
+    async def put_files(self, folder: str, paths: Mapping[str, Path]) -> None:
+        puts = (self._put(f"{folder}/{name}", path) for name, path in paths.items())
+        await asyncio.gather(*puts)
+
     async def get(self, key: str) -> bytes:
         async with self._translated(key):
             found = await obstore.get_async(self._store, key)
@@ -56,6 +61,14 @@ class ObstoreObjects(ObjectStore):
                 await obstore.delete_async(self._store, key)
         except ObjectNotFound:
             return
+
+    async def delete_below(self, folder: str) -> int:
+        async with self._translated(folder):
+            listed = await obstore.list(self._store, prefix=f"{folder}/").collect_async()
+        keys = [str(one["path"]) for one in listed]
+        for key in keys:
+            await self.delete(key)
+        return len(keys)
 
     async def _size(self, key: str) -> int:
         """The size of an object.

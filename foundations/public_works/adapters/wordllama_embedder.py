@@ -30,6 +30,9 @@ class WordLlamaEmbedder(Embedder):
     def dimensions(self) -> int:
         return _DIMENSIONS
 
+    def of(self, model: str) -> Embedder | None:
+        return self if model == self.model else None
+
     async def warm_up(self) -> None:
         await in_thread(self._model)
 

@@ -28,6 +28,7 @@ _LOADED = (
             "insights.tables.columns",
             "insights.tables.keys",
             "insights.tables.table",
+            "insights.texts.naming",
             "insights.texts.text",
             "json_documents",
             "markdown",
@@ -108,6 +109,7 @@ def _set(what: int, soft: int, hard: int) -> None:
 
 
 def _parse(request: dict[str, Any]) -> Any:
+    from foundations.public_works.parsing.insights.texts.naming import name_entities
     from foundations.public_works.parsing.models import ParseOptions
     from foundations.public_works.parsing.reading import read
 
@@ -117,7 +119,7 @@ def _parse(request: dict[str, Any]) -> Any:
         name=request["name"],
         options=ParseOptions.model_validate(request["options"]),
     )
-    return result.model_dump(mode="json")
+    return name_entities(result, Path(request["output"])).model_dump(mode="json")
 
 
 def _find_insights(request: dict[str, Any]) -> Any:

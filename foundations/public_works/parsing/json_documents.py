@@ -25,6 +25,7 @@ from foundations.public_works.parsing.faults import (
 )
 from foundations.public_works.parsing.models import ParseOptions, Scalar
 from foundations.public_works.parsing.notes import Notes
+from foundations.public_works.parsing.places import Place
 from foundations.public_works.parsing.sources import Section, Source, Table
 from foundations.public_works.parsing.typing_cells import typed
 
@@ -242,9 +243,9 @@ def _sections(value: Any) -> Iterator[Section]:
     """One section for each top-level name, its values as lines `path: value`."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield Section(str(key)[:200], "\n".join(_told(inner, str(key))))
+            yield Section(Place.name(str(key)), "\n".join(_told(inner, str(key))))
     else:
-        yield Section("document", "\n".join(_told(value, "")))
+        yield Section(Place.name("document"), "\n".join(_told(value, "")))
 
 
 def _told(value: Any, path: str) -> Iterator[str]:

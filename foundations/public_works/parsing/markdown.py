@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from foundations.public_works.parsing.models import ParseOptions
 from foundations.public_works.parsing.notes import Notes
+from foundations.public_works.parsing.places import BEGINNING, Place
 from foundations.public_works.parsing.sources import Section, Table
 
 MAX_TABLES = 50
@@ -49,7 +50,8 @@ def sections_and_grids(markdown: str) -> Reading:
                 rows.append(line)
             held.append(line if fenced else plain(line))
             continue
-        _take_section(found, trail, held)
+        if any(map(str.strip, held)) or len(heading[1]) <= len(trail):
+            _take_section(found, trail, held)  # a bare heading is told by what stands below it
         trail = [*trail[: len(heading[1]) - 1], plain(heading[2])]
         held = []
     _take_section(found, trail, held)
@@ -82,14 +84,6 @@ def tables(
     return made
 
 
-BEGINNING = "beginning"
-
-
-def place_of(trail: list[str]) -> str:
-    """The headings above a place, outermost first."""
-    return " > ".join(trail)[:200] or BEGINNING
-
-
 def plain(line: str) -> str:
     """A line without Markdown's marks."""
     if _RULER.match(line):
@@ -108,14 +102,14 @@ def _take_section(found: Reading, trail: list[str], lines: list[str]) -> None:
     body = "\n".join(lines).strip()
     if body or trail:
         headed = f"{trail[-1]}\n\n{body}" if trail and body else body or trail[-1]
-        found.sections.append(Section(place_of(trail), headed))
+        found.sections.append(Section(Place.below(trail), headed))
 
 
 def _take_grid(found: Reading, trail: list[str], lines: list[str]) -> None:
     """Lines between bars, when the second is the ruler that makes them a table."""
     if len(lines) > 2 and _CELL_RULER.match(lines[1]):
         rows = [_cells(line) for number, line in enumerate(lines) if number != 1]
-        found.grids.append((place_of(trail), rows))
+        found.grids.append((str(Place.below(trail)), rows))
 
 
 def _cells(line: str) -> list[str]:

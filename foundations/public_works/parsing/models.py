@@ -5,6 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from foundations.public_works.parsing.places import Place
+
 Scalar = int | float | str | bool | None
 
 
@@ -203,15 +205,22 @@ class Passage(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     number: int
-    place: str
+    place: Place
     text: str
 
+    @property
+    def in_context(self) -> str:
+        """The text under the headings above it, so that it can be understood alone."""
+        headings = self.place.headings
+        begun = bool(headings) and self.text.startswith(headings[-1])
+        return "\n".join([*(headings[:-1] if begun else headings), self.text])
 
-class Edge(BaseModel):
-    """A statement of the graph. Nodes are such as `file:ID` or `phrase:cold snap`."""
+
+class NamedEntity(BaseModel):
+    """Something that a text names, such as a date or a mail address, and in which passages."""
 
     model_config = ConfigDict(frozen=True)
 
-    subject: str
-    predicate: str
-    object: str
+    kind: str
+    text: str
+    passages: tuple[int, ...]

@@ -4,8 +4,15 @@ import re
 from collections.abc import Iterable, Iterator
 
 from foundations.public_works.parsing.models import Passage
+from foundations.public_works.parsing.places import Place
 
 MAX_CHARACTERS = 1_000
+"""No passage is longer."""
+TARGET = 500
+"""Short paragraphs are joined, and long ones cut between sentences, up to about this length.
+
+With longer passages search finds less (`bench retrieval`).
+"""
 MAX_PASSAGES = 20_000
 _UNSPACED = re.compile(
     r"[\u3041-\u3096\u30a1-\u30fa\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
@@ -52,8 +59,8 @@ def sentences(text: str) -> list[str]:
     return found
 
 
-def cut(text: str, place: str) -> Iterator[tuple[str, str]]:
-    """Yield (place, passage) pairs, each passage at most a thousand characters.
+def cut(text: str, place: Place) -> Iterator[tuple[Place, str]]:
+    """Yield (place, passage) pairs, each of about five hundred characters, at most a thousand.
 
     The cuts fall between paragraphs, else between sentences, else between words.
     """
@@ -61,7 +68,7 @@ def cut(text: str, place: str) -> Iterator[tuple[str, str]]:
     for paragraph in re.split(r"\n\s*\n", text):
         flat = "\n".join(" ".join(line.split()) for line in paragraph.splitlines()).strip()
         for piece in _pieces(flat):
-            if held and len(held) + len(piece) + 2 > MAX_CHARACTERS:
+            if held and len(held) + len(piece) + 2 > TARGET:
                 yield place, held
                 held = piece
             else:
@@ -70,7 +77,7 @@ def cut(text: str, place: str) -> Iterator[tuple[str, str]]:
         yield place, held
 
 
-def numbered(pieces: Iterable[tuple[str, str]]) -> list[Passage]:
+def numbered(pieces: Iterable[tuple[Place, str]]) -> list[Passage]:
     """Passages numbered from 1, up to the cap."""
     return [
         Passage(number=number, place=place, text=text)
@@ -80,14 +87,14 @@ def numbered(pieces: Iterable[tuple[str, str]]) -> list[Passage]:
 
 def _pieces(paragraph: str) -> Iterator[str]:
     """A paragraph whole, or by sentences, or by words when a sentence is too long."""
-    if len(paragraph) <= MAX_CHARACTERS:
+    if len(paragraph) <= TARGET:
         if paragraph:
             yield paragraph
         return
     held = ""
     for sentence in sentences(paragraph):
         for part in _parts(sentence):
-            if held and len(held) + len(part) + 1 > MAX_CHARACTERS:
+            if held and len(held) + len(part) + 1 > TARGET:
                 yield held
                 held = part
             else:

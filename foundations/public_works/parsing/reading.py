@@ -16,6 +16,7 @@ from foundations.public_works.parsing.models import (
     TableProfile,
 )
 from foundations.public_works.parsing.notes import Notes
+from foundations.public_works.parsing.places import Place
 from foundations.public_works.parsing.sources import Source, Table
 
 PASSAGES = "passages.jsonl"
@@ -214,7 +215,7 @@ def _stored(table: Table, output: Path, artifact: str) -> TableProfile:
     return known.model_copy(update={"place": table.place})
 
 
-def _in_words(profiles: list[TableProfile], tables: list[Table]) -> Iterator[tuple[str, str]]:
+def _in_words(profiles: list[TableProfile], tables: list[Table]) -> Iterator[tuple[Place, str]]:
     """The tables put in words, but those whose cells stand in the text."""
     from foundations.public_works.parsing import table_words
 
@@ -239,11 +240,11 @@ def _named_apart(tables: list[Table]) -> list[Table]:
     return apart
 
 
-def _places(passages: list[Passage]) -> Iterator[tuple[str, str]]:
+def _places(passages: list[Passage]) -> Iterator[tuple[Place, str]]:
     return ((passage.place, passage.text) for passage in passages)
 
 
-def _cut(source: Source) -> Iterator[tuple[str, str]]:
+def _cut(source: Source) -> Iterator[tuple[Place, str]]:
     for section in source.sections:
         yield from words.cut(section.text, section.place)
 

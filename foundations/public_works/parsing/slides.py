@@ -12,6 +12,7 @@ from foundations.public_works.parsing.faults import UnreadableFile
 from foundations.public_works.parsing.markdown import tables
 from foundations.public_works.parsing.models import ParseOptions
 from foundations.public_works.parsing.notes import Notes
+from foundations.public_works.parsing.places import Place
 from foundations.public_works.parsing.sources import Section, Source
 
 _MAX_SLIDES = 2_000
@@ -84,10 +85,10 @@ def _slide(package: zipfile.ZipFile, part: str, number: int) -> tuple[list[Secti
     spoken = _notes_of(package, part)
     if spoken:
         lines += ["Notes:", *spoken]
-    place = f"slide {number} > {title}"[:200] if title else f"slide {number}"
+    place = Place.slide(number, title)
     body = "\n\n".join(lines)  # each a paragraph: slides set no full stops
     told = f"{title}\n\n{body}".strip()
-    return [Section(place, told)] if told else [], [(place, grid) for _, grid in grids]
+    return [Section(place, told)] if told else [], [(str(place), grid) for _, grid in grids]
 
 
 def _notes_of(package: zipfile.ZipFile, part: str) -> list[str]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from foundations.public_works.parsing.models import DocumentProperties, FileWithin, Scalar
+from foundations.public_works.parsing.places import Place
 
 if TYPE_CHECKING:
     import polars as pl
@@ -25,9 +26,9 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A stretch of text and where it stands: `page 3`, or the headings above it."""
+    """A stretch of text and where it stands: a page, or the headings above it."""
 
-    place: str
+    place: Place
     text: str
 
 

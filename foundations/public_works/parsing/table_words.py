@@ -7,30 +7,32 @@ import polars as pl
 
 from foundations.public_works.parsing.models import ColumnProfile, ColumnType, TableProfile
 from foundations.public_works.parsing.passages import MAX_CHARACTERS
+from foundations.public_works.parsing.places import Place
 from foundations.public_works.parsing.profiles import scalar
 
 ROW_PASSAGES = 1_000
 _COLUMNS_IN_ROW = 30
 
 
-def of_table(table: TableProfile, frame: pl.DataFrame, *, rows: int) -> Iterator[tuple[str, str]]:
+def of_table(table: TableProfile, frame: pl.DataFrame, *, rows: int) -> Iterator[tuple[Place, str]]:
     """A table in words: a passage about it, one for each column, one for each of its first rows."""
     names = ", ".join(frame.columns)
     yield (
-        table.name,
+        Place.in_table(table.name),
         _short(
             f"Table {table.name}: {table.row_count} rows and {table.column_count} columns: {names}."
         ),
     )
     for column in table.columns:
-        yield f"{table.name}, column {column.name}", _short(describe_column(column, table))
+        yield Place.in_table(table.name, column=column.name), _short(describe_column(column, table))
     for number, row in enumerate(frame.head(rows).iter_rows(), start=1):
         cells = "; ".join(
             f"{name}: {scalar(cell)}"
             for name, cell in zip(frame.columns[:_COLUMNS_IN_ROW], row, strict=False)
             if cell is not None
         )
-        yield f"{table.name}, row {number}", _short(f"{table.name}, row {number}: {cells}.")
+        place = Place.in_table(table.name, row=number)
+        yield place, _short(f"{place}: {cells}.")
 
 
 def describe_column(column: ColumnProfile, table: TableProfile) -> str:

@@ -15,7 +15,8 @@ from foundations.public_works.parsing.markdown import sections_and_grids
 from foundations.public_works.parsing.markdown import tables as markdown_tables
 from foundations.public_works.parsing.models import DocumentProperties, ParseOptions, Scalar
 from foundations.public_works.parsing.notes import Notes
-from foundations.public_works.parsing.passages import MAX_CHARACTERS
+from foundations.public_works.parsing.passages import TARGET
+from foundations.public_works.parsing.places import Place
 from foundations.public_works.parsing.sources import Section, Source
 
 MAX_TEXT = 50_000_000  # characters
@@ -35,7 +36,9 @@ def text(path: Path, *, media: MediaType, options: ParseOptions, notes: Notes) -
         case media_types.PDF:
             extracted = _extracted(path, media.name, notes)
             pages = [(page["page_number"], page["content"]) for page in extracted.pages or []]
-            sections = [Section(f"page {number}", _reflowed(content)) for number, content in pages]
+            sections = [
+                Section(Place.page(number), _reflowed(content)) for number, content in pages
+            ]
             return Source(
                 "text",
                 sections=sections,
@@ -82,13 +85,13 @@ def _by_line(plain: str) -> Iterator[Section]:
     held: list[str] = []
     start = 1
     for first, paragraph in _paragraphs(plain):
-        if held and sum(map(len, held)) + len(paragraph) > MAX_CHARACTERS:
-            yield Section(f"line {start}", "\n\n".join(held))
+        if held and sum(map(len, held)) + len(paragraph) > TARGET:
+            yield Section(Place.line(start), "\n\n".join(held))
             held = []
         start = start if held else first
         held.append(paragraph)
     if held:
-        yield Section(f"line {start}", "\n\n".join(held))
+        yield Section(Place.line(start), "\n\n".join(held))
 
 
 def _paragraphs(plain: str) -> Iterator[tuple[int, str]]:

@@ -17,6 +17,7 @@ from foundations.public_works.messages import Part, header
 from foundations.public_works.parsing.faults import NoData
 from foundations.public_works.parsing.models import DocumentProperties, FileWithin, Scalar
 from foundations.public_works.parsing.notes import Notes
+from foundations.public_works.parsing.places import Place
 from foundations.public_works.parsing.sources import Section, Source, Table
 from utilities.errors import PlatformError
 
@@ -90,7 +91,7 @@ def message(path: Path, scratch: Path, *, read: Read, notes: Notes) -> Source:
             unpacked.unlink()
     if opened.get_content_type() in _ENCRYPTED and not (body or found.sections or found.tables):
         raise Encrypted("the message is encrypted", hint="save it decrypted")
-    said = [Section("message", f"{subject}\n\n{body}".strip())] if subject or body else []
+    said = [Section(Place.message(), f"{subject}\n\n{body}".strip())] if subject or body else []
     if not said:
         found.require_one()
     return Source(
@@ -144,7 +145,7 @@ class _Found:
             _table_of(table, name, alone=len(source.tables) == 1) for table in source.tables
         ]
         self.sections += [
-            Section(f"{name}: {section.place}"[:300], section.text) for section in source.sections
+            Section(section.place.within(name), section.text) for section in source.sections
         ]
         self.files.append(
             FileWithin(

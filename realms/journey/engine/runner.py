@@ -157,7 +157,9 @@ class Runner:
         assert isinstance(work, Call)
         given = scope.arguments(hand.plan, hand.run, attempt.path)
         key = core.idempotency_key(hand.run, state)
-        with bound(CallContext(hand.run.start.trace_id, hand.user, key)):
+        run = hand.run
+        context = CallContext(run.start.trace_id, hand.user, key, None, run.run_id, attempt.path)
+        with bound(context):
             output = await self._services.call(work.service, work.api, given)
             logger.debug("{} of {} has its result", attempt.path, hand.run.run_id)
         if not self._payloads.fits(output):
@@ -196,7 +198,8 @@ class Runner:
             spilled = await self._spilled(hand, attempt, output)
             return self._facts(hand, node, attempt, output, spilled=spilled, memo=True)
         along: list[Writes] = []
-        context = CallContext(run.start.trace_id, hand.user, core.idempotency_key(run, state))
+        key = core.idempotency_key(run, state)
+        context = CallContext(run.start.trace_id, hand.user, key, None, run.run_id, path)
         if node.timeout is None and node.heartbeat is None:
             with bound(context), collecting() as along:
                 output = await self._done(hand, node, state, given, book)

@@ -42,7 +42,7 @@ async def test_data_mash_is_the_same_and_is_there_after_a_restart(
                 journey_id, outcome = await mashed(city)
                 hits = await city.registry.get(Librarian).search("humidity station Hill")
             outcomes.append(re.findall(r'"sentence":"(.*?)"', outcome.model_dump_json()))
-            found.append({(hit.place, hit.snippet) for hit in hits.hits})
+            found.append({(hit.place.label, hit.snippet) for hit in hits.hits})
             works = city.registry.get(PublicWorksFoundationService)
             adapters: Mapping[str, str] = (await works.describe_infrastructure()).adapters
     async with Platform(settings(tmp_path / "cityTrue", postgres_url)) as city:
@@ -55,4 +55,4 @@ async def test_data_mash_is_the_same_and_is_there_after_a_restart(
     assert len(outcomes[0]) >= 5
     assert outcomes[0] == outcomes[1]
     assert run.status is RunStatus.SUCCEEDED
-    assert found[1] == {(hit.place, hit.snippet) for hit in hits.hits} != set()
+    assert found[1] == {(hit.place.label, hit.snippet) for hit in hits.hits} != set()

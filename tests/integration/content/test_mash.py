@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from foundations.public_works.archives import Truncated
+from foundations.public_works.content_graph import EntityUnknown, GraphUnknown
 from foundations.public_works.content_metadata import (
     ContentUnknown,
     NoIndexPlugged,
     NotParsed,
     WrongFile,
 )
+from foundations.public_works.graph.model import Predicate
 from foundations.public_works.object_store import ObjectNotFound
 from foundations.public_works.semantics import UnusableFileId, folder_of
 from smart_city.content_steward.api import FileUnknown
@@ -85,9 +87,9 @@ async def test_file_that_is_not_there_is_unknown(world: World) -> None:
 async def test_stored_meaning_is_found_by_what_it_means(world: World) -> None:
     await world.mash("f1", "rain-gauge.md", (DATA / "rain-gauge.md").read_bytes())
     await world.mash("f2", "gettysburg.txt", (DATA / "gettysburg.txt").read_bytes())
-    question = (await EMBEDDER.embed(["soldiers who died in the battle"]))[0]
+    question = "soldiers who died in the battle"
 
-    hits = await world.metadata.search_vectors(question, model=EMBEDDER.model, limit=3)
+    hits = await world.metadata.search_meaning(question, limit=3)
 
     assert hits[0].file_id == "f2"
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
@@ -95,18 +97,11 @@ async def test_stored_meaning_is_found_by_what_it_means(world: World) -> None:
 
 async def test_row_of_a_table_is_found_by_what_it_says(world: World) -> None:
     await world.mash("f1", "planets.xlsx", (DATA / "planets.xlsx").read_bytes())
-    question = (await EMBEDDER.embed(["Cassini mission to Saturn"]))[0]
+    question = "Cassini mission to Saturn"
 
-    hits = await world.metadata.search_vectors(question, model=EMBEDDER.model, limit=2)
+    hits = await world.metadata.search_meaning(question, limit=2)
 
-    assert any("mission: Cassini; target: Saturn" in hit.text for hit in hits)
-
-
-async def test_vectors_of_another_model_are_not_compared(world: World) -> None:
-    await world.mash("f1", "readings.csv", READINGS)
-    question = (await EMBEDDER.embed(["Oslo"]))[0]
-
-    assert await world.metadata.search_vectors(question, model="another") == []
+    assert any("mission: Cassini; target: Saturn" in hit.passage.text for hit in hits)
 
 
 async def test_embeddings_come_in_pages(world: World) -> None:
@@ -119,27 +114,68 @@ async def test_embeddings_come_in_pages(world: World) -> None:
     assert np.linalg.norm(page.embeddings[0].vector) == pytest.approx(1.0, abs=1e-5)
 
 
-async def test_graph_leads_from_the_file_to_its_columns(world: World) -> None:
+async def test_graph_leads_from_the_file_to_its_columns_and_rows(world: World) -> None:
     await world.mash("f1", "readings.csv", READINGS)
 
-    known = await world.metadata.get_content_metadata("f1")
-    facts = {(edge.subject, edge.predicate, edge.object) for edge in known.edges}
+    known = await world.graph.get_file_graph("f1")
+    facts = {(edge.subject, edge.predicate.value, edge.object) for edge in known.edges}
+    nodes = {node.id: node for node in known.nodes}
 
-    assert known.edge_count == len(known.edges) == 9
+    assert known.total == len(known.edges)
     assert ("file:f1", "has_table", "table:f1/readings") in facts
     assert ("table:f1/readings", "has_column", "column:f1/readings/temp") in facts
-    assert ("column:f1/readings/day", "holds", "type:date") in facts
-    assert known.trace_id == "trace-of-the-test"
+    assert ("table:f1/readings", "has_passage", "passage:f1/9") in facts
+    assert nodes["column:f1/readings/day"].type == "date"
+    assert nodes["table:f1/readings"].count == 4
+    assert known.origin.trace_id == "trace-of-the-test"
 
 
-async def test_graph_leads_from_a_phrase_to_every_file_that_mentions_it(world: World) -> None:
+async def test_graph_leads_from_the_file_to_its_sections_and_their_passages(world: World) -> None:
+    await world.mash("f1", "rain-gauge.md", (DATA / "rain-gauge.md").read_bytes())
+
+    edges = (await world.graph.get_file_graph("f1")).edges
+    sections = [edge.object for edge in edges if edge.predicate is Predicate.HAS_SECTION]
+
+    assert "section:f1/Reading a rain gauge > Taking a reading" in sections
+    assert len(sections) == len(set(sections))
+    assert {edge.subject for edge in edges if edge.predicate is Predicate.HAS_PASSAGE} == {
+        *sections
+    }
+
+
+async def test_graph_comes_in_pages(world: World) -> None:
+    await world.mash("f1", "readings.csv", READINGS)
+
+    whole = await world.graph.get_file_graph("f1")
+    page = await world.graph.get_file_graph("f1", offset=2, limit=3)
+
+    assert page.edges == whole.edges[2:5]
+    assert page.total == whole.total
+
+
+async def test_entity_leads_to_every_passage_that_mentions_it(world: World) -> None:
     await world.mash("f1", "rain-gauge.md", (DATA / "rain-gauge.md").read_bytes())
     await world.mash("f2", "annual-report.docx", (DATA / "annual-report.docx").read_bytes())
 
-    edges = await world.metadata.related("phrase:rain gauge")
+    found = await world.graph.find_mentions("entity:phrase/rain gauge")
 
-    assert {edge.subject.split("/")[0] for edge in edges} == {"passage:f1", "passage:f2"}
-    assert {edge.predicate for edge in edges} == {"mentions"}
+    assert {mention.file_id for mention in found.mentions} == {"f1", "f2"}
+    assert found.total == len(found.mentions)
+    assert all("rain gauge" in mention.text.casefold() for mention in found.mentions)
+    assert {mention.name for mention in found.mentions} == {"rain-gauge.md", "annual-report.docx"}
+
+
+async def test_entities_are_found_by_how_they_begin_and_what_they_are(world: World) -> None:
+    note = b"Ask ann@example.org or Ann@Example.org.\n\nOn 3 May 2026 it cost EUR 4,200.\n"
+    await world.mash("f1", "note.txt", note)
+
+    (mail,) = (await world.graph.list_entities(q="ANN", kind="mail")).entities
+    kinds = {entity.type for entity in (await world.graph.list_entities()).entities}
+
+    assert (mail.id, mail.count) == ("entity:mail/ann@example.org", 1)
+    assert {"mail", "date", "money"} <= kinds
+    with pytest.raises(EntityUnknown):
+        await world.graph.find_mentions("entity:mail/bob@example.org")
 
 
 async def test_storing_again_replaces_and_keeps_the_id(world: World) -> None:
@@ -221,11 +257,13 @@ async def test_other_tenant_finds_and_reads_nothing(world: World) -> None:
     await world.steward.take("f1", "readings.csv", READINGS)
     parsed = await world.analysis.parse_file("f1")
     stored = await world.metadata.store_semantic_embeddings("f1", parsed.semantic_result)
-    question = (await EMBEDDER.embed(["Oslo"]))[0]
+    question = "Oslo"
 
     with bound(SOUTH):
-        assert await world.metadata.search_vectors(question, model=EMBEDDER.model) == []
-        assert await world.metadata.related("file:f1") == []
+        assert await world.metadata.search_meaning(question) == []
+        with pytest.raises(GraphUnknown):
+            await world.graph.get_file_graph("f1")
+        assert (await world.graph.list_entities()).entities == ()
         with pytest.raises(ContentUnknown):
             await world.metadata.get_content_metadata("f1")
         with pytest.raises(ContentUnknown):

@@ -178,7 +178,7 @@ async def test_declaration_is_placed_by_page(tmp_path: Path) -> None:
     mash = await mashed("declaration.pdf", tmp_path)
 
     passages = read_passages(tmp_path / PASSAGES)
-    assert {one.place for one in passages} == {"page 1", "page 2", "page 3"}
+    assert {one.place.label for one in passages} == {"page 1", "page 2", "page 3"}
     assert all(len(one.text) <= 1000 for one in passages)
     assert mash.one(InsightKind.OVERVIEW).sentence.startswith(
         "declaration.pdf holds 1,335 words in 46 sentences on 3 pages"

@@ -13,9 +13,13 @@ from loguru import logger
 
 import foundations.public_works
 from foundations.public_works.adapters.postgres import PostgresDatabase
+from foundations.public_works.graph.model import Graph
 from foundations.public_works.parsing.models import Passage
+from foundations.public_works.parsing.places import Place
 from foundations.public_works.records import ContentRecords, StoredRow
 from foundations.public_works.settings import Settings
+from foundations.public_works.vectors import records as vector_records
+from foundations.public_works.vectors.records import VectorRecords
 from tests.support.journals import open_database
 from tests.support.postgres import PostgresServer, bundled_binaries, started_server
 from utilities.context import CallContext, UserContext, bound
@@ -28,12 +32,15 @@ ROW = StoredRow(
     file_id="f",
     name="a.txt",
     media_type="text/plain",
+    kind="text",
     model="words",
     dimensions=32,
     passage_count=40,
     edge_count=0,
     artifact="",
     trace_id="t",
+    run_id="",
+    milestone="",
     stored_at=datetime(2026, 1, 1, tzinfo=UTC),
 )
 
@@ -55,12 +62,14 @@ def units(seed: int, count: int) -> Any:
 
 
 async def keep(records: ContentRecords, tenant: str, file_id: str, seed: int) -> None:
-    passages = [Passage(number=n, place=f"line {n}", text=f"{file_id} {n}") for n in range(40)]
+    passages = [
+        Passage(number=n, place=Place.read(f"line {n}"), text=f"{file_id} {n}") for n in range(40)
+    ]
     vectors = [vector.tobytes() for vector in units(seed, 40)]
     row = replace(ROW, file_id=file_id)
-    pairs = list(zip(passages, vectors, strict=True))
     with bound(CallContext("trace", UserContext(tenant=tenant, principal="ada"))):
-        await records.replace(row, tenant=tenant, passages_with_vectors=pairs, graph=[])
+        meant = {"words": vectors}
+        await records.replace(row, tenant=tenant, told=passages, meant=meant, graph=Graph())
 
 
 async def test_nearest_are_the_same_in_the_database_and_in_this_process(
@@ -73,28 +82,89 @@ async def test_nearest_are_the_same_in_the_database_and_in_this_process(
             settings = Settings(database_url=place, database_connections=4)  # type: ignore[arg-type]  # read as a secret
             async with PostgresDatabase(settings=settings) as server:
                 await server.migrate("public_works", MIGRATIONS)
-                records = ContentRecords(database=server)
+                vectors = VectorRecords(database=server, settings=settings)
+                records = ContentRecords(database=server, vectors=vectors)
                 await keep(records, "north", "before", 1)
-                await records.choose_search()
+                await vectors.choose_search()
                 await keep(records, "north", "after", 2)
                 await keep(records, "south", "other", 3)
-                hits.append(await records.nearest("north", "words", question, 20))
-                again = ContentRecords(database=server)
+                hits.append(await vectors.nearest("north", "words", question, 20))
+                again = VectorRecords(database=server, settings=settings)
                 await again.choose_search()
                 assert await again.nearest("north", "words", question, 20) == hits[-1]
     async with open_database(tmp_path) as embedded:
         await embedded.migrate("public_works", MIGRATIONS)
-        records = ContentRecords(database=embedded)
-        await records.choose_search()
+        vectors = VectorRecords(database=embedded, settings=Settings())
+        records = ContentRecords(database=embedded, vectors=vectors)
+        await vectors.choose_search()
         for tenant, file_id, seed in (("north", "before", 1), ("north", "after", 2)):
             await keep(records, tenant, file_id, seed)
-        hits.append(await records.nearest("north", "words", question, 20))
+        hits.append(await vectors.nearest("north", "words", question, 20))
     logger.remove(sink)
 
-    keys = [[(hit.file_id, hit.number, hit.text) for hit in found] for found in hits]
+    keys = [[hit[:2] for hit in found] for found in hits]
     assert keys[0] == keys[1] == keys[2]
     assert {key[0] for key in keys[0]} == {"before", "after"}
-    scores = [[hit.score for hit in found] for found in hits]
+    scores = [[hit[2] for hit in found] for found in hits]
     assert scores[0] == pytest.approx(scores[2], abs=1e-5)
     assert any("by pgvector" in line for line in said)
     assert sum("vectors are searched" in line for line in said) == 4
+
+
+async def test_more_vectors_than_there_is_room_for_are_searched_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    question, found = units(99, 1)[0], []
+    monkeypatch.setattr(vector_records, "_AT_ONCE", 7)
+    async with open_database(tmp_path) as embedded:
+        await embedded.migrate("public_works", MIGRATIONS)
+        for room in (10**9, 0):
+            vectors = VectorRecords(database=embedded, settings=Settings(search_memory_bytes=room))
+            records = ContentRecords(database=embedded, vectors=vectors)
+            await keep(records, "north", "one", 1)
+            await keep(records, "north", "two", 2)
+            found.append(
+                [
+                    await vectors.nearest("north", "words", question, 20, files=files)
+                    for files in (None, ["two"], [])
+                ]
+            )
+
+    assert [[one[:2] for one in hits] for hits in found[0]] == [
+        [one[:2] for one in hits] for hits in found[1]
+    ]
+    assert [len(hits) for hits in found[0]] == [20, 20, 0]
+
+
+async def test_tenants_that_nobody_asks_for_give_their_room_to_others(tmp_path: Path) -> None:
+    question = units(99, 1)[0]
+    async with open_database(tmp_path) as embedded:
+        await embedded.migrate("public_works", MIGRATIONS)
+        room = 1_024 * 32 * 4  # of one tenant, at the least
+        vectors = VectorRecords(database=embedded, settings=Settings(search_memory_bytes=room))
+        records = ContentRecords(database=embedded, vectors=vectors)
+        for tenant in ("north", "south"):
+            await keep(records, tenant, "one", 1)
+            assert len(await vectors.nearest(tenant, "words", question, 5)) == 5
+        assert list(vectors._shelves) == [("south", "words")]
+        assert len(await vectors.nearest("north", "words", question, 5)) == 5
+
+
+async def test_many_changed_files_are_read_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    question = units(99, 1)[0]
+    monkeypatch.setattr(vector_records, "_MOST_FILES", 1)
+    async with open_database(tmp_path) as embedded:
+        await embedded.migrate("public_works", MIGRATIONS)
+        vectors = VectorRecords(database=embedded, settings=Settings())
+        records = ContentRecords(database=embedded, vectors=vectors)
+        for file_id in ("one", "two", "three"):
+            await keep(records, "north", file_id, 1)
+        first = await vectors.nearest("north", "words", question, 200)
+        await keep(records, "north", "two", 5)
+        await keep(records, "north", "four", 6)
+
+        again = await vectors.nearest("north", "words", question, 200)
+
+    assert (len(first), len(again)) == (120, 160)

@@ -67,6 +67,46 @@ async def test_mash_is_waited_for_followed_and_found(client: httpx2.AsyncClient)
     assert [run["run_id"] for run in listed] == [accepted.json()["run_id"]]
     found = (await client.get("/api/search?q=flour")).json()["result"]["hits"]
     assert found[0]["file_id"] == record["file_id"]
+    asked = {"q": "flour", "mode": "words", "kind": ["csv", "pdf"], "file": record["file_id"]}
+    (hit, *_) = (await client.get("/api/search", params=asked)).json()["result"]["hits"]
+    span = hit["highlights"][0]
+    assert hit["snippet"][span["start"] : span["end"]].casefold() == "flour"
+    graph = (await client.get(f"/api/knowledge/files/{record['file_id']}")).json()["result"]
+    assert {node["kind"] for node in graph["nodes"]} >= {"table", "column"}
+    assert graph["origin"]["run_id"] == accepted.json()["run_id"]
+    assert graph["origin"]["milestone"] == "semantic_processed"
+
+
+async def test_what_files_name_is_listed_and_found_again(client: httpx2.AsyncClient) -> None:
+    letter = b"Dear miller, write to mill@example.org by 3 May 2026.\n"
+    record = await uploaded(client, "letter.txt", letter)
+    await client.post(MASH, params={"wait": "50s"}, json={"file_id": record["file_id"]})
+
+    listed = await client.get("/api/knowledge/entities", params={"q": "Mill@", "kind": "mail"})
+    (mail,) = listed.json()["result"]["entities"]
+    told = await client.get("/api/knowledge/mentions", params={"entity": mail["id"]})
+
+    (mention,) = told.json()["result"]["mentions"]
+    assert (mention["file_id"], mention["place"]["label"]) == (record["file_id"], "line 1")
+    assert mention["origin"]["run_id"]
+    check_problem(await client.get("/api/knowledge/mentions?entity=entity:mail/x"), 404)
+    check_problem(await client.get("/api/knowledge/files/nope"), 404, "graph_unknown")
+    check_problem(await client.get("/api/search?q=x&kind=pfd"), 422, "unusable_query")
+    check_problem(await client.get("/api/search?q=x&since=yesterday"), 422)
+
+
+async def test_deleted_file_is_not_found_any_more(client: httpx2.AsyncClient) -> None:
+    record = await uploaded(client, "zeppelin.txt", b"The zeppelin lands at noon.\n")
+    await client.post(MASH, params={"wait": "50s"}, json={"file_id": record["file_id"]})
+    path = f"/api/files/{record['file_id']}"
+
+    deleted = await client.delete(path)
+
+    assert deleted.json()["result"] == {"file_id": record["file_id"], "existed": True}
+    check_problem(await client.get(path), 404, "file_unknown")
+    found = (await client.get("/api/search?q=zeppelin&mode=words")).json()["result"]
+    assert found["hits"] == []
+    assert (await client.delete(path)).json()["result"]["existed"] is False
 
 
 async def test_mash_that_fails_keeps_its_phases_readable(client: httpx2.AsyncClient) -> None:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from foundations.curator.registry import NotRegistered, Registry
 from foundations.declarations import Effect, service, soa_api
 from foundations.public_works.parsing.models import Passage
+from foundations.public_works.parsing.places import Place
 from foundations.public_works.semantics import IndexableContent
 from foundations.rooms import Room
 from foundations.wiring import wire
@@ -62,7 +63,7 @@ class DataMashSolutionOrchestratorService:
                 file_id=file_id,
                 name=record.name,
                 media_type=record.media_type,
-                passages=(Passage(number=0, place="row 1", text="rain"),),
+                passages=(Passage(number=0, place=Place.read("row 1"), text="rain"),),
             )
         )
         return FlowOutcome(success=True, trace_id=trace, journey_id=journey, phases=done)

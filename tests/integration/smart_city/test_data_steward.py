@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from foundations.public_works.parsing.models import Passage
+from foundations.public_works.parsing.places import Place
 from smart_city.data_steward.api import (
     Classification,
     ClassRefused,
@@ -201,7 +202,7 @@ TEXT = "Pay to DE89 3704 0044 0532 0130 00, and write to miller@mail.example."
 
 
 def parsed(text: str = TEXT) -> PolicySubject:
-    passage = Passage(number=1, place="line 1", text=text)
+    passage = Passage(number=1, place=Place.read("line 1"), text=text)
     return subject("letter.txt", "text/plain").model_copy(
         update={"content": ContentSeen(passages=(passage,))}
     )

@@ -1,17 +1,26 @@
 """Search by words and by meaning, in one's own tenant only, with any text as the question."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from foundations.public_works.content_metadata import ContentMetadataAbstraction, content_id_of
+from foundations.public_works.content_metadata import (
+    ContentMetadataAbstraction,
+    EmbedderGone,
+    content_id_of,
+)
+from foundations.public_works.graph.model import Graph
+from foundations.public_works.media_types import FORMATS
 from foundations.public_works.object_store import ObjectStore
 from foundations.public_works.parsing.models import Passage
+from foundations.public_works.parsing.places import Place
 from foundations.public_works.semantics import (
-    EDGES,
+    GRAPH,
     PASSAGES,
     VECTORS,
     IndexableContent,
@@ -19,13 +28,16 @@ from foundations.public_works.semantics import (
     folder_of,
 )
 from smart_city.data_steward.api import DataSteward, PolicyRefused, PolicySubject
-from smart_city.librarian import searching
+from smart_city.librarian import records, searching
 from smart_city.librarian.api import (
     FoundBy,
     IndexEntry,
     Librarian,
     NotIndexed,
+    Only,
     SearchHit,
+    SearchMode,
+    Unindexed,
     UnusableQuery,
 )
 from smart_city.librarian.records import LibraryRecords
@@ -54,21 +66,34 @@ async def let_in(city: RoleCity, file_id: str) -> None:
     await city.get(DataSteward).enforce_client_data_policy(asked)
 
 
-async def known(city: RoleCity, file_id: str, texts: tuple[str, ...], name: str = "a.txt") -> None:
+async def known(
+    city: RoleCity,
+    file_id: str,
+    texts: tuple[str, ...],
+    name: str = "a.txt",
+    *,
+    kind: str = "text",
+    media_type: str = "text/plain",
+    places: Mapping[int, Place] | None = None,
+) -> None:
     """Store a file's passages and vectors in the semantic layer, which has them indexed."""
     await let_in(city, file_id)
     objects, folder = city.get(ObjectStore), folder_of(current().tenant, file_id)
-    passages = [Passage(number=n, place=f"line {n}", text=t) for n, t in enumerate(texts)]
+    passages = [
+        Passage(number=n, place=(places or {}).get(n, Place.line(n)), text=t)
+        for n, t in enumerate(texts)
+    ]
     lines = "\n".join(passage.model_dump_json() for passage in passages)
     await objects.put(f"{folder}/{PASSAGES}", lines.encode())
     await objects.put(f"{folder}/{VECTORS}", (await EMBEDDER.embed(texts)).tobytes())
-    await objects.put(f"{folder}/{EDGES}", b"")
+    await objects.put(f"{folder}/{GRAPH}", Graph().model_dump_json().encode())
     await city.get(ContentMetadataAbstraction).store_semantic_embeddings(
         file_id,
         SemanticResult(
             file_id=file_id,
             name=name,
-            media_type="text/plain",
+            media_type=media_type,
+            kind=kind,
             model=EMBEDDER.model,
             dimensions=EMBEDDER.dimensions,
             passage_count=len(texts),
@@ -78,8 +103,10 @@ async def known(city: RoleCity, file_id: str, texts: tuple[str, ...], name: str 
     )
 
 
-async def hits(library: Librarian, q: str, limit: int = 10) -> list[SearchHit]:
-    return list((await library.search(q, limit)).hits)
+async def hits(
+    library: Librarian, q: str, limit: int = 10, mode: SearchMode = SearchMode.HYBRID, **only: Any
+) -> list[SearchHit]:
+    return list((await library.search(q, limit, mode, Only(**only))).hits)
 
 
 async def test_word_of_a_passage_finds_it_with_its_place(
@@ -89,7 +116,7 @@ async def test_word_of_a_passage_finds_it_with_its_place(
 
     (best, *_) = await hits(library, "January")
 
-    assert (best.file_id, best.name, best.place) == ("file-1", "weather.txt", "line 2")
+    assert (best.file_id, best.name, best.place.label) == ("file-1", "weather.txt", "line 2")
     assert best.snippet == WEATHER[2]
     assert FoundBy.WORDS in best.found_by
 
@@ -101,7 +128,7 @@ async def test_meaning_finds_a_passage_without_its_words(
 
     (best, *_) = await hits(library, "rain")
 
-    assert best.place == "line 0"
+    assert best.place.label == "line 0"
     assert best.found_by == (FoundBy.MEANING,)
 
 
@@ -112,9 +139,79 @@ async def test_passage_found_both_ways_stands_first_with_the_sum_of_both(
 
     (best, *_) = await hits(library, "snow on the hills")
 
-    assert best.place == "line 2"
+    assert best.place.label == "line 2"
     assert best.found_by == (FoundBy.WORDS, FoundBy.MEANING)
-    assert best.score == pytest.approx(2 / 61, abs=1e-6)
+    assert best.score == pytest.approx(2 / 11, abs=1e-6)
+
+
+async def test_modes_look_by_words_or_by_meaning_alone(city: RoleCity, library: Librarian) -> None:
+    await known(city, "file-1", WEATHER)
+
+    by_words = await hits(library, "rain on the hills", mode=SearchMode.WORDS)
+    by_meaning = await hits(library, "rain on the hills", mode=SearchMode.MEANING)
+
+    assert [hit.place.label for hit in by_words] == ["line 2"]
+    assert "line 0" in {hit.place.label for hit in by_meaning}
+    assert {hit.found_by for hit in by_words} == {(FoundBy.WORDS,)}
+    assert {hit.found_by for hit in by_meaning} == {(FoundBy.MEANING,)}
+
+
+async def test_words_of_the_question_are_marked(city: RoleCity, library: Librarian) -> None:
+    await known(city, "file-1", WEATHER)
+
+    (best, *_) = await hits(library, "a hill with snow")
+
+    marked = [best.snippet[span.start : span.end] for span in best.highlights]
+    assert marked == ["Snow", "hills"]
+
+
+async def test_filters_let_only_their_files_through(city: RoleCity, library: Librarian) -> None:
+    await known(city, "file-1", WEATHER)
+    city.clock.move(timedelta(days=1))
+    later = city.clock.now()
+    await known(city, "file-2", WEATHER, kind="table", media_type=FORMATS["csv"])
+
+    async def files(mode: SearchMode = SearchMode.HYBRID, **only: Any) -> set[str]:
+        return {hit.file_id for hit in await hits(library, "snow hills", mode=mode, **only)}
+
+    assert await files() == {"file-1", "file-2"}
+    for mode in SearchMode:
+        assert await files(mode, files=("file-1",)) == {"file-1"}
+        assert await files(mode, kinds=("table",)) == {"file-2"}
+        assert await files(mode, kinds=("csv", "pdf")) == {"file-2"}
+        assert await files(mode, since=later) == {"file-2"}
+        assert await files(mode, until=later) == {"file-1"}
+        assert await files(mode, files=("file-1",), kinds=("csv",)) == set()
+
+
+async def test_kind_that_is_none_is_refused_with_the_nearest(library: Librarian) -> None:
+    with pytest.raises(UnusableQuery) as caught:
+        await library.search("rain", only=Only(kinds=("pfd",)))
+
+    assert caught.value.hint == 'Did you mean "pdf"?'
+
+
+async def test_heading_above_a_passage_finds_it(city: RoleCity, library: Librarian) -> None:
+    place = Place.below(["Almanac", "Blizzards"])
+    await known(city, "file-1", WEATHER, places={2: place})
+
+    (best, *_) = await hits(library, "blizzard", mode=SearchMode.WORDS)
+
+    assert best.place == place
+
+
+async def test_model_that_is_gone_leaves_words_and_says_so(
+    city: RoleCity, library: Librarian, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await known(city, "file-1", WEATHER)
+    monkeypatch.setattr(type(EMBEDDER), "of", lambda self, model: None)
+
+    found = await library.search("snow")
+
+    assert [hit.found_by for hit in found.hits] == [(FoundBy.WORDS,)]
+    assert "by words alone" in found.note
+    with pytest.raises(EmbedderGone):
+        await library.search("snow", mode=SearchMode.MEANING)
 
 
 @pytest.mark.parametrize("q", ["cafe", "CAFÉ", "Cafe\u0301"])
@@ -123,7 +220,7 @@ async def test_accents_and_case_make_no_difference(
 ) -> None:
     await known(city, "file-1", WEATHER)
 
-    assert (await hits(library, q))[0].place == "line 1"
+    assert (await hits(library, q))[0].place.label == "line 1"
 
 
 @pytest.mark.parametrize(
@@ -137,7 +234,7 @@ async def test_accents_and_case_make_no_difference(
 async def test_no_text_is_syntax(city: RoleCity, library: Librarian, q: str) -> None:
     await known(city, "file-1", WEATHER)
 
-    found = {hit.place for hit in await hits(library, q) if FoundBy.WORDS in hit.found_by}
+    found = {hit.place.label for hit in await hits(library, q) if FoundBy.WORDS in hit.found_by}
 
     assert found == ({"line 2"} if "snow" in q else set())
 
@@ -184,6 +281,22 @@ async def test_many_passages_of_another_tenant_push_none_of_ones_own_out(
     found = await hits(library, "snow", 1)
 
     assert [hit.file_id for hit in found] == ["file-1"]
+
+
+async def test_large_index_is_searched_by_rare_words_first_and_by_all_where_they_are_too_few(
+    city: RoleCity, library: Librarian, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "_SCORED", 10)
+    with as_user(SOUTH):
+        await known(city, "file-2", tuple(f"avalanche on the hill {n}" for n in range(40)))
+    await known(city, "file-1", (*(f"a hill of snow {n}" for n in range(40)), "a rare blizzard"))
+
+    best = await hits(library, "blizzard hill", 1, mode=SearchMode.WORDS)
+    common = await hits(library, "avalanche snow hill", 30, mode=SearchMode.WORDS)
+
+    assert best[0].place.label == "line 40"
+    assert len(common) == 30
+    assert {hit.file_id for hit in common} == {"file-1"}
 
 
 async def test_indexing_a_file_again_replaces_what_was_there(
@@ -244,6 +357,12 @@ async def test_vectors_of_a_file_that_is_not_indexed_are_left_out(
         async def index_content(self, content: IndexableContent) -> IndexableContent:
             return content
 
+        async def forget_content(self, file_id: str) -> Unindexed:
+            return Unindexed(file_id=file_id)
+
+        async def require_allowed(self, file_id: str) -> None:
+            return
+
     city.get(ContentMetadataAbstraction).plug_index(Elsewhere())
     await known(city, "file-1", WEATHER)
 
@@ -300,8 +419,8 @@ async def test_every_index_finds_the_passages_that_fts5_finds(
     for question in QUESTIONS:
         words = list(dict.fromkeys(re.findall(r"\w+", question.casefold())))
         assert words, question
-        for records, hits in zip(both, found, strict=True):
-            passages = await records.by_words("north", words, most=50)
+        for index, hits in zip(both, found, strict=True):
+            passages = await index.by_words("north", words, most=50)
             hits[question] = {passage.number for passage in passages}
 
     assert found[0] == found[1]
@@ -313,7 +432,9 @@ async def both(
     postgres_server: PostgresServer, tmp_path: Path
 ) -> AsyncIterator[tuple[LibraryRecords, LibraryRecords]]:
     """The same passages in either index."""
-    passages = tuple(Passage(number=n, place=f"line {n}", text=t) for n, t in enumerate(SCRIPTS))
+    passages = tuple(
+        Passage(number=n, place=Place.read(f"line {n}"), text=t) for n, t in enumerate(SCRIPTS)
+    )
     async with AsyncExitStack() as stack:
         records: list[LibraryRecords] = []
         for url in ("", stack.enter_context(postgres_server.database())):

@@ -89,7 +89,7 @@ def test_what_is_no_table_is_text(reader: Reader) -> None:
     source = reader.read('{"name": "gauge", "at": {"x": 1, "of": [{"y": 2}]}, "has": ["a", "b"]}')
 
     assert (source.kind, source.tables) == ("text", [])
-    assert [(section.place, section.text) for section in source.sections] == [
+    assert [(section.place.label, section.text) for section in source.sections] == [
         ("name", "name: gauge"),
         ("at", "at.x: 1\nat.of[1].y: 2"),
         ("has", "has: a, b"),

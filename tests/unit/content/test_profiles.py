@@ -81,7 +81,7 @@ def test_table_is_put_into_words_that_search_can_find() -> None:
     frame = pl.DataFrame({"city": ["Oslo", "Rome", None], "temp": [1.5, 11.0, 2.0]})
     table = profile(frame, "t", artifact="a", truncated=False)
 
-    words = list(of_table(table, frame, rows=2))
+    words = [(place.label, text) for place, text in of_table(table, frame, rows=2)]
 
     assert words[0] == ("t", "Table t: 3 rows and 2 columns: city, temp.")
     assert words[3:] == [

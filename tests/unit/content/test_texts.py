@@ -10,6 +10,7 @@ from foundations.public_works.parsing import markdown, passages, phrases, texts
 from foundations.public_works.parsing.faults import FieldLimit, UnreadableFile
 from foundations.public_works.parsing.models import DEFAULT, Passage
 from foundations.public_works.parsing.notes import Notes
+from foundations.public_works.parsing.places import Place
 from foundations.public_works.parsing.sources import Source
 from tests.support import hostile_files as hostile
 
@@ -29,7 +30,7 @@ def written(folder: Path, data: bytes) -> Path:
 def test_pdf_is_read_by_page() -> None:
     source = read(DATA / "declaration.pdf")
 
-    assert [section.place for section in source.sections] == ["page 1", "page 2", "page 3"]
+    assert [section.place.label for section in source.sections] == ["page 1", "page 2", "page 3"]
     assert source.sections[0].text.startswith("IN CONGRESS, July 4, 1776.")
     assert source.sections[2].text.endswith("our Fortunes and our sacred Honor.")
     assert source.metadata["page_count"] == 3
@@ -39,7 +40,7 @@ def test_pdf_is_read_by_page() -> None:
 def test_docx_is_read_by_heading() -> None:
     source = read(DATA / "annual-report.docx")
 
-    assert [section.place for section in source.sections] == [
+    assert [section.place.label for section in source.sections] == [
         "Annual report of the weather station",
         "Temperature",
         "Wind",
@@ -51,7 +52,7 @@ def test_docx_is_read_by_heading() -> None:
 def test_markdown_is_read_by_heading_without_its_marks() -> None:
     source = read(DATA / "rain-gauge.md")
 
-    assert [section.place for section in source.sections] == [
+    assert [section.place.label for section in source.sections] == [
         "Reading a rain gauge",
         "Reading a rain gauge > Choosing a place",
         "Reading a rain gauge > Taking a reading",
@@ -66,7 +67,7 @@ def test_marks_inside_code_are_left_alone() -> None:
         "before\n\n# A\n```\n# no heading\n- no bullet\n```\n> said **loud** [here](x)\n# B\n"
     ).sections
 
-    assert [(section.place, section.text) for section in sections] == [
+    assert [(section.place.label, section.text) for section in sections] == [
         ("beginning", "before"),
         ("A", "A\n\n# no heading\n- no bullet\nsaid loud here"),
         ("B", "B"),
@@ -77,7 +78,7 @@ def test_plain_text_is_placed_by_line(tmp_path: Path) -> None:
     paragraph = "A sentence of a certain length stands here. " * 30
     path = written(tmp_path, f"{paragraph}\n\n{paragraph}\n\nThe end.\n".encode())
 
-    assert [section.place for section in read(path, "t.txt").sections] == [
+    assert [section.place.label for section in read(path, "t.txt").sections] == [
         "line 1",
         "line 3",
         "line 5",
@@ -172,7 +173,7 @@ def test_passages_are_cut_between_paragraphs_then_sentences_then_words() -> None
     sentence = "These words make a sentence of some length. "
     text = f"First.\n\n{'Second paragraph. ' * 50}\n\n{sentence * 40}\n\n{'word' * 600}"
 
-    cut = [piece for _, piece in passages.cut(text, "here")]
+    cut = [piece for _, piece in passages.cut(text, Place.read("here"))]
 
     assert all(len(piece) <= 1000 for piece in cut)
     assert cut[0].startswith("First.\n\nSecond")
@@ -185,20 +186,20 @@ def test_passages_are_cut_between_paragraphs_then_sentences_then_words() -> None
 def test_passages_are_numbered_up_to_the_cap(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passages, "MAX_PASSAGES", 2)
 
-    made = passages.numbered([("a", "x"), ("b", "y"), ("c", "z")])
+    made = passages.numbered([(Place.read(a), a) for a in "abc"])
 
-    assert [(one.number, one.place) for one in made] == [(1, "a"), (2, "b")]
+    assert [(one.number, one.place.label) for one in made] == [(1, "a"), (2, "b")]
 
 
 def test_no_passage_of_nothing() -> None:
-    assert list(passages.cut(" \n\n \n", "x")) == []
+    assert list(passages.cut(" \n\n \n", Place.read("x"))) == []
 
 
 # --- phrases -------------------------------------------------------------------------------------
 
 
 def passage(text: str, number: int = 1) -> Passage:
-    return Passage(number=number, place="x", text=text)
+    return Passage(number=number, place=Place.read("x"), text=text)
 
 
 def test_key_phrases_are_what_a_text_repeats() -> None:

@@ -80,8 +80,8 @@ def _same(found: Any, value: Any) -> bool:
 
 def _passages(known: list[dict[str, str]], _: ParseResult, passages: list[Passage]) -> None:
     for one in known:
-        texts = [passage.text for passage in passages if passage.place == one["place"]]
-        assert texts, (one["place"], [passage.place for passage in passages][:20])
+        texts = [passage.text for passage in passages if passage.place.label == one["place"]]
+        assert texts, (one["place"], [passage.place.label for passage in passages][:20])
         flat = " ".join(" ".join(texts).split())
         assert " ".join(one["contains"].split()) in flat
 
@@ -119,7 +119,7 @@ def _absent(known: list[str], _: ParseResult, passages: list[Passage]) -> None:
 
 
 def _places(known: list[str], _: ParseResult, passages: list[Passage]) -> None:
-    assert list(dict.fromkeys(passage.place for passage in passages)) == known
+    assert list(dict.fromkeys(passage.place.label for passage in passages)) == known
 
 
 def _duplicates(known: int, parsed: ParseResult, _: list[Passage]) -> None:

@@ -9,6 +9,7 @@ from foundations.public_works.parsing.models import (
     TableProfile,
     ValueCount,
 )
+from foundations.public_works.parsing.places import Place
 from smart_city.data_steward.api import ContentSeen
 from smart_city.data_steward.content import found_in
 from smart_city.data_steward.finders import FINDERS, luhn
@@ -161,7 +162,9 @@ def test_content_of_a_file_is_told_by_column_and_passage() -> None:
         sample=(("a@b.example", "Ulm"),),
     )  # fmt: skip
     mail = "Write to a@b.example or c@d.example."
-    passages = tuple(Passage(number=n, place="", text=mail if n % 2 else "") for n in range(1, 60))
+    passages = tuple(
+        Passage(number=n, place=Place.read(""), text=mail if n % 2 else "") for n in range(1, 60)
+    )
 
     found = found_in(ContentSeen(tables=(table,), passages=passages), SENSES)
 

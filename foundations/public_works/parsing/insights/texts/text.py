@@ -17,6 +17,7 @@ from foundations.public_works.parsing.insights.words import counted, listed
 from foundations.public_works.parsing.models import ParseResult, Passage
 from foundations.public_works.parsing.passages import sentences
 from foundations.public_works.parsing.phrases import CONSIDERED
+from foundations.public_works.parsing.places import PlaceKind
 from foundations.public_works.parsing.reading import PASSAGES, read_passages
 
 _PHRASES = 5
@@ -24,7 +25,7 @@ _FIGURES = 4
 _SHOWN = 4
 _LEAST_PARAGRAPH = 80
 _YEAR = re.compile(r"(?<![\d.,/-])(1[5-9]\d\d|20\d\d)(?![\d,/%-]|\.\d)")
-_PAGE = re.compile(r"^(page|slide|sheet|part|line)\s\d+$", re.IGNORECASE)
+_COUNTED = frozenset({PlaceKind.PAGE, PlaceKind.SLIDE, PlaceKind.LINE})
 _NAMED = {
     EntityKind.DATE: (0.35, "dates"),
     EntityKind.MONEY: (0.55, "amounts of money"),
@@ -119,8 +120,8 @@ def _structure(passages: Sequence[Passage]) -> Iterator[Insight]:
     """The sections a text names."""
     first: dict[str, int] = {}
     for passage in passages:
-        if passage.place and not _PAGE.match(passage.place):
-            first.setdefault(passage.place.split(" > ")[-1], passage.number)
+        if passage.place.headings or passage.place.kind not in _COUNTED:
+            first.setdefault(passage.place.label.split(" > ")[-1], passage.number)
     if len(first) < 2:
         return
     yield Insight(

@@ -1,0 +1,81 @@
+"""Deletes a client's file, and with it everything that was made from it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from loguru import logger
+
+from foundations.boot import Duty, Works
+from foundations.public_works.content_metadata import ContentMetadataAbstraction
+from smart_city.content_steward.api import (
+    DeletedFile,
+    FileRecord,
+    FileRefused,
+    FileStatus,
+    Track,
+)
+from smart_city.content_steward.reception import Reception
+from smart_city.content_steward.records import FileRecords
+from smart_city.data_steward.api import DataSteward
+from utilities.context import CallContext, UserContext, bound, current
+
+
+class Forgetting(Works):
+    """Forgets files on request.
+
+    The record is marked first: from then on the file is unknown to everybody, and a deletion that a
+    crash cut short is gone on with at the next start.
+    """
+
+    duties = frozenset({Duty.ALL, Duty.ACCEPT})
+
+    def __init__(
+        self,
+        *,
+        records: FileRecords,
+        reception: Reception,
+        data: DataSteward,
+        semantic_layer: ContentMetadataAbstraction,
+    ) -> None:
+        self._records = records
+        self._reception = reception
+        self._data = data
+        self._semantic_layer = semantic_layer
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """Finish the deletions that were cut short, of every tenant."""
+        for record in await self._records.deleting():
+            user = UserContext(tenant=record.tenant, principal=type(self).__name__)
+            with bound(CallContext(record.trace_id, user)):
+                await self._forget(record)
+            logger.info("the deletion of {} was cut short and is done now", record.file_id)
+        yield
+
+    async def forget(self, file_id: str) -> DeletedFile:
+        """Delete a client's file of the caller's tenant.
+
+        Raises:
+            FileRefused: it is in quarantine, where others decide about it.
+        """
+        tenant = current().tenant
+        record = await self._records.find(tenant, Track.CLIENT, file_id)
+        if record is None:
+            return DeletedFile(file_id=file_id, existed=False)
+        if record.status is FileStatus.QUARANTINED:
+            raise FileRefused(
+                f"the file {file_id} is in quarantine",
+                hint="an owner or a data steward may release or destroy it",
+            )
+        await self._records.judged(
+            Track.CLIENT, record.model_copy(update={"status": FileStatus.DELETING})
+        )
+        await self._forget(record)
+        return DeletedFile(file_id=file_id, existed=True)
+
+    async def _forget(self, record: FileRecord) -> None:
+        """The decision that let it in goes first: nothing of it is indexed any more after that."""
+        await self._data.forget_file(record.file_id)
+        await self._semantic_layer.forget_content(record.file_id)
+        await self._data.forget_file(record.file_id)  # what was recorded meanwhile
+        await self._reception.drop(Track.CLIENT, record)

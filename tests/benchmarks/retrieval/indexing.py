@@ -1,0 +1,153 @@
+"""What it costs to have a thousand text documents found, beside parsing and embedding them bare."""
+
+import asyncio
+import multiprocessing
+import os
+import random
+import shutil
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+from foundations.public_works.adapters.wordllama_embedder import WordLlamaEmbedder
+from foundations.public_works.content_metadata import ContentMetadataAbstraction
+from foundations.public_works.data_folder import DataFolder
+from foundations.public_works.parsing.models import ParseOptions
+from foundations.public_works.parsing.reading import PASSAGES, read, read_passages
+from foundations.public_works.settings import Settings
+from main import Platform
+from realms.business_enablement.api import ContentAnalysis
+from smart_city.content_steward.api import ContentSteward
+from tests.benchmarks.retrieval.bench import Say
+from tests.benchmarks.retrieval.speed import said
+from tests.support.role_city import NORTH, as_user
+from utilities.observability.logs import configure_logs
+
+MOST = 1.25
+"""Times what parsing and embedding cost when called directly."""
+IN_FLIGHT = 8
+
+
+def measure(documents: int, words: int, rounds: int, say: Say) -> dict[str, Any]:
+    """Wall seconds of both ways, by turns; the city's has every passage searchable at the end."""
+    configure_logs(level="ERROR")
+    with tempfile.TemporaryDirectory(prefix="civitas-indexing-") as folder:
+        paths = written(Path(folder) / "documents", documents, words)
+        bare: list[float] = []
+        city: list[float] = []
+        for turn in range(rounds):
+            bare.append(_bare(paths, Path(folder) / "bare"))
+            say(f"called directly: {bare[-1]:.1f} s")
+            city.append(asyncio.run(_city(paths, Path(folder) / f"city-{turn}")))
+            say(f"by the city: {city[-1]:.1f} s")
+    ratio = sorted(city)[rounds // 2] / sorted(bare)[rounds // 2]
+    return {
+        "documents": documents,
+        "bytes": sum(map(len, _texts(documents, words))) // documents,
+        "cores": os.cpu_count(),
+        "load_average": os.getloadavg()[0],
+        "direct_s": [round(one, 2) for one in bare],
+        "city_s": [round(one, 2) for one in city],
+        "ratio": round(ratio, 2),
+        "passed": ratio <= MOST,
+    }
+
+
+def shown(found: dict[str, Any]) -> list[tuple[list[str], list[list[str]]]]:
+    """The figures as a table."""
+    rows = [
+        ["documents", "", f"{found['documents']:,} of {found['bytes']:,} bytes"],
+        ["called directly, seconds", "", ", ".join(map(str, found["direct_s"]))],
+        ["by the city, seconds", "", ", ".join(map(str, found["city_s"]))],
+        ["ratio", f"at most {MOST}", str(found["ratio"])],
+    ]
+    return [(["figure", "promised", "measured"], rows)]
+
+
+def written(folder: Path, documents: int, words: int) -> list[Path]:
+    """Documents of sentences of the documentation, drawn at random."""
+    folder.mkdir()
+    paths = []
+    for number, text in enumerate(_texts(documents, words)):
+        paths.append(folder / f"document-{number}.txt")
+        paths[-1].write_text(text, encoding="utf-8")
+    return paths
+
+
+def _texts(documents: int, words: int) -> list[str]:
+    draw, sentences = random.Random(1), said()
+    return [_text(draw, sentences, words) for _ in range(documents)]
+
+
+def _text(draw: random.Random, sentences: Sequence[str], words: int) -> str:
+    paragraphs: list[str] = []
+    count = 0
+    while count < words:
+        paragraphs.append(" ".join(draw.choices(sentences, k=4)))
+        count += len(paragraphs[-1].split())
+    return "\n\n".join(paragraphs) + "\n"
+
+
+def _bare(paths: Sequence[Path], output: Path) -> float:
+    """Parse and embed in as many processes as there are cores, and nothing else."""
+    output.mkdir()
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(os.cpu_count(), context, _loaded) as pool:
+        list(pool.map(_nothing, range(8)))
+        begun = time.perf_counter()
+        list(pool.map(_parsed_and_embedded, paths, [output] * len(paths), chunksize=8))
+        taken = time.perf_counter() - begun
+    shutil.rmtree(output)
+    return taken
+
+
+_EMBEDDER = WordLlamaEmbedder()
+
+
+def _loaded() -> None:
+    asyncio.run(_EMBEDDER.warm_up())
+
+
+def _nothing(number: int) -> int:
+    return number
+
+
+def _parsed_and_embedded(path: Path, output: Path) -> int:
+    own = output / path.stem
+    own.mkdir()
+    read(path, own, name=path.name, options=ParseOptions())
+    passages = read_passages(own / PASSAGES)
+    vectors = asyncio.run(_EMBEDDER.embed([passage.in_context for passage in passages]))
+    return len(vectors)
+
+
+async def _city(paths: Sequence[Path], folder: Path) -> float:
+    """Parse, embed, store and index by the city's services, several at once."""
+    async with AsyncExitStack() as stack:
+        stack.enter_context(as_user(NORTH))
+        city = await stack.enter_async_context(Platform(Settings(data_dir=folder)))
+        steward, spools = city.registry.get(ContentSteward), city.registry.get(DataFolder)
+        ids = []
+        for path in paths:
+            spool = spools.spool()
+            shutil.copyfile(path, spool)
+            ids.append((await steward.register_upload(spool.name, path.name)).file_id)
+        analysis = city.registry.get(ContentAnalysis)
+        layer = city.registry.get(ContentMetadataAbstraction)
+        await analysis.parse_file(ids[0])  # starts the process that children are forked from
+        waiting = iter(ids)
+
+        async def work() -> None:
+            for file_id in waiting:
+                parsed = await analysis.parse_file(file_id)
+                await layer.store_semantic_embeddings(file_id, parsed.semantic_result)
+
+        begun = time.perf_counter()
+        async with asyncio.TaskGroup() as group:
+            for _ in range(IN_FLIGHT):
+                group.create_task(work())
+        return time.perf_counter() - begun
