@@ -320,11 +320,13 @@ def _impossible_together(choice: Choice, settings: Settings) -> Iterator[Finding
             f"{_DATABASE_URL}, or set CLOUD_READY_JOURNEYS=disabled",
         )
     addresses = [_address(settings.broker_url), _address(settings.database_url)]
-    if not choice.files.cloud_ready and any(a is not None and not a.local for a in addresses):
+    apart = any(address is not None and not address.local for address in addresses)
+    if apart and not choice.files.cloud_ready and not settings.files_shared:
         yield fault(
             Component.FILES,
             "workers on other hosts would not find the files of this one",
-            f"{_FILES_URL}, or keep broker and database on this host",
+            f"{_FILES_URL}, keep broker and database on this host, or set "
+            "CIVITAS_FILES_SHARED=true if all processes see one data folder",
         )
     if choice.store.cloud_ready and not choice.events.cloud_ready:
         yield fault(

@@ -109,6 +109,10 @@ class Settings(BaseSettings):
         default="", description="where the store answers, such as https://HOST:9000; empty is AWS"
     )
     files_region: str = "us-east-1"
+    files_shared: bool = Field(
+        default=False,
+        description="every process sees this data folder, as in containers with one volume",
+    )
     files_access_key: SecretStr | None = Field(
         default=None, description="empty takes what AWS gives the machine"
     )

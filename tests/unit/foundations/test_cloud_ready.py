@@ -196,6 +196,7 @@ def test_sound_settings_choose(settings: dict[str, Any], wanted: str) -> None:
             {"database_url": PG, "broker_url": RABBIT_HERE},
             ["files: workers on other hosts would not find the files of this one"],
         ),
+        ({"database_url": PG, "broker_url": RABBIT, "files_shared": True}, []),
         (
             {"database_url": PG_HERE, "broker_url": RABBIT_HERE, **flags(events=False)},
             ["events: nobody would hear the events of workers in other processes"],
