@@ -13,6 +13,7 @@ import typer
 from foundations.experience.invocation import AsJson, Invocation
 from foundations.experience.terminal import Terminal
 from utilities.errors import ErrorKind, PlatformError
+from utilities.observability.logs import configure_logs
 
 PEERS = ("dbos", "langgraph", "celery", "raw")
 PARTS = ("compare", "waits", "slow-disk", "stores", "boot", "recovery")
@@ -149,6 +150,7 @@ def parity(
         raise typer.BadParameter("name templates, or say --all", param_hint="TEMPLATE")
     (kind,) = _names(broker, BROKERS, "--broker")
     terminal = Invocation.of(context).terminal
+    configure_logs(level="ERROR")
     found = _harness("parity.comparing").parity(
         journeys or (), generate=generated, seed=seed, kind=kind, say=terminal.note
     )
@@ -228,6 +230,28 @@ def chaos_workers(
     _tried(context, "workers", kills, seed, 1, as_json=as_json)
 
 
+@chaos.command("rolling")
+def chaos_rolling(
+    context: typer.Context,
+    restarts: Annotated[int, typer.Option(min=1, help="How many workers are restarted.")] = 50,
+    seed: Seed = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Restart workers one by one under load, each in good order; no attempt may be cut."""
+    _tried(context, "rolling", restarts, seed, 1, as_json=as_json)
+
+
+@chaos.command("flip")
+def chaos_flip(
+    context: typer.Context,
+    runs: Annotated[int, typer.Option(min=1, help="So many are in flight at each flip.")] = 200,
+    seed: Seed = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Go from one process to workers and back, twice, with runs in flight; all have to end."""
+    _tried(context, "flip", runs, seed, 1, as_json=as_json)
+
+
 @chaos.command("planted")
 def chaos_planted(context: typer.Context, seed: Seed = 1, as_json: AsJson = False) -> None:
     """Plant bugs into the engine, one after the other: a trial that misses one is not trusted."""
@@ -239,6 +263,7 @@ def _tried(
 ) -> None:
     harness = _harness("chaos.trials")
     terminal = Invocation.of(context).terminal
+    configure_logs(level="ERROR")
     result = harness.run(name, count=count, seed=seed, lanes=lanes, say=terminal.note)
     if as_json:
         terminal.json(result.figures)
