@@ -153,7 +153,9 @@ class Settings(BaseSettings):
         description="how many runs a worker moves at once; others take the rest",
     )
     journey_backlog: int = Field(
-        default=20_000, gt=0, description="with so many runs on the move, no other is accepted"
+        default=20_000,
+        gt=0,
+        description="with so many runs on the move, or waiting for a worker, no other is accepted",
     )
     journey_beat_seconds: float = Field(
         default=30, gt=0, description="how often runs are looked for that are due, at the least"

@@ -8,6 +8,7 @@ from realms.journey.control.engine import JourneyEngine
 from realms.journey.control.operators import JourneyOperators
 from realms.journey.data_mash import DataMashJourneyOrchestratorService
 from realms.journey.engine.accepting import Accepting
+from realms.journey.engine.backlog import Backlog
 from realms.journey.engine.children import SubJourneys
 from realms.journey.engine.keeper import Keeper
 from realms.journey.engine.lanes import Lanes
@@ -46,6 +47,7 @@ container = wire(
     Accepting,
     SubJourneys,
     Keeper,
+    Backlog,
     JourneyEngine,
     ScheduleRecords,
     Schedules,

@@ -489,6 +489,17 @@ class DatabaseJournal(Journal):
         )
         return await self._rows(where, (_micros(now), *place, limit))
 
+    async def ready(self, now: datetime, *, most: int) -> int:
+        counted = (
+            "SELECT count(*) FROM (SELECT 1 FROM journey_runs WHERE holder = 0 "
+            "AND wake_at IS NOT NULL AND wake_at <= ? LIMIT ?) AS ready"
+        )
+
+        def work(connection: Connection) -> int:
+            return int(connection.exec_driver_sql(counted, (_micros(now), most)).scalar_one())
+
+        return await self._database.read(work)
+
     async def next_wake(self, *, after: datetime) -> datetime | None:
         select = "SELECT min(wake_at) FROM journey_runs WHERE holder = 0 AND wake_at > ?"
 

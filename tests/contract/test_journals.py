@@ -487,6 +487,9 @@ async def test_due_are_free_runs_of_all_tenants_the_most_overdue_first(
     rest = await journal.due(BEGAN + HOUR, after=page[-1])
     assert [r.run_id for r in (*page, *rest)] == due
     assert await journal.due(BEGAN + HOUR, after=rest[-1]) == []
+    assert await journal.ready(BEGAN + HOUR, most=10) == 3
+    assert await journal.ready(BEGAN + HOUR, most=2) == 2
+    assert await journal.ready(BEGAN - 2 * HOUR, most=10) == 0
 
 
 async def test_pages_of_what_is_due_meet_where_many_wait_for_one_moment(

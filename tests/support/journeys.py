@@ -23,6 +23,7 @@ from realms.journey.control.dead_letters import DeadLetters
 from realms.journey.control.engine import JourneyEngine
 from realms.journey.control.operators import JourneyOperators
 from realms.journey.engine.accepting import Accepting
+from realms.journey.engine.backlog import Backlog
 from realms.journey.engine.children import SubJourneys
 from realms.journey.engine.journal import Journal
 from realms.journey.engine.keeper import Keeper
@@ -399,6 +400,9 @@ class JourneyCity:
             clock=self.clock,
             ids=self.ids,
             settings=self.settings,
+            backlog=Backlog(
+                journal=self.journal, clock=self.clock, settings=self.settings, duty=Duty.ALL
+            ),
         )
         self.operators = JourneyOperators(
             journal=self.journal,

@@ -12,6 +12,7 @@ from realms.journey.api import JourneyRun, Journeys, Reason, UnknownRun
 from realms.journey.control import reopening, views
 from realms.journey.control.verbs import By
 from realms.journey.engine.accepting import Accepting, Order, TooManyRuns
+from realms.journey.engine.backlog import Backlog
 from realms.journey.engine.codec import CorruptFact
 from realms.journey.engine.driver import Driver, at_rest, folded
 from realms.journey.engine.inputs import checked_values
@@ -45,7 +46,9 @@ class JourneyEngine(Journeys):
         clock: Clock,
         ids: Ids,
         settings: Settings,
+        backlog: Backlog,
     ) -> None:
+        self._waiting = backlog
         self._events = events
         self._journal = journal
         self._templates = templates
@@ -71,6 +74,7 @@ class JourneyEngine(Journeys):
         Raises:
             NotOpen: the city is closing.
             TooManyRuns: it has all it can move.
+            WorkersBehind: too many wait for a worker.
             InvalidInput: the values do not fit the template's input.
             AliasTaken: the alias belongs to a run of something else.
         """
@@ -80,6 +84,7 @@ class JourneyEngine(Journeys):
             raise TooManyRuns(
                 f"{self._driver.moving:,} runs are on the move", hint="try again", retry_after=1.0
             )
+        await self._waiting.refuse_when_full()
         name, _, version = template.partition("@")
         written = await self._templates.current(name, version)
         context = current()

@@ -286,6 +286,10 @@ class Journal(Protocol):
         """
         ...
 
+    async def ready(self, now: datetime, *, most: int) -> int:
+        """How many free runs are to be looked at by now; they are not counted beyond `most`."""
+        ...
+
     async def next_wake(self, *, after: datetime) -> datetime | None:
         """When the next free run is to be looked at, later than `after`."""
         ...

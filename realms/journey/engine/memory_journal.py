@@ -193,6 +193,9 @@ class MemoryJournal(Journal):
             found = [r for r in found if _place(r) > _place(after)]
         return found[:limit]
 
+    async def ready(self, now: datetime, *, most: int) -> int:
+        return len(await self.due(now, limit=most))
+
     async def next_wake(self, *, after: datetime) -> datetime | None:
         wakes = (row.wake_at for row in self._waking())
         return next((wake for wake in wakes if wake is not None and wake > after), None)
