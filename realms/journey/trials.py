@@ -16,6 +16,7 @@ from utilities.errors import ErrorKind, PlatformError
 from utilities.observability.logs import configure_logs
 
 PEERS = ("dbos", "langgraph", "celery", "raw")
+WORKERS_PEERS = ("celery", "dbos")
 PARTS = ("compare", "waits", "slow-disk", "stores", "boot", "recovery")
 _TOP = Path(__file__).parents[2]
 
@@ -77,6 +78,37 @@ def bench_journeys(
         only=parts,
         profile=profile,
         folder=folder,
+    )
+    found = harness.measure(plan, terminal.note)
+    if as_json:
+        terminal.json(found)
+        return
+    for columns, rows in harness.tables(found):
+        terminal.table(columns, rows)
+
+
+@bench.command("workers")
+def bench_workers(
+    context: typer.Context,
+    compare: Annotated[
+        str, typer.Option(metavar="NAMES", help=f"Of {', '.join(WORKERS_PEERS)}, by commas.")
+    ] = "",
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds, to take the medians of.")] = 3,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Of each measurement.")] = 5,
+    peers_python: Annotated[
+        str, typer.Option(metavar="PATH", help="The interpreter that has the peers [this one].")
+    ] = "",
+    profile: Annotated[
+        str, typer.Option(metavar="FILE", help="Write a cProfile of the accepting process.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Speed of journeys on workers, beside that of others on the same servers. For checkouts."""
+    names = _names(compare, WORKERS_PEERS, "--compare")
+    harness = _harness("benchmarks.workers.bench")
+    terminal = Invocation.of(context).terminal
+    plan = harness.Plan(
+        compare=names, rounds=rounds, seconds=seconds, peers_python=peers_python, profile=profile
     )
     found = harness.measure(plan, terminal.note)
     if as_json:
