@@ -6,6 +6,7 @@ from realms.journey.control.asking import Asking
 from realms.journey.control.dead_letters import DeadLetters
 from realms.journey.control.engine import JourneyEngine
 from realms.journey.control.operators import JourneyOperators
+from realms.journey.control.waiting import Waiting
 from realms.journey.data_mash import DataMashJourneyOrchestratorService
 from realms.journey.engine.accepting import Accepting
 from realms.journey.engine.backlog import Backlog
@@ -48,6 +49,7 @@ container = wire(
     SubJourneys,
     Keeper,
     Backlog,
+    Waiting,
     JourneyEngine,
     ScheduleRecords,
     Schedules,

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Self
 from loguru import logger
 
 from foundations.public_works.adapters.celery_messages import (
-    MOST_KEYS,
     TASK,
     TRACES,
     BadMessage,
@@ -31,7 +30,9 @@ if TYPE_CHECKING:
     from celery import Celery
 
 _TOGETHER_SECONDS = 0.003
-"""Wakes that come within this time travel together."""
+"""Wakes that come within this time travel together; after a pause the first do not wait."""
+_TOGETHER = 25
+"""So many at the most, so that of many that come at once each worker takes some."""
 _REST_SECONDS = 1.0
 """After the broker failed, what is to be sent is let go for so long: the sweeper rings again."""
 _WAITING = 1_000
@@ -49,6 +50,7 @@ class CeleryDispatch(InProcessDispatch):
         self._arrived: dict[str, Arrived] = {}
         self._leaving: dict[tuple[str, Road], dict[str, Mapping[str, str]]] = {}
         self._departure: asyncio.TimerHandle | None = None
+        self._departed = 0.0
 
     async def __aenter__(self) -> Self:
         await super().__aenter__()
@@ -99,14 +101,15 @@ class CeleryDispatch(InProcessDispatch):
             return
         leaving = self._leaving.setdefault((queue, road), {})
         leaving[key] = self._trace()
-        if len(leaving) >= MOST_KEYS:
+        if len(leaving) >= _TOGETHER:
             self._sender.send(queue, self._leaving.pop((queue, road)), road)
         elif self._departure is None:
             loop = asyncio.get_running_loop()
-            self._departure = loop.call_later(_TOGETHER_SECONDS, self._depart)
+            self._departure = loop.call_at(self._departed + _TOGETHER_SECONDS, self._depart)
 
     def _depart(self) -> None:
         self._departure = None
+        self._departed = asyncio.get_running_loop().time()
         leaving, self._leaving = self._leaving, {}
         for (name, road), keys in leaving.items():
             self._sender.send(name, keys, road)
