@@ -53,6 +53,11 @@ class PostgresServer:
     def url(self, database: str) -> str:
         return f"postgresql://{_OWNER}:{self.password}@127.0.0.1:{self.port}/{database}"
 
+    @property
+    def pid(self) -> int:
+        """Its first process, from which all others come."""
+        return int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
+
     def run(self, statement: str, *, database: str = "postgres") -> None:
         """Run one statement of an administrator."""
         with psycopg.connect(self.url(database), autocommit=True) as connection:

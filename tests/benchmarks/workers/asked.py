@@ -18,6 +18,9 @@ class Asked:
     per_message: int
     """So many runs travel in one message at the most; 0 for as many as the city sees fit."""
     cpu_ms: float
+    database_pid: int
+    broker_pid: int
+    """The servers' processes, to tell what they use."""
     profile: str
     """Where to write the accepting process's profile; empty for none."""
 
@@ -32,5 +35,7 @@ class Asked:
         parser.add_argument("--workers", type=int, default=2, help="0: in this process")
         parser.add_argument("--per-message", type=int, default=0)
         parser.add_argument("--cpu-ms", type=float, default=0, help="what each step burns")
+        parser.add_argument("--database-pid", type=int, default=0)
+        parser.add_argument("--broker-pid", type=int, default=0)
         parser.add_argument("--profile", default="")
         return cls(**vars(parser.parse_args()))

@@ -30,7 +30,9 @@ _COLUMNS = {
     "p99_ms": "p99 ms of a run",
     "start_p95_ms": "p95 ms to start",
     "cpu_us_per_milestone": "CPU us/milestone here",
-    "workers_cpu_us_per_milestone": "and on workers",
+    "workers_cpu_us_per_milestone": "on workers",
+    "database_cpu_us_per_milestone": "in the database",
+    "broker_cpu_us_per_milestone": "in the broker",
 }
 Table = tuple[list[str], list[list[str]]]
 
@@ -132,6 +134,7 @@ class _Bench:
                 *("--database", url, "--broker", self.broker.url(self.places)),
                 *("--workers", case.workers, "--in-flight", case.in_flight),
                 *("--seconds", self.plan.seconds, "--per-message", case.per_message),
+                *("--database-pid", self.server.pid, "--broker-pid", self.broker.pid),
                 *("--cpu-ms", case.cpu_ms, *(("--profile", profile) if profile else ())),
                 **python,
             )
@@ -140,7 +143,7 @@ class _Bench:
 
 
 def _result(case: Case, rounds: list[Figures]) -> Figures:
-    more = ("start_p95_ms", "workers_cpu_us_per_milestone")
+    more = ("start_p95_ms", *(name for name in _COLUMNS if name.endswith("_cpu_us_per_milestone")))
     names = (*MEDIANS, *(name for name in more if name in rounds[0]))
     return {
         "case": case.name,

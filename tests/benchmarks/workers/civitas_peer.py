@@ -28,6 +28,7 @@ from tests.benchmarks.journeys.measured_city import (
     settings_of,
     stored_runs,
 )
+from tests.benchmarks.workers import cpu
 from tests.benchmarks.workers.asked import Asked
 from tests.support.cluster import Cluster
 from utilities.long_lived import calm_collector
@@ -68,7 +69,8 @@ async def measured(asked: Asked) -> dict[str, Any]:
     async with _city(asked) as (city, workers):
         journeys = city.registry.get(Journeys)
         before = await stored_runs(city)
-        burnt = [meter.process_cpu(pid) for pid in workers]
+        everyone = [*workers, asked.database_pid, asked.broker_pid]
+        used = [cpu.of_tree(pid) for pid in everyone]
 
         async def one(_number: int) -> None:
             await one_run(journeys)
@@ -81,11 +83,16 @@ async def measured(asked: Asked) -> dict[str, Any]:
         if asked.profile:
             profile.disable()
             profile.dump_stats(asked.profile)
-        burnt = [meter.process_cpu(pid) - was for pid, was in zip(workers, burnt, strict=True)]
-        figures["workers_cpu_s"] = [round(seconds, 2) for seconds in burnt]
-        figures["workers_cpu_us_per_milestone"] = (
-            sum(burnt) * 1e6 / max(1, counted.runs * meter.MILESTONES)
-        )
+        milestones = max(1, counted.runs * meter.MILESTONES)
+        used = [cpu.of_tree(pid) - was for pid, was in zip(everyone, used, strict=True)]
+        *by_workers, by_database, by_broker = used
+        figures["workers_cpu_s"] = [round(seconds, 2) for seconds in by_workers]
+        for name, seconds in (
+            ("workers", sum(by_workers)),
+            ("database", by_database),
+            ("broker", by_broker),
+        ):
+            figures[f"{name}_cpu_us_per_milestone"] = seconds * 1e6 / milestones
         figures["looked_at"] = await check_results(city)
         meter.check_stored(await stored_runs(city) - before, counted.runs)
         figures["start_p95_ms"] = await asyncio.to_thread(_started, asked.database)
