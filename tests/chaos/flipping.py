@@ -116,7 +116,7 @@ class _Trial:
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[Platform]:
         """The city that does everything itself, over the same database."""
-        before = list(realms.__path__)
+        before, told, waits = list(realms.__path__), WITNESS.tell, WITNESS.longest_wait
         realms.__path__.append(str(TRIAL_REALMS))
         WITNESS.tell, WITNESS.longest_wait = self._line.tell, 0.004
         try:
@@ -131,6 +131,7 @@ class _Trial:
                 yield city
         finally:
             realms.__path__[:] = before
+            WITNESS.tell, WITNESS.longest_wait = told, waits
 
     async def _ask(self, runs: int, name: str) -> None:
         """Ask for runs until so many are under way at once; some wait for what comes later."""
