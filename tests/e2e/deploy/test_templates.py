@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import tomllib
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,7 @@ def test_nothing_is_started_before_its_secrets_are_filled_in(
     started: Started, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """As it is shipped, a city refuses to boot: no password stands in any file."""
-    text = "".join(path.read_text("utf-8") for path in DEPLOY.rglob("*") if path.is_file())
+    text = deployed_text()
     assert not [secret for secret in deploying.SECRETS.values() if secret in text]
     monkeypatch.chdir(tmp_path)
     for name, value in started.environment.items():
@@ -170,6 +171,18 @@ def test_containers_are_nobody_and_write_only_where_they_must() -> None:
             }
     for name in deploying.ROLES:
         assert deploying.compose()["services"][name]["read_only"]
+
+
+def test_image_has_the_version_of_this_program() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    images = [m.group() for m in re.finditer(r"civitas:[\d.]+", deployed_text())]
+
+    assert set(images) == {f"civitas:{project['version']}"}
+    assert len(images) >= 5
+
+
+def deployed_text() -> str:
+    return "".join(p.read_text("utf-8") for p in sorted(DEPLOY.rglob("*")) if p.is_file())
 
 
 def test_image_is_built_of_what_is_there() -> None:
