@@ -4,7 +4,7 @@ Pure: it reads settings and nothing else. What only the servers themselves can t
 `examining.py`; the container builds what was chosen here.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -38,11 +38,6 @@ class Taken(StrEnum):
     POSTGRESQL_EVENTS = "postgresql_events"
     REDIS_EVENTS = "redis_events"
 
-
-NOT_BUILT: Mapping[Taken, str] = {
-    Taken.REDIS_EVENTS: "events by Redis",
-}
-"""THE GATE: what this version refuses because it is not built. A line goes when its part comes."""
 
 _LEFT = {
     Component.STORE: Taken.SQLITE,
@@ -101,7 +96,7 @@ class Choice:
         return ", ".join(f"{t.component} {t.taken} ({t.because})" for t in self.components)
 
 
-def chosen(settings: Settings, *, not_built: Mapping[Taken, str] = NOT_BUILT) -> Choice:
+def chosen(settings: Settings) -> Choice:
     """What the settings choose; its findings name every fault at once."""
     wish = _Wishes(settings)
     store = _store(wish, settings)
@@ -113,7 +108,6 @@ def chosen(settings: Settings, *, not_built: Mapping[Taken, str] = NOT_BUILT) ->
         *wish.contradictions(),
         *_missing_or_unfit(choice, settings),
         *_impossible_together(choice, settings),
-        *_unbuilt(choice, not_built),
     ]
     return Choice(settings.cloud_ready_mode, store, journeys, files, events, tuple(findings))
 
@@ -320,11 +314,13 @@ def _impossible_together(choice: Choice, settings: Settings) -> Iterator[Finding
             f"{_DATABASE_URL}, or set CLOUD_READY_JOURNEYS=disabled",
         )
     addresses = [_address(settings.broker_url), _address(settings.database_url)]
-    if not choice.files.cloud_ready and any(a is not None and not a.local for a in addresses):
+    apart = any(address is not None and not address.local for address in addresses)
+    if apart and not choice.files.cloud_ready and not settings.files_shared:
         yield fault(
             Component.FILES,
             "workers on other hosts would not find the files of this one",
-            f"{_FILES_URL}, or keep broker and database on this host",
+            f"{_FILES_URL}, keep broker and database on this host, or set "
+            "CIVITAS_FILES_SHARED=true if all processes see one data folder",
         )
     if choice.store.cloud_ready and not choice.events.cloud_ready:
         yield fault(
@@ -332,15 +328,6 @@ def _impossible_together(choice: Choice, settings: Settings) -> Iterator[Finding
             "nobody would hear the events of workers in other processes",
             "unset CLOUD_READY_EVENTS, or set it to enabled",
         )
-
-
-def _unbuilt(choice: Choice, not_built: Mapping[Taken, str]) -> Iterator[Finding]:
-    for taking in choice.components:
-        if taking.taken in not_built:
-            left = f"set CLOUD_READY_MODE=hybrid and {_flag_name(taking.component)}=disabled"
-            remedy = "unset CIVITAS_REDIS_URL" if taking.taken is Taken.REDIS_EVENTS else left
-            told = f"{not_built[taking.taken]}: not built in this version"
-            yield fault(taking.component, told, remedy)
 
 
 def _parsed(url: str) -> Address | None:

@@ -29,6 +29,7 @@ ADAPTERS: Mapping[Taken, tuple[str, str]] = {
     Taken.OBJECT_STORE: ("s3", "S3ObjectStore"),
     Taken.LOCAL_EVENTS: ("in_process_events", "InProcessEvents"),
     Taken.POSTGRESQL_EVENTS: ("postgres_events", "PostgresEvents"),
+    Taken.REDIS_EVENTS: ("redis_events", "RedisEvents"),
     Taken.IN_PROCESS: ("in_process_dispatch", "InProcessDispatch"),
     Taken.CELERY: ("celery_dispatch", "CeleryDispatch"),
 }

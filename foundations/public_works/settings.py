@@ -112,6 +112,10 @@ class Settings(BaseSettings):
         default="", description="where the store answers, such as https://HOST:9000; empty is AWS"
     )
     files_region: str = "us-east-1"
+    files_shared: bool = Field(
+        default=False,
+        description="every process sees this data folder, as in containers with one volume",
+    )
     files_access_key: SecretStr | None = Field(
         default=None, description="empty takes what AWS gives the machine"
     )
@@ -184,7 +188,9 @@ class Settings(BaseSettings):
         description="how many runs a worker moves at once; others take the rest",
     )
     journey_backlog: int = Field(
-        default=20_000, gt=0, description="with so many runs on the move, no other is accepted"
+        default=20_000,
+        gt=0,
+        description="with so many runs on the move, or waiting for a worker, no other is accepted",
     )
     journey_beat_seconds: float = Field(
         default=30, gt=0, description="how often runs are looked for that are due, at the least"

@@ -6,8 +6,10 @@ from realms.journey.control.asking import Asking
 from realms.journey.control.dead_letters import DeadLetters
 from realms.journey.control.engine import JourneyEngine
 from realms.journey.control.operators import JourneyOperators
+from realms.journey.control.waiting import Waiting
 from realms.journey.data_mash import DataMashJourneyOrchestratorService
 from realms.journey.engine.accepting import Accepting
+from realms.journey.engine.backlog import Backlog
 from realms.journey.engine.children import SubJourneys
 from realms.journey.engine.keeper import Keeper
 from realms.journey.engine.lanes import Lanes
@@ -46,6 +48,8 @@ container = wire(
     Accepting,
     SubJourneys,
     Keeper,
+    Backlog,
+    Waiting,
     JourneyEngine,
     ScheduleRecords,
     Schedules,

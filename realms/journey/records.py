@@ -24,6 +24,7 @@ from realms.journey import postgres_writing
 from realms.journey.api import Reason, RunStatus
 from realms.journey.engine.failpoints import reach
 from realms.journey.engine.journal import (
+    MOVING,
     AliasTaken,
     Entry,
     Journal,
@@ -117,6 +118,11 @@ _LOAD = (
     "WHERE f.run_id = journey_runs.run_id ORDER BY f.seq) FROM journey_runs "
     f"WHERE run_id {_AMONG[Dialect.POSTGRESQL]} ORDER BY run_id"
 )
+_AT_REST = {
+    dialect: f"SELECT run_id, updated_at FROM journey_runs WHERE run_id {among} "  # noqa: S608 - constants
+    f"AND status NOT IN ({', '.join(repr(status.value) for status in MOVING)})"
+    for dialect, among in _AMONG.items()
+}
 _FEW = 20
 _NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 _AT_ONCE = 500
@@ -451,6 +457,11 @@ class DatabaseJournal(Journal):
         rows = await self._database.commit_statement(_LOAD, (_listed(run_ids),))
         return {row[0]: Stored(row_of(row[:-1]), tuple(map(_bytes, row[-1]))) for row in rows}
 
+    async def at_rest(self, run_ids: Sequence[str]) -> Mapping[str, datetime]:
+        sql = _AT_REST[self._database.dialect]
+        rows = await self._database.commit_statement(sql, (_listed(run_ids),))
+        return {row[0]: moment(row[1]) for row in rows}
+
     async def find(self, tenant: str, id_or_alias: str) -> RunRow | None:
         def work(connection: Connection) -> RunRow | None:
             by_id = _SELECT + "WHERE run_id = ? AND tenant = ?"
@@ -488,6 +499,17 @@ class DatabaseJournal(Journal):
             "AND (wake_at, run_id) > (?, ?) ORDER BY wake_at, run_id LIMIT ?"
         )
         return await self._rows(where, (_micros(now), *place, limit))
+
+    async def ready(self, now: datetime, *, most: int) -> int:
+        counted = (
+            "SELECT count(*) FROM (SELECT 1 FROM journey_runs WHERE holder = 0 "
+            "AND wake_at IS NOT NULL AND wake_at <= ? LIMIT ?) AS ready"
+        )
+
+        def work(connection: Connection) -> int:
+            return int(connection.exec_driver_sql(counted, (_micros(now), most)).scalar_one())
+
+        return await self._database.read(work)
 
     async def next_wake(self, *, after: datetime) -> datetime | None:
         select = "SELECT min(wake_at) FROM journey_runs WHERE holder = 0 AND wake_at > ?"

@@ -2,6 +2,7 @@
 
 import secrets
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -10,15 +11,19 @@ from typing import Annotated
 import typer
 
 from foundations.experience.invocation import AsJson, Invocation
+from foundations.experience.terminal import Terminal
 from utilities.errors import ErrorKind, PlatformError
+from utilities.observability.logs import configure_logs
 
 PEERS = ("dbos", "langgraph", "celery", "raw")
+WORKERS_PEERS = ("celery", "dbos")
 PARTS = ("compare", "waits", "slow-disk", "stores", "boot", "recovery")
 _TOP = Path(__file__).parents[2]
 
 app = typer.Typer()
 bench = typer.Typer(name="bench", help="Benchmarks, in a checkout.")
 app.add_typer(bench)
+BROKERS = ("rabbitmq", "redis")
 chaos = typer.Typer(name="chaos", help="Trials of what runs survive, in a checkout.")
 app.add_typer(chaos)
 
@@ -73,6 +78,37 @@ def bench_journeys(
         only=parts,
         profile=profile,
         folder=folder,
+    )
+    found = harness.measure(plan, terminal.note)
+    if as_json:
+        terminal.json(found)
+        return
+    for columns, rows in harness.tables(found):
+        terminal.table(columns, rows)
+
+
+@bench.command("workers")
+def bench_workers(
+    context: typer.Context,
+    compare: Annotated[
+        str, typer.Option(metavar="NAMES", help=f"Of {', '.join(WORKERS_PEERS)}, by commas.")
+    ] = "",
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds, to take the medians of.")] = 3,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Of each measurement.")] = 5,
+    peers_python: Annotated[
+        str, typer.Option(metavar="PATH", help="The interpreter that has the peers [this one].")
+    ] = "",
+    profile: Annotated[
+        str, typer.Option(metavar="FILE", help="Write a cProfile of the accepting process.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Speed of journeys on workers, beside that of others on the same servers. For checkouts."""
+    names = _names(compare, WORKERS_PEERS, "--compare")
+    harness = _harness("benchmarks.workers.bench")
+    terminal = Invocation.of(context).terminal
+    plan = harness.Plan(
+        compare=names, rounds=rounds, seconds=seconds, peers_python=peers_python, profile=profile
     )
     found = harness.measure(plan, terminal.note)
     if as_json:
@@ -197,6 +233,42 @@ class PromiseBroken(PlatformError):
     kind = ErrorKind.INTERNAL
 
 
+@app.command("parity")
+def parity(
+    context: typer.Context,
+    journeys: Annotated[
+        list[str] | None, typer.Argument(metavar="[TEMPLATE]...", help="Shipped or generated ones.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="All that are shipped, and more.")] = False,
+    generated: Annotated[
+        int, typer.Option(min=0, help="So many generated templates besides, with --all.")
+    ] = 20,
+    seed: Seed = 1,
+    broker: Annotated[
+        str, typer.Option(metavar="NAME", help=f"One of {', '.join(BROKERS)}.")
+    ] = BROKERS[0],
+    as_json: AsJson = False,
+) -> None:
+    """Compare journals: of one process on SQLite, and of workers on PostgreSQL. For checkouts.
+
+    Exit code 1 where a journey leaves another journal on workers than in one process.
+    """
+    if every == bool(journeys):
+        raise typer.BadParameter("name templates, or say --all", param_hint="TEMPLATE")
+    (kind,) = _names(broker, BROKERS, "--broker")
+    terminal = Invocation.of(context).terminal
+    configure_logs(level="ERROR")
+    found = _harness("parity.comparing").parity(
+        journeys or (), generate=generated, seed=seed, kind=kind, say=terminal.note
+    )
+    if as_json:
+        terminal.json(found.figures)
+    else:
+        shown = [[key, str(value)] for key, value in found.figures.items()]
+        terminal.table(["figure", "value"], shown)
+    _refuse_broken("parity", found.broken, f"python main.py parity --all --seed {seed}")
+
+
 @chaos.command("crash-points")
 def chaos_crash_points(
     context: typer.Context,
@@ -265,6 +337,28 @@ def chaos_workers(
     _tried(context, "workers", kills, seed, 1, as_json=as_json)
 
 
+@chaos.command("rolling")
+def chaos_rolling(
+    context: typer.Context,
+    restarts: Annotated[int, typer.Option(min=1, help="How many workers are restarted.")] = 50,
+    seed: Seed = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Restart workers one by one under load, each in good order; no attempt may be cut."""
+    _tried(context, "rolling", restarts, seed, 1, as_json=as_json)
+
+
+@chaos.command("flip")
+def chaos_flip(
+    context: typer.Context,
+    runs: Annotated[int, typer.Option(min=1, help="So many are in flight at each flip.")] = 200,
+    seed: Seed = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Go from one process to workers and back, twice, with runs in flight; all have to end."""
+    _tried(context, "flip", runs, seed, 1, as_json=as_json)
+
+
 @chaos.command("planted")
 def chaos_planted(context: typer.Context, seed: Seed = 1, as_json: AsJson = False) -> None:
     """Plant bugs into the engine, one after the other: a trial that misses one is not trusted."""
@@ -276,19 +370,27 @@ def _tried(
 ) -> None:
     harness = _harness("chaos.trials")
     terminal = Invocation.of(context).terminal
+    configure_logs(level="ERROR")
     result = harness.run(name, count=count, seed=seed, lanes=lanes, say=terminal.note)
     if as_json:
         terminal.json(result.figures)
     else:
         shown = [[key, str(value)] for key, value in result.figures.items()]
         terminal.table(["figure", "value"], shown)
-    for line in result.broken[:_SHOWN]:
+    _refuse_broken(f"the trial {name}", result.broken, f"python main.py chaos {name} --seed {seed}")
+
+
+def _refuse_broken(what: str, broken: Sequence[str], again: str) -> None:
+    """Say what broke a promise, if anything did.
+
+    Raises:
+        PromiseBroken: something did.
+    """
+    terminal = Terminal()
+    for line in broken[:_SHOWN]:
         terminal.note(line)
-    if result.broken:
-        raise PromiseBroken(
-            f"{len(result.broken)} times in the trial {name}",
-            hint=f"the same schedule again: python main.py chaos {name} --seed {seed}",
-        )
+    if broken:
+        raise PromiseBroken(f"{len(broken)} times in {what}", hint=f"the same again: {again}")
 
 
 _SHOWN = 20

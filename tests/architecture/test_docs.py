@@ -40,6 +40,8 @@ LANGUAGE_PAGE = ROOT / "docs" / "journeys.md"
 REALM_PAGE = ROOT / "docs" / "writing-a-realm.md"
 OTHER_PROGRAMS = {
     "pip", "pytest", "curl", "ruff", "mypy", "lint-imports", "kill", "sleep", "export",
+    "cd", "cp", "chmod", "install", "useradd", "systemctl", "docker", "kubectl", "python3",
+    "/srv/civitas/bin/pip",
 }  # fmt: skip
 MADE_BY_THE_READER = ("realms/tally", "tests/realms/tally", "my-journey.yaml")
 NOT_SERVED = ("/api/fils", "/api/tally/", "/api/{realm}/")

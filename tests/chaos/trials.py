@@ -9,10 +9,12 @@ from typing import Any
 from realms.journey.engine.failpoints import POINTS
 from tests.chaos.crash_points import crash_points
 from tests.chaos.filling import NoSmallDisk, few_pages, fill
+from tests.chaos.flipping import flip
 from tests.chaos.jumping import jump
 from tests.chaos.killing import kill
 from tests.chaos.planted_gate import gate
 from tests.chaos.referee import Verdict
+from tests.chaos.rolling import roll
 from tests.chaos.stopping import stop
 from tests.chaos.workers import workers
 
@@ -101,6 +103,22 @@ def _workers(count: int, seed: int, lanes: int, say: Say) -> Result:
     return _result(sum(found.kills for found in both), verdict, seed, more)
 
 
+def _rolling(count: int, seed: int, lanes: int, say: Say) -> Result:
+    found = roll(restarts=count, seed=seed, kind="rabbitmq", say=say)
+    more = {
+        "restarts": found.restarts,
+        "crashed_attempts": found.crashes,
+        "healed_in_seconds": round(found.healed_in, 1),
+    }
+    return _result(0, found.verdict, seed, more)
+
+
+def _flip(count: int, seed: int, lanes: int, say: Say) -> Result:
+    found = flip(runs=count, seed=seed, kind="rabbitmq", flips=4, say=say)
+    more = {"flips": found.flips, "in_flight": found.in_flight, "ended": dict(found.ended)}
+    return _result(0, found.verdict, seed, more)
+
+
 _TRIALS: Mapping[str, Callable[[int, int, int, Say], Result]] = {
     "crash-points": _crash_points,
     "kill": _kill,
@@ -109,6 +127,8 @@ _TRIALS: Mapping[str, Callable[[int, int, int, Say], Result]] = {
     "clock": _clock,
     "planted": _planted,
     "workers": _workers,
+    "rolling": _rolling,
+    "flip": _flip,
 }
 
 

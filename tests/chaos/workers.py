@@ -6,44 +6,26 @@ own process accepts the runs, and is the clients.
 
 import asyncio
 import random
-import shutil
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-from main import Platform
-from realms.journey.api import Journeys, Reason, RunStatus
-from realms.journey.engine.journal import Journal, RunFilter
-from realms.journey.operations import JourneyOperationsService
 from tests.chaos import ledger, store
-from tests.chaos.clients import ASKING, SIGNALS, TENANT, values
 from tests.chaos.expecting import expected_outcomes
 from tests.chaos.ledger import LedgerLine
+from tests.chaos.load import HEALS, USER, Load
 from tests.chaos.referee import Verdict, crashes, judge
-from tests.chaos.small_city import trial_texts
 from tests.support import postgres
-from tests.support.brokers import Broker, why_not
+from tests.support.brokers import Broker, own_broker, why_not
 from tests.support.cluster import Cluster, Member
-from utilities.context import CallContext, UserContext, bound
-from utilities.errors import PlatformError
+from utilities.context import bound
 
 Say = Callable[[str], None]
 
-HEALS = 60.0
-"""Seconds after which everything has to be done that can be."""
 _WORKERS = 2
 _CLIENTS = 20
-_USER = CallContext(
-    "trace-of-the-trial", UserContext(tenant=TENANT, principal="ada", roles=("owner",))
-)
-_FAR = timedelta(hours=5)
-_OPEN = tuple(status for status in RunStatus if not status.ended)
 
 
 @dataclass(slots=True)
@@ -60,8 +42,12 @@ class Disturbed:
     verdict: Verdict = field(default_factory=Verdict)
 
 
-def workers(*, kills: int, seed: int, kind: str, say: Say = lambda line: None) -> Disturbed:
+def workers(
+    *, kills: int, seed: int, kind: str, durable: bool = True, say: Say = lambda line: None
+) -> Disturbed:
     """Kill so many workers of a city with this kind of broker; the seed gives the schedule.
+
+    A database that is not `durable` is kept in memory, which is quicker.
 
     Raises:
         NoServers: a server that it needs is not on this machine.
@@ -69,24 +55,20 @@ def workers(*, kills: int, seed: int, kind: str, say: Say = lambda line: None) -
     if reason := why_not(kind):
         raise NoServers(reason)
     expected = expected_outcomes()
-    with tempfile.TemporaryDirectory(prefix="civitas-chaos-") as scratch:
+    with (
+        tempfile.TemporaryDirectory(prefix="civitas-chaos-") as scratch,
+        postgres.own_server(durable=durable) as server,
+        own_broker(kind, Path(scratch) / kind) as broker,
+    ):
         notes = Path(scratch) / "ledger"
         notes.mkdir()
-        server = postgres.started_server(postgres.binaries())
-        broker = Broker.beside(kind, Path(scratch) / kind)
-        try:
-            broker.start()
-            server.run("CREATE DATABASE city TEMPLATE template0")
-            with ledger.keeping(notes):
-                trial = _Trial(Path(scratch), server, broker, notes, random.Random(seed), say)
-                found = asyncio.run(trial.over(kills))
-            kept = store.read_server(server.url("city"))
-            found.crashes = crashes(kept)
-            found.verdict.add(judge(kept, ledger.notes(notes), expected=expected))
-        finally:
-            broker.close()
-            server.stop("immediate")
-            shutil.rmtree(server.folder, ignore_errors=True)
+        server.run("CREATE DATABASE city TEMPLATE template0")
+        with ledger.keeping(notes):
+            trial = _Trial(Path(scratch), server, broker, notes, random.Random(seed), say)
+            found = asyncio.run(trial.over(kills))
+        kept = store.read_server(server.url("city"))
+        found.crashes = crashes(kept)
+        found.verdict.add(judge(kept, ledger.notes(notes), expected=expected))
     return found
 
 
@@ -114,23 +96,23 @@ class _Trial:
         self._cluster = Cluster(
             folder, server.url("city"), broker.url(1), ledger=notes, settings={"drain_seconds": 0.3}
         )
-        self._rests = asyncio.Event()
         self._found = Disturbed(broker.kind)
 
     async def over(self, kills: int) -> Disturbed:
         try:
             await asyncio.to_thread(self._cluster.up, workers=_WORKERS)
             async with self._cluster.accepting() as city:
-                self._take_up(city)
-                with bound(_USER):
+                load = Load(self._line, self._chance)
+                load.take_up(city)
+                with bound(USER):
                     async with asyncio.TaskGroup() as group:
-                        clients = [group.create_task(self._ask(n)) for n in range(_CLIENTS)]
-                        serving = group.create_task(self._serve())
+                        clients = [group.create_task(load.ask(f"c{n}")) for n in range(_CLIENTS)]
+                        serving = group.create_task(load.serve())
                         managing = group.create_task(self._manage())
                         await self._disturb(kills)
-                        self._rests.set()
+                        load.rests.set()
                         await asyncio.wait(clients)
-                        await self._heal()
+                        self._healed(await load.heal())
                         serving.cancel()
                         managing.cancel()
         finally:
@@ -138,10 +120,10 @@ class _Trial:
             self._line.close()
         return self._found
 
-    def _take_up(self, city: Platform) -> None:
-        self._journeys = city.registry.get(Journeys)
-        self._operations = city.registry.get(JourneyOperationsService)
-        self._journal = city.registry.get(Journal)
+    def _healed(self, seconds: float | None) -> None:
+        self._found.healed_in = HEALS if seconds is None else seconds
+        if seconds is None:
+            self._found.verdict.stranded.append(f"the city with {self._broker.kind} has no rest")
 
     # what befalls the city
 
@@ -187,95 +169,6 @@ class _Trial:
         while True:
             await asyncio.sleep(0.2)
             self._found.revived += self._cluster.revive()
-
-    async def _heal(self) -> None:
-        """Wait until nothing is under way, in the time that is allowed."""
-        begun = time.monotonic()
-        while await self._under_way() or await self._under_way():  # one may escape a look
-            if time.monotonic() - begun > HEALS:
-                self._found.verdict.stranded.append(
-                    f"the city with {self._broker.kind} has no rest"
-                )
-                break
-            await asyncio.sleep(0.1)
-        self._found.healed_in = time.monotonic() - begun
-
-    async def _under_way(self) -> bool:
-        try:
-            for status in _OPEN:
-                for row in await self._journal.page(RunFilter(TENANT, status=status), limit=500):
-                    far = row.wake_at is not None and row.wake_at - datetime.now(UTC) > _FAR
-                    if row.reason is not Reason.AMBIGUOUS and not far:
-                        return True
-        except PlatformError:
-            return True
-        return False
-
-    # clients
-
-    async def _ask(self, number: int) -> None:
-        names, count = sorted(trial_texts()), 0
-        while not self._rests.is_set():
-            count += 1
-            order, template = f"c{number}-{count}", self._chance.choice(names)
-            try:
-                run = await self._journeys.start(template, values(template, order), alias=order)
-            except PlatformError as error:
-                self._told("run", order, answer="failed", why=error.code)
-                await asyncio.sleep(0.1)
-                continue
-            self._told("run", order, answer="ok", run_id=run.run_id)
-            with suppress(PlatformError):
-                if self._chance.random() < 0.05:
-                    await self._meddle(run.run_id, order)
-                await self._journeys.wait(run.run_id, seconds=0.5)
-
-    async def _meddle(self, run_id: str, order: str) -> None:
-        """Pause and resume a run, or cancel it."""
-        if self._chance.random() < 0.3:
-            await self._operations.cancel_run(run_id)
-            self._told("cancel", order, answer="ok", run_id=run_id)
-            return
-        await self._operations.pause_run(run_id)
-        self._told("pause", order, answer="ok", run_id=run_id)
-        await self._operations.resume_run(run_id)
-
-    async def _serve(self) -> None:
-        """Send the signals and answers that runs wait for, and resume what is paused."""
-        while True:
-            await asyncio.sleep(0.1)
-            with suppress(PlatformError):
-                waiting = RunFilter(TENANT, status=RunStatus.WAITING)
-                rows = await self._journal.page(waiting, limit=500)
-                signalled = [row for row in rows if row.template == "trial_signal"]
-                asked = (await self._operations.list_questions(limit=200)).questions
-                await asyncio.gather(
-                    *(self._signal(r.run_id, r.alias, name) for r in signalled for name in SIGNALS),
-                    *(self._answer(q.run_id, q.wait_id) for q in asked if q.template in ASKING),
-                )
-            if self._rests.is_set():
-                await self._resume_all()
-
-    async def _signal(self, run_id: str, order: str, name: str) -> None:
-        given = f"{order} {name}"
-        with suppress(PlatformError):
-            await self._operations.signal_run(run_id, name, {"n": 1}, given)
-            self._told("signal", order, answer="ok", run_id=run_id, id=given)
-
-    async def _answer(self, run_id: str, wait_id: str) -> None:
-        with suppress(PlatformError):
-            await self._operations.answer_question(run_id, wait_id, {"approve": True})
-            self._told("answer", run_id, answer="ok", run_id=run_id)
-
-    async def _resume_all(self) -> None:
-        with suppress(PlatformError):
-            paused = RunFilter(TENANT, status=RunStatus.PAUSED)
-            for row in await self._journal.page(paused, limit=500):
-                with suppress(PlatformError):
-                    await self._operations.resume_run(row.run_id)
-
-    def _told(self, asked: str, order: str, **said: Any) -> None:
-        self._line.tell({"what": "told", "asked": asked, "order": order, **said})
 
 
 _MORE = {"broker flushed", "broker restarted", "database restarted", "scheduler killed"}

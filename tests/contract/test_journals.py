@@ -487,6 +487,28 @@ async def test_due_are_free_runs_of_all_tenants_the_most_overdue_first(
     rest = await journal.due(BEGAN + HOUR, after=page[-1])
     assert [r.run_id for r in (*page, *rest)] == due
     assert await journal.due(BEGAN + HOUR, after=rest[-1]) == []
+    assert await journal.ready(BEGAN + HOUR, most=10) == 3
+    assert await journal.ready(BEGAN + HOUR, most=2) == 2
+    assert await journal.ready(BEGAN - 2 * HOUR, most=10) == 0
+
+
+async def test_those_at_rest_are_told_with_when_they_were_written(
+    journal: Journal, me: int
+) -> None:
+    await write(
+        journal,
+        first("run-1", status=RunStatus.SUCCEEDED),
+        first("run-2", status=RunStatus.RUNNING),
+        first("run-3", status=RunStatus.WAITING),
+        first("run-4", status=RunStatus.FAILED),
+        holder=me,
+    )
+
+    found = await journal.at_rest(["run-1", "run-2", "run-3", "run-9"])
+
+    stored = await journal.load(["run-1", "run-3"])
+    assert found == {run_id: one.row.updated_at for run_id, one in stored.items()}
+    assert await journal.at_rest([]) == {}
 
 
 async def test_pages_of_what_is_due_meet_where_many_wait_for_one_moment(

@@ -59,6 +59,11 @@ class Broker:
             return f"redis://127.0.0.1:{self.port}/{place}"
         return f"amqp://guest:guest@127.0.0.1:{self.port}/t{place}"
 
+    @property
+    def pid(self) -> int:
+        """Its first process."""
+        return 0 if self.process is None else self.process.pid
+
     def start(self) -> None:
         """Start it and wait until it answers; again after a kill it goes on with what it kept.
 
@@ -130,6 +135,17 @@ class Broker:
 
 
 _QUEUES = ("civitas", "civitas.urgent")
+
+
+@contextmanager
+def own_broker(kind: str, folder: Path) -> Iterator[Broker]:
+    """A broker for a trial of its own, which may end it; gone after the block."""
+    broker = Broker.beside(kind, folder)
+    try:
+        broker.start()
+        yield broker
+    finally:
+        broker.close()
 
 
 def why_not(kind: str) -> str:

@@ -157,6 +157,12 @@ class OtherJournal(Journal):
     ) -> list[RunRow]:
         return await self.inner.due(now, after=after, limit=limit)
 
+    async def at_rest(self, run_ids: Sequence[str]) -> Mapping[str, datetime]:
+        return await self.inner.at_rest(run_ids)
+
+    async def ready(self, now: datetime, *, most: int) -> int:
+        return await self.inner.ready(now, most=most)
+
     async def next_wake(self, *, after: datetime) -> datetime | None:
         return await self.inner.next_wake(after=after)
 

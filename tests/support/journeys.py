@@ -22,7 +22,9 @@ from realms.journey.control.asking import Asking
 from realms.journey.control.dead_letters import DeadLetters
 from realms.journey.control.engine import JourneyEngine
 from realms.journey.control.operators import JourneyOperators
+from realms.journey.control.waiting import Waiting
 from realms.journey.engine.accepting import Accepting
+from realms.journey.engine.backlog import Backlog
 from realms.journey.engine.children import SubJourneys
 from realms.journey.engine.journal import Journal
 from realms.journey.engine.keeper import Keeper
@@ -395,10 +397,13 @@ class JourneyCity:
             driver=driver,
             payloads=payloads,
             requesting=requesting,
-            events=self.events,
             clock=self.clock,
             ids=self.ids,
             settings=self.settings,
+            backlog=Backlog(
+                journal=self.journal, clock=self.clock, settings=self.settings, duty=Duty.ALL
+            ),
+            waiting=Waiting(journal=self.journal),
         )
         self.operators = JourneyOperators(
             journal=self.journal,

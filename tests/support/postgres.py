@@ -53,6 +53,11 @@ class PostgresServer:
     def url(self, database: str) -> str:
         return f"postgresql://{_OWNER}:{self.password}@127.0.0.1:{self.port}/{database}"
 
+    @property
+    def pid(self) -> int:
+        """Its first process, from which all others come."""
+        return int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
+
     def run(self, statement: str, *, database: str = "postgres") -> None:
         """Run one statement of an administrator."""
         with psycopg.connect(self.url(database), autocommit=True) as connection:
@@ -175,6 +180,22 @@ def started_server(binaries: Path, *, durable: bool = False) -> PostgresServer:
     )
     server.start()
     return server
+
+
+@contextmanager
+def own_server(*, durable: bool = False) -> Iterator[PostgresServer]:
+    """A server for a trial of its own, which may restart it; gone after the block.
+
+    Raises:
+        NoPostgres: there is none to start.
+    """
+    server = started_server(binaries(), durable=durable)
+    try:
+        yield server
+    finally:
+        with suppress(NoPostgres):
+            server.stop("immediate")
+        shutil.rmtree(server.folder, ignore_errors=True)
 
 
 def bundled_binaries() -> Path | None:

@@ -16,6 +16,7 @@ from foundations.public_works.adapters.celery_worker import working_app
 from foundations.public_works.settings import Settings
 from utilities.clock import SystemClock
 from utilities.errors import ErrorKind, PlatformError
+from utilities.observability.distributed_tracing import DistributedTracing
 from utilities.observability.logs import configure_logs
 
 if TYPE_CHECKING:
@@ -48,7 +49,9 @@ async def _city() -> AsyncIterator[CeleryDispatch]:
         note("alone", time.time(), key)
 
     settings = Settings.model_validate({"broker_url": os.environ[BROKER]})
-    async with CeleryDispatch(settings=settings, clock=SystemClock()) as dispatch:
+    async with CeleryDispatch(
+        settings=settings, clock=SystemClock(), tracing=DistributedTracing()
+    ) as dispatch:
         dispatch.handle("runs", handler, arrived=arrived)
         dispatch.handle("lanes", handler)
         note("open", time.time())

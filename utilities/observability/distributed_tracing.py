@@ -1,5 +1,6 @@
 """Spans on OpenTelemetry that carry the city's trace id, whatever text that is."""
 
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -14,6 +15,7 @@ from utilities.observability.trace_id_generator import TraceIDGenerator, opentel
 
 TRACE_ID_ATTRIBUTE = "civitas.trace_id"
 SERVICE = "civitas"
+_REMEMBERED = 10_000
 
 
 class DistributedTracing:
@@ -24,6 +26,8 @@ class DistributedTracing:
         self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
         self._tracer = self._provider.get_tracer(SERVICE)
         self._ids = RandomIdGenerator()
+        self._taken_up: OrderedDict[str, tuple[str, int]] = OrderedDict()
+        """For what came by messages, the trace and the span that it is done below."""
         self.recording = False
         """Whether spans go anywhere; where they do not, a hot path need not make any."""
 
@@ -62,11 +66,17 @@ class DistributedTracing:
 
     @contextmanager
     def received(
-        self, name: str, headers: Mapping[str, str], **attributes: str | int | float | bool
+        self,
+        name: str,
+        headers: Mapping[str, str],
+        *,
+        remembered_as: str = "",
+        **attributes: str | int | float | bool,
     ) -> Iterator[str]:
         """A span that takes up the trace of a message with the headers of `carried`; its trace id.
 
-        Headers that carry none, or none that can be read, begin a new trace.
+        Headers that carry none, or none that can be read, begin a new trace. What is remembered
+        under a key is found by `below`, when the work itself is done.
         """
         incoming = TraceIDGenerator.from_request(headers)
         with self.span(
@@ -75,8 +85,20 @@ class DistributedTracing:
             parent_span_id=incoming.parent_span_id,
             kind=SpanKind.CONSUMER,
             **attributes,
-        ):
+        ) as span:
+            if remembered_as:
+                self._taken_up[remembered_as] = (
+                    incoming.trace_id,
+                    span.get_span_context().span_id,
+                )
+                while len(self._taken_up) > _REMEMBERED:
+                    self._taken_up.popitem(last=False)
             yield incoming.trace_id
+
+    def below(self, key: str, trace_id: str) -> int:
+        """The span below which something of this trace is done that a message asked for, or 0."""
+        known_trace, span_id = self._taken_up.get(key, ("", 0))
+        return span_id if known_trace == trace_id else 0
 
     def close(self) -> None:
         """Hand what is still buffered to the processors and stop them."""

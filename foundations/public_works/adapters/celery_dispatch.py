@@ -11,23 +11,28 @@ from typing import TYPE_CHECKING, Any, Self
 from loguru import logger
 
 from foundations.public_works.adapters.celery_messages import (
-    MOST_KEYS,
     TASK,
+    TRACES,
     BadMessage,
     packed,
+    traces_of,
     unpacked,
 )
 from foundations.public_works.adapters.in_process_dispatch import InProcessDispatch
 from foundations.public_works.dispatch import Arrived, Handler, Road
 from foundations.public_works.settings import Settings
 from utilities.clock import Clock
+from utilities.context import current_or_none
 from utilities.errors import PlatformError
+from utilities.observability.distributed_tracing import DistributedTracing, carried
 
 if TYPE_CHECKING:
     from celery import Celery
 
 _TOGETHER_SECONDS = 0.003
-"""Wakes that come within this time travel together."""
+"""Wakes that come within this time travel together; after a pause the first do not wait."""
+_TOGETHER = 25
+"""So many at the most, so that of many that come at once each worker takes some."""
 _REST_SECONDS = 1.0
 """After the broker failed, what is to be sent is let go for so long: the sweeper rings again."""
 _WAITING = 1_000
@@ -37,13 +42,15 @@ _WAITING = 1_000
 class CeleryDispatch(InProcessDispatch):
     """Rings at the broker for the queues that this process does not handle."""
 
-    def __init__(self, *, settings: Settings, clock: Clock) -> None:
+    def __init__(self, *, settings: Settings, clock: Clock, tracing: DistributedTracing) -> None:
         super().__init__(settings=settings, clock=clock)
+        self._tracing = tracing
         assert settings.broker_url is not None
         self._sender = _Sender(settings.broker_url.get_secret_value())
         self._arrived: dict[str, Arrived] = {}
-        self._leaving: dict[tuple[str, Road], dict[str, None]] = {}
+        self._leaving: dict[tuple[str, Road], dict[str, Mapping[str, str]]] = {}
         self._departure: asyncio.TimerHandle | None = None
+        self._departed = 0.0
 
     async def __aenter__(self) -> Self:
         await super().__aenter__()
@@ -65,8 +72,10 @@ class CeleryDispatch(InProcessDispatch):
         if arrived is not None:
             self._arrived[queue] = arrived
 
-    async def receive(self, arguments: Sequence[object], message: Mapping[str, object]) -> None:
-        """Answer a message of another process.
+    async def receive(
+        self, arguments: Sequence[object], message: Mapping[str, object], traces: object = None
+    ) -> None:
+        """Answer a message of another process; `traces` is its header of that name.
 
         Raises:
             BadMessage: it is none of ours; nothing was done.
@@ -74,6 +83,12 @@ class CeleryDispatch(InProcessDispatch):
         wakes = unpacked(arguments, message)
         if wakes.queue not in self._handlers:
             raise BadMessage("its queue is none that a worker handles")
+        if self._tracing.recording:
+            for key, headers in traces_of(traces, wakes.keys).items():
+                with self._tracing.received(
+                    f"{wakes.queue} received", headers, remembered_as=key, key=key
+                ):
+                    pass
         if wakes.queue in self._arrived:
             await self._arrived[wakes.queue](wakes.keys)
             return
@@ -85,18 +100,28 @@ class CeleryDispatch(InProcessDispatch):
             super()._ring(queue, key, road)
             return
         leaving = self._leaving.setdefault((queue, road), {})
-        leaving[key] = None
-        if len(leaving) >= MOST_KEYS:
-            self._sender.send(queue, list(self._leaving.pop((queue, road))), road)
+        leaving[key] = self._trace()
+        if len(leaving) >= _TOGETHER:
+            self._sender.send(queue, self._leaving.pop((queue, road)), road)
         elif self._departure is None:
             loop = asyncio.get_running_loop()
-            self._departure = loop.call_later(_TOGETHER_SECONDS, self._depart)
+            self._departure = loop.call_at(self._departed + _TOGETHER_SECONDS, self._depart)
 
     def _depart(self) -> None:
         self._departure = None
+        self._departed = asyncio.get_running_loop().time()
         leaving, self._leaving = self._leaving, {}
         for (name, road), keys in leaving.items():
-            self._sender.send(name, list(keys), road)
+            self._sender.send(name, keys, road)
+
+    def _trace(self) -> Mapping[str, str]:
+        """What takes the trace along of what is done at the moment."""
+        context = current_or_none() if self._tracing.recording else None
+        return carried(context.trace_id) if context is not None and context.trace_id else {}
+
+
+_Keys = Mapping[str, Mapping[str, str]]
+"""Keys of a message, each with the headers of its trace."""
 
 
 class _Sender:
@@ -104,7 +129,7 @@ class _Sender:
 
     def __init__(self, broker_url: str) -> None:
         self._broker_url = broker_url
-        self._messages: queue.Queue[tuple[str, list[str], Road] | None] = queue.Queue(_WAITING)
+        self._messages: queue.Queue[tuple[str, _Keys, Road] | None] = queue.Queue(_WAITING)
         self._thread = threading.Thread(target=self._work, name="doorbell", daemon=True)
         self._resting_until = 0.0
 
@@ -117,7 +142,7 @@ class _Sender:
             self._messages.put(None)
             self._thread.join(_REST_SECONDS * 5)
 
-    def send(self, name: str, keys: list[str], road: Road) -> None:
+    def send(self, name: str, keys: _Keys, road: Road) -> None:
         """Have a message sent, or lost."""
         try:
             self._messages.put_nowait((name, keys, road))
@@ -150,7 +175,14 @@ class _Sender:
 
         return make_app(self._broker_url)
 
-    def _publish(self, app: "Celery", name: str, keys: list[str], road: Road) -> None:
+    def _publish(self, app: "Celery", name: str, keys: _Keys, road: Road) -> None:
         from foundations.public_works.adapters.celery_app import queue_by
 
-        app.send_task(TASK, kwargs=packed(name, keys), queue=queue_by(road), ignore_result=True)
+        traces = {key: dict(trace) for key, trace in keys.items() if trace}
+        app.send_task(
+            TASK,
+            kwargs=packed(name, list(keys)),
+            queue=queue_by(road),
+            headers={TRACES: traces} if traces else None,
+            ignore_result=True,
+        )

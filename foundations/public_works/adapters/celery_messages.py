@@ -15,6 +15,11 @@ MOST_KEYS = 100
 LONGEST_KEY = 2_000
 
 
+TRACES = "civitas_traces"
+"""The header that says to which trace each key belongs, where spans are sent anywhere."""
+Traces = Mapping[str, Mapping[str, str]]
+
+
 class BadMessage(PlatformError):
     """A message is none of ours; it is dropped, and nothing is done because of it."""
 
@@ -66,3 +71,15 @@ def unpacked(arguments: Sequence[object], message: Mapping[str, object]) -> Wake
     if not all(isinstance(key, str) and 0 < len(key) <= LONGEST_KEY for key in keys):
         raise BadMessage("one of its keys is no text, or too long")
     return Wakes(queue, tuple(dict.fromkeys(keys)))
+
+
+def traces_of(header: object, keys: Sequence[str]) -> Traces:
+    """Those of the header that can be read; a trace is worth no message."""
+    if not isinstance(header, dict):
+        return {}
+    read = {key: header[key] for key in keys if isinstance(header.get(key), dict)}
+    return {
+        key: trace
+        for key, trace in read.items()
+        if all(isinstance(part, str) for pair in trace.items() for part in pair)
+    }

@@ -14,7 +14,7 @@ from loguru import logger
 
 from foundations.public_works.adapters.celery_app import make_app
 from foundations.public_works.adapters.celery_dispatch import CeleryDispatch
-from foundations.public_works.adapters.celery_messages import TASK, BadMessage
+from foundations.public_works.adapters.celery_messages import TASK, TRACES, BadMessage
 from utilities.errors import ErrorKind, PlatformError
 from utilities.long_lived import loop_factory
 
@@ -48,7 +48,12 @@ def working_app(
     signals.worker_ready.connect(home.ready, weak=False)
     signals.worker_shutdown.connect(home.over, weak=False)
     signals.setup_logging.connect(_leave_logs_alone, weak=False)
-    app.task(name=TASK, typing=False, Strategy=f"{__name__}:only_ours")(home.wake)
+    options = {"typing": False, "bind": True, "Strategy": f"{__name__}:only_ours"}
+
+    @app.task(name=TASK, **options)  # type: ignore[untyped-decorator]  # celery ships no types
+    def wake(task: Any, *arguments: object, **message: object) -> None:
+        home.wake(arguments, message, task.request.get(TRACES))
+
     return app
 
 
@@ -110,10 +115,12 @@ class _Home:
         if sender.app is self._app:
             self.close()
 
-    def wake(self, *arguments: object, **message: object) -> None:
+    def wake(
+        self, arguments: Sequence[object], message: Mapping[str, object], traces: object
+    ) -> None:
         """Answer a message; what cannot be answered now is rung again by the scheduler."""
         try:
-            self.answer(arguments, message)
+            self.answer(arguments, message, traces)
         except BadMessage as error:
             logger.warning("a message is dropped: {}", error.detail)
         except (PlatformError, TimeoutError) as error:
@@ -128,7 +135,9 @@ class _Home:
         self._thread.start()
         self._opened.result()
 
-    def answer(self, arguments: Sequence[object], message: Mapping[str, object]) -> None:
+    def answer(
+        self, arguments: Sequence[object], message: Mapping[str, object], traces: object
+    ) -> None:
         """Have the city answer a message.
 
         Raises:
@@ -136,7 +145,7 @@ class _Home:
         """
         assert self._loop is not None
         assert self._dispatch is not None
-        work = self._dispatch.receive(arguments, message)
+        work = self._dispatch.receive(arguments, message, traces)
         asyncio.run_coroutine_threadsafe(work, self._loop).result(_ANSWER_SECONDS)
 
     def close(self) -> None:

@@ -1,181 +1,59 @@
-"""Transient events between processes by LISTEN and NOTIFY, and within this one by queues.
+"""Events between processes by LISTEN and NOTIFY of the database they share."""
 
-Who listens to a topic says so to all; only events that somebody has said to listen to are sent. An
-event may be lost, as when a connection breaks.
-"""
-
-import asyncio
-import json
-import secrets
-import time
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, suppress
-from types import TracebackType
-from typing import Any, Self
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
 
 import asyncpg
-from loguru import logger
 
 from foundations.public_works.adapters import postgres_driver as driver
-from foundations.public_works.adapters.in_process_events import InProcessEvents
+from foundations.public_works.adapters.events_between import (
+    CHANNEL,
+    CONNECT_SECONDS,
+    EventsBetween,
+    Line,
+)
 from foundations.public_works.adapters.postgres_driver import SESSION
 from foundations.public_works.settings import Settings
 
-_CHANNEL = "civitas"
-_LARGEST = 7_800
-"""PostgreSQL takes 8,000 bytes."""
-_TOGETHER_SECONDS = 0.002
-_SAID_AGAIN_SECONDS = 10.0
-"""So often a process says what it listens to; one that is silent for three times is forgotten."""
-_AGAIN_SECONDS = 1.0
-_CONNECT_SECONDS = 5.0
 
-Notice = dict[str, Any]
+@dataclass(slots=True)
+class _Connection:
+    connection: Any
+
+    @property
+    def broken(self) -> bool:
+        return bool(self.connection.is_closed())
+
+    async def send(self, letter: str) -> None:
+        await self.connection.execute("SELECT pg_notify($1, $2)", CHANNEL, letter)
 
 
-class PostgresEvents(InProcessEvents):
+class PostgresEvents(EventsBetween):
     """Events of all processes on one database."""
+
+    largest = 7_800  # PostgreSQL takes 8,000
+    failures = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
     def __init__(self, *, settings: Settings) -> None:
         super().__init__()
         url = driver.parsed(settings.database_url.get_secret_value())
         self._dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
-        self._me = secrets.token_hex(6)
-        self._others: dict[str, dict[str, float]] = {}
-        """For each topic the processes that listen to it, and until when that is believed."""
-        self._leaving: list[Notice] = []
-        self._departs = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.get_running_loop().create_task(self._live())
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        assert self._task is not None
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-
-    def publish(self, topic: str, data: Mapping[str, object]) -> None:
-        super().publish(topic, data)
-        if topic in self._others:
-            self._send({"topic": topic, "data": dict(data)})
-
-    def heard(self, topic: str) -> bool:
-        return super().heard(topic) or topic in self._others
 
     @asynccontextmanager
-    async def subscribe(self, topic: str) -> AsyncIterator[AsyncIterator[Mapping[str, object]]]:
-        async with super().subscribe(topic) as events:
-            self._send({"listens": topic})
-            try:
-                yield events
-            finally:
-                if len(self._listeners[topic]) == 1:
-                    self._send({"left": topic})
-
-    def _send(self, notice: Notice) -> None:
-        self._leaving.append(notice)
-        self._departs.set()
-
-    async def _live(self) -> None:
-        """Keep a connection for as long as this process lives."""
-        while True:
-            connection = None
-            try:
-                connection = await asyncpg.connect(
-                    self._dsn,
-                    server_settings=dict(SESSION),
-                    timeout=_CONNECT_SECONDS,
-                    command_timeout=_CONNECT_SECONDS,
-                )
-                connection.add_termination_listener(lambda _: self._departs.set())
-                await connection.add_listener(_CHANNEL, self._heard)
-                self._send({"hello": True})
-                await self._talk(connection)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                logger.warning("events of other processes are not heard: {}", error)
-            finally:
-                if connection is not None:
-                    connection.terminate()
-            self._others.clear()
-            await asyncio.sleep(_AGAIN_SECONDS)
-
-    async def _talk(self, connection: Any) -> None:
-        """Send what there is to be said, many notices at a time."""
-        said = 0.0
-        while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_SAID_AGAIN_SECONDS):
-                    await self._departs.wait()
-            await asyncio.sleep(_TOGETHER_SECONDS)
-            self._departs.clear()
-            if connection.is_closed():
-                raise ConnectionResetError("the connection broke")
-            if time.monotonic() - said >= _SAID_AGAIN_SECONDS:
-                said = time.monotonic()
-                self._leaving += [{"listens": topic} for topic in self._listeners]
-                self._forget()
-            leaving, self._leaving = self._leaving, []
-            for text in self._letters(leaving):
-                await connection.execute("SELECT pg_notify($1, $2)", _CHANNEL, text)
-
-    def _letters(self, notices: list[Notice]) -> Iterator[str]:
-        """Notices as texts that are small enough."""
-        letter: list[str] = []
-        size = 0
-        for notice in notices:
-            text = json.dumps(notice, default=str)
-            if len(text) > _LARGEST - 100:
-                logger.warning("an event of {} is too large to be sent", notice.get("topic"))
-                continue
-            if size + len(text) > _LARGEST - 100:
-                yield self._letter(letter)
-                letter, size = [], 0
-            letter.append(text)
-            size += len(text) + 1
-        if letter:
-            yield self._letter(letter)
-
-    def _letter(self, notices: list[str]) -> str:
-        return f'{{"from": "{self._me}", "notices": [{",".join(notices)}]}}'
-
-    def _heard(self, _connection: Any, _pid: int, _channel: str, text: str) -> None:
+    async def line(
+        self, heard: Callable[[str], None], broke: Callable[[], None]
+    ) -> AsyncIterator[Line]:
+        connection = await asyncpg.connect(
+            self._dsn,
+            server_settings=dict(SESSION),
+            timeout=CONNECT_SECONDS,
+            command_timeout=CONNECT_SECONDS,
+        )
         try:
-            letter = json.loads(text)
-            sender, notices = str(letter["from"]), list(letter["notices"])
-        except (ValueError, KeyError, TypeError):
-            logger.warning("a notice is dropped: it cannot be read")
-            return
-        if sender == self._me:
-            return
-        for notice in notices:
-            match notice:
-                case {"topic": str(topic), "data": dict(data)}:
-                    super().publish(topic, data)
-                case {"listens": str(topic)}:
-                    until = time.monotonic() + 3 * _SAID_AGAIN_SECONDS
-                    self._others.setdefault(topic, {})[sender] = until
-                case {"left": str(topic)}:
-                    self._gone(topic, sender)
-                case {"hello": True}:
-                    for topic in self._listeners:
-                        self._send({"listens": topic})
-
-    def _gone(self, topic: str, sender: str) -> None:
-        listeners = self._others.get(topic, {})
-        listeners.pop(sender, None)
-        if not listeners:
-            self._others.pop(topic, None)
-
-    def _forget(self) -> None:
-        """Forget who has not been heard of for long."""
-        now = time.monotonic()
-        for topic, listeners in list(self._others.items()):
-            for sender in [sender for sender, until in listeners.items() if until < now]:
-                self._gone(topic, sender)
+            connection.add_termination_listener(lambda _: broke())
+            await connection.add_listener(CHANNEL, lambda *notice: heard(str(notice[-1])))
+            yield _Connection(connection)
+        finally:
+            connection.terminate()

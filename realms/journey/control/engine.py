@@ -5,15 +5,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from foundations.public_works.events import Events
 from foundations.public_works.object_store import ObjectNotFound
 from foundations.public_works.settings import Settings
 from realms.journey.api import JourneyRun, Journeys, Reason, UnknownRun
 from realms.journey.control import reopening, views
 from realms.journey.control.verbs import By
+from realms.journey.control.waiting import Waiting
 from realms.journey.engine.accepting import Accepting, Order, TooManyRuns
+from realms.journey.engine.backlog import Backlog
 from realms.journey.engine.codec import CorruptFact
-from realms.journey.engine.driver import Driver, at_rest, folded
+from realms.journey.engine.driver import Driver, folded
 from realms.journey.engine.inputs import checked_values
 from realms.journey.engine.journal import AliasTaken, Journal, RunRow, Stored
 from realms.journey.engine.payloads import Payloads
@@ -25,8 +26,7 @@ from utilities.context import current
 from utilities.errors import PlatformError
 from utilities.ids import Ids
 
-_FIRST_LOOK = 0.03
-_LONGEST_LOOK = 1.0
+_REMEMBERED = 10_000
 
 
 class JourneyEngine(Journeys):
@@ -41,12 +41,16 @@ class JourneyEngine(Journeys):
         driver: Driver,
         payloads: Payloads,
         requesting: Requesting,
-        events: Events,
         clock: Clock,
         ids: Ids,
         settings: Settings,
+        backlog: Backlog,
+        waiting: Waiting,
     ) -> None:
-        self._events = events
+        self._behind = backlog
+        self._rests = waiting
+        self._accepted: dict[str, str] = {}
+        """The runs that were accepted here last, each with its tenant."""
         self._journal = journal
         self._templates = templates
         self._accepting = accepting
@@ -71,6 +75,7 @@ class JourneyEngine(Journeys):
         Raises:
             NotOpen: the city is closing.
             TooManyRuns: it has all it can move.
+            WorkersBehind: too many wait for a worker.
             InvalidInput: the values do not fit the template's input.
             AliasTaken: the alias belongs to a run of something else.
         """
@@ -80,6 +85,7 @@ class JourneyEngine(Journeys):
             raise TooManyRuns(
                 f"{self._driver.moving:,} runs are on the move", hint="try again", retry_after=1.0
             )
+        await self._behind.refuse_when_full()
         name, _, version = template.partition("@")
         written = await self._templates.current(name, version)
         context = current()
@@ -92,8 +98,15 @@ class JourneyEngine(Journeys):
                 if not rerun:
                     return await self._same(await self._row(known_as), written, values)
             else:
+                self._remember(order.run_id, order.user.tenant)
                 return views.full(hand.row, hand.run, hand.plan)
         raise AssertionError("there is always a next number")
+
+    def _remember(self, run_id: str, tenant: str) -> None:
+        """Whose run it is, so that who waits for it next need not be looked up."""
+        self._accepted[run_id] = tenant
+        while len(self._accepted) > _REMEMBERED:
+            del self._accepted[next(iter(self._accepted))]
 
     async def wait(self, run_id: str, *, seconds: float) -> JourneyRun:
         """The run as soon as it is settled, or as it is after `seconds`."""
@@ -119,28 +132,32 @@ class JourneyEngine(Journeys):
         return views.full(hand.row, hand.run, hand.plan)
 
     async def _waited(self, run_id: str, seconds: float) -> JourneyRun:
-        """Wait for a run that any process may hold: for its events, and by looking besides."""
-        loop = asyncio.get_running_loop()
-        run = await self.get(run_id)
-        over, pause = loop.time() + seconds, _FIRST_LOOK
-        async with self._events.subscribe(at_rest(run.run_id)) as events:
-            rests = asyncio.ensure_future(anext(events))
-            try:
-                while not run.settled and (left := over - loop.time()) > 0:
-                    await asyncio.wait({rests}, timeout=min(pause, left))
-                    if rests.done():
-                        rests = asyncio.ensure_future(anext(events))
-                    pause = min(2 * pause, _LONGEST_LOOK)
-                    run = await self.get(run.run_id)
-            finally:
-                rests.cancel()
-        return run
+        """Wait for a run that any process may hold."""
+        loop, seen = asyncio.get_running_loop(), None
+        over = loop.time() + seconds
+        if self._accepted.get(run_id) != current().tenant:
+            run = await self.get(run_id)
+            if run.settled:
+                return run
+            run_id = run.run_id
+        while (left := over - loop.time()) > 0:
+            stored = await self._rests.next_rest(run_id, seen=seen, seconds=left)
+            if stored is None:
+                break
+            seen = stored.row.updated_at
+            run = await self._shown(stored)
+            if run.settled:
+                return run
+        return await self.get(run_id)
 
     async def get(self, run_id: str) -> JourneyRun:
         hand = self._driver.durable(run_id)
         if hand is not None and hand.run.start.tenant == current().tenant:
             return views.full(hand.row, hand.run, hand.plan)
-        stored = await self._stored(run_id)
+        return await self._shown(await self._stored(run_id))
+
+    async def _shown(self, stored: Stored) -> JourneyRun:
+        """A run as its journal tells it."""
         if stored.row.reason is Reason.CORRUPT_STATE:
             return views.unreadable(stored.row)
         try:

@@ -557,8 +557,6 @@ class Driver(StepBook):
             for waiter in self._waiters.pop(run.run_id):
                 if not waiter.done():
                     waiter.set_result(hand)
-        if not run.performing and self._events.heard(rests := at_rest(run.run_id)) and hand.settled:
-            self._events.publish(rests, {"run_id": run.run_id})
         if run.ended is not None:
             if run.start.parent:
                 self._wake_parent(run.start.parent)
@@ -703,7 +701,6 @@ class Driver(StepBook):
         logger.error("the journal of {} cannot be read: {}", run_id, error.detail)
         await self._journal.condemn(run_id, at=self._clock.now(), holder=self.holder)
         self._events.publish(f"journey.{run_id}", {"kind": "run_failed", "settled": True})
-        self._events.publish(at_rest(run_id), {"run_id": run_id})
         if row.parent:
             self._wake_parent(row.parent)
         return Unreadable(f"the journal of {run_id} cannot be read")
@@ -793,11 +790,6 @@ class _RecordedSteps(Steps):
             self._hand, self._path, index, name=name, data=data, along=tuple(along)
         )
         return data
-
-
-def at_rest(run_id: str) -> str:
-    """The topic on which is told that a run is settled, for processes that wait for it."""
-    return f"journey-rests.{run_id}"
 
 
 def folded(stored: Stored) -> RunState:

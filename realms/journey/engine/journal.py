@@ -269,6 +269,10 @@ class Journal(Protocol):
         """Those of the runs that exist."""
         ...
 
+    async def at_rest(self, run_ids: Sequence[str]) -> Mapping[str, datetime]:
+        """Those of the runs that do not move, each with when its row was written last."""
+        ...
+
     async def find(self, tenant: str, id_or_alias: str) -> RunRow | None:
         """The tenant's run with this id or alias."""
         ...
@@ -284,6 +288,10 @@ class Journal(Protocol):
 
         `after` is the last row of the page before.
         """
+        ...
+
+    async def ready(self, now: datetime, *, most: int) -> int:
+        """How many free runs are to be looked at by now; they are not counted beyond `most`."""
         ...
 
     async def next_wake(self, *, after: datetime) -> datetime | None:

@@ -167,6 +167,10 @@ class MemoryJournal(Journal):
             if run_id in self._rows
         }
 
+    async def at_rest(self, run_ids: Sequence[str]) -> Mapping[str, datetime]:
+        known = [self._rows[run_id] for run_id in run_ids if run_id in self._rows]
+        return {row.run_id: row.updated_at for row in known if row.status not in MOVING}
+
     async def find(self, tenant: str, id_or_alias: str) -> RunRow | None:
         return next(
             (
@@ -192,6 +196,9 @@ class MemoryJournal(Journal):
         if after is not None:
             found = [r for r in found if _place(r) > _place(after)]
         return found[:limit]
+
+    async def ready(self, now: datetime, *, most: int) -> int:
+        return len(await self.due(now, limit=most))
 
     async def next_wake(self, *, after: datetime) -> datetime | None:
         wakes = (row.wake_at for row in self._waking())

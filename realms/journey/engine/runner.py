@@ -297,9 +297,11 @@ class Runner:
         )
 
     def _span(self, hand: Hand, node: Node, attempt: core.Perform) -> Any:
+        trace_id = hand.run.start.trace_id
         return self._tracing.span(
             f"milestone {attempt.path}",
-            hand.run.start.trace_id,
+            trace_id,
+            parent_span_id=self._tracing.below(hand.run.run_id, trace_id),
             run_id=hand.run.run_id,
             template=hand.plan.name,
             api=_worker(node),

@@ -1,7 +1,8 @@
 """What the measured services do besides counting, in this process."""
 
+import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
@@ -13,6 +14,10 @@ class Work:
     """Seconds; each call waits between nothing and this."""
     stops_at: int = -1
     """The step that never answers."""
+    burns: float = field(
+        default_factory=lambda: float(os.environ.get("BENCHMARK_CPU_MS", "0")) / 1000
+    )
+    """Seconds of CPU that each call takes; workers are told by their environment."""
 
 
 WORK = Work()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from foundations.public_works.events import Events
 from main import Platform
 from realms.journey.api import JourneyRun, Journeys, Reason, RunStatus
 from realms.journey.engine.facts import AttemptLost
@@ -246,7 +247,7 @@ async def test_another_scheduler_leads_when_one_is_gone(
     postgres_server: PostgresServer, redis_server: Broker, tmp_path: Path
 ) -> None:
     with postgres_server.database() as database, place_at(redis_server) as url:
-        cluster = Cluster(tmp_path, database, url)
+        cluster = Cluster(tmp_path, database, url, settings={"redis_url": url})
         try:
             first = cluster.scheduler()
             first.until_said("at work")
@@ -259,7 +260,9 @@ async def test_another_scheduler_leads_when_one_is_gone(
                     run = await start(city, "trial_timer", "led")
                     redis_server.flush()
                     done = await ended(city, run.run_id)
+                    events = city.registry.get(Events)
         finally:
             cluster.down()
 
     assert done.status is RunStatus.SUCCEEDED
+    assert type(events).__name__ == "RedisEvents"

@@ -1,9 +1,10 @@
 """The relational store on a real PostgreSQL: what it keeps, and what it says when it cannot."""
 
 import asyncio
+import secrets
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
@@ -35,6 +36,7 @@ from tests.support.journals import MIGRATIONS
 from tests.support.journeys import BEGAN
 from tests.support.postgres import PostgresServer, started_server
 from utilities.context import CallContext, UserContext, bound
+from utilities.errors import ErrorKind, PlatformError
 
 pytestmark = pytest.mark.anyio
 
@@ -418,6 +420,54 @@ async def test_processes_that_start_together_migrate_once(
             await other.migrate("things", tmp_path)
 
     assert sorted_there == sorted(sorted_there) == ["Zebra", "apple", "Äpfel", "éclair"]
+
+
+async def test_c10_a_migration_that_broke_off_leaves_nothing_and_is_made_again(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "0001_things.py").write_text(f"{REVISION}    op.execute('SELECT 1 / 0')\n")
+    async with opened(postgres_url) as database:
+        with pytest.raises(Exception, match="zero"):
+            await database.migrate("things", tmp_path)
+        with pytest.raises(Exception, match="does not exist"):
+            await database.commit_statement("SELECT * FROM things", ())
+        (tmp_path / "0001_things.py").write_text(REVISION)
+
+        await database.migrate("things", tmp_path)
+
+        rows = await database.commit_statement("SELECT count(*) FROM things", ())
+    assert [tuple(row) for row in rows] == [(0,)]
+
+
+async def test_b8_where_no_connection_is_left_it_is_told_to_try_again(
+    postgres_server: PostgresServer, postgres_url: str
+) -> None:
+    def one(connection: Connection) -> Any:
+        return connection.exec_driver_sql("SELECT 1").scalar()
+
+    role = f"few_{secrets.token_hex(4)}"
+    postgres_server.run(f"CREATE ROLE {role} LOGIN PASSWORD 'r7T2v9X4' CONNECTION LIMIT 8")
+    name = postgres_url.rpartition("/")[2]
+    postgres_server.run(f"GRANT ALL ON DATABASE {name} TO {role}")
+    url = f"postgresql://{role}:r7T2v9X4@127.0.0.1:{postgres_server.port}/{name}"
+    try:
+        async with opened(url) as database:
+            postgres_server.run(f"ALTER ROLE {role} CONNECTION LIMIT 0")
+            postgres_server.run(
+                f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}'"
+            )
+            with suppress(PlatformError):  # this one may hear that its connection broke
+                await database.read(one)
+            with pytest.raises(PlatformError) as refused:
+                await database.read(one)
+            postgres_server.run(f"ALTER ROLE {role} CONNECTION LIMIT 8")
+            found = await database.read(one)
+    finally:
+        postgres_server.run(f"REVOKE ALL ON DATABASE {name} FROM {role}")
+        postgres_server.run(f"DROP ROLE {role}")
+
+    assert refused.value.kind is ErrorKind.UNAVAILABLE
+    assert found == 1
 
 
 # tenants

@@ -1,12 +1,10 @@
 """Which infrastructure the settings choose, and every fault that speaks against it."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 import pytest
 
-from foundations.public_works.cloud_ready import NOT_BUILT, Choice, Component, Taken, chosen
+from foundations.public_works.cloud_ready import Choice, Component, chosen
 from foundations.public_works.findings import InfrastructureUnfit, Level
 from foundations.public_works.settings import Settings
 from utilities.errors import ErrorKind
@@ -24,10 +22,9 @@ MINIO = {**S3, "files_endpoint": "https://minio.internal:9000", **KEYS}
 L, R = "sqlite in_process local_folder local_events", "postgresql celery object_store"
 
 
-def choice_of(settings: dict[str, Any], gate: Mapping[Taken, str] = MappingProxyType({})) -> Choice:
-    """What is chosen; the gate for what is not built stays open unless it is the matter."""
+def choice_of(settings: dict[str, Any]) -> Choice:
     rest = {"mode": "hybrid", **settings}
-    return chosen(Settings(cloud_ready_mode=rest.pop("mode"), **rest), not_built=gate)
+    return chosen(Settings(cloud_ready_mode=rest.pop("mode"), **rest))
 
 
 def taken(choice: Choice) -> str:
@@ -196,6 +193,7 @@ def test_sound_settings_choose(settings: dict[str, Any], wanted: str) -> None:
             {"database_url": PG, "broker_url": RABBIT_HERE},
             ["files: workers on other hosts would not find the files of this one"],
         ),
+        ({"database_url": PG, "broker_url": RABBIT, "files_shared": True}, []),
         (
             {"database_url": PG_HERE, "broker_url": RABBIT_HERE, **flags(events=False)},
             ["events: nobody would hear the events of workers in other processes"],
@@ -329,23 +327,8 @@ def test_reason_is_the_setting_that_decided() -> None:
     assert [t.component for t in choice.components if t.cloud_ready] == [Component.FILES]
 
 
-@pytest.mark.parametrize("part", sorted(NOT_BUILT))
-def test_what_is_not_built_is_refused_by_name(part: Taken) -> None:
-    that_choose: dict[Taken, dict[str, Any]] = {
-        Taken.POSTGRESQL: {"database_url": PG},
-        Taken.CELERY: {"database_url": PG_HERE, "broker_url": RABBIT_HERE},
-        Taken.POSTGRESQL_EVENTS: {"database_url": PG, **flags(events=True)},
-        Taken.REDIS_EVENTS: {"redis_url": REDIS},
-    }
-
-    told = [f for f in faults(choice_of(that_choose[part], NOT_BUILT)) if NOT_BUILT[part] in f]
-
-    assert len(told) == 1
-    assert told[0].endswith("not built in this version")
-
-
 def test_refusal_lists_each_fault_with_its_remedy() -> None:
-    refused = InfrastructureUnfit("enabled", choice_of({"mode": "enabled"}, NOT_BUILT).findings)
+    refused = InfrastructureUnfit("enabled", choice_of({"mode": "enabled"}).findings)
 
     assert refused.kind is ErrorKind.CONFIGURATION
     assert len(refused.faults) == refused.detail.count("remedy: ") == 3

@@ -16,7 +16,7 @@ OWNERS = "data_mash_journey_template.yaml"
 
 
 def ours() -> list[Path]:
-    found = [*ROOT.glob("templates/**/*.yaml"), *ROOT.glob("realms/*/journeys/*.yaml")]
+    found = [*ROOT.glob("templates/**/journeys/**/*.yaml"), *ROOT.glob("realms/*/journeys/*.yaml")]
     return [p for p in found if p.name != OWNERS and not p.name.endswith(".tests.yaml")]
 
 

@@ -184,3 +184,19 @@ def test_terminal_shows_control_characters_escaped_and_standard_loggers_too(
     assert "one\\ntwo\\x1b[31m" in shown
     assert "braces {} and text" in shown
     assert len(shown.splitlines()) == 2
+
+
+def test_what_a_message_asked_for_is_done_below_it(
+    tracing: DistributedTracing, exporter: InMemorySpanExporter
+) -> None:
+    with tracing.received("takes", {"x-trace-id": "abc"}, remembered_as="run-1"):
+        pass
+
+    with tracing.span("does", "abc", parent_span_id=tracing.below("run-1", "abc")):
+        pass
+
+    takes, does = exporter.get_finished_spans()
+    assert tracing.below("run-1", "another trace") == tracing.below("run-2", "abc") == 0
+    assert takes.context is not None
+    assert does.parent is not None
+    assert does.parent.span_id == takes.context.span_id

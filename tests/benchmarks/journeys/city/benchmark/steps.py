@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 
 from pydantic import BaseModel
 
@@ -45,6 +46,10 @@ async def _worked(number: int, n: int, text: str) -> Counted:
     WORK.begun(number)
     if WORK.longest_wait:
         await asyncio.sleep(random.uniform(0, WORK.longest_wait))
+    if WORK.burns:
+        begun = time.thread_time()
+        while time.thread_time() - begun < WORK.burns:
+            pass
     if number == WORK.stops_at:
         await asyncio.Event().wait()
     return Counted(n=n + 1, text=text)

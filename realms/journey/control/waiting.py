@@ -1,0 +1,82 @@
+"""Waiting for runs that other processes move: one question for all that are waited for."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
+
+from realms.journey.engine.journal import Journal, Stored
+from utilities.errors import PlatformError
+
+_FIRST_LOOK = 0.004
+_LONGEST_LOOK = 0.1
+_READ_AT_ONCE = 20
+
+
+_Waiters = dict["asyncio.Future[Stored]", datetime | None]
+"""Those who wait for one run, each with when the state was written that it knows."""
+
+
+class Waiting:
+    """Looks often while runs come to rest, and less often while none does."""
+
+    def __init__(self, *, journal: Journal) -> None:
+        self._journal = journal
+        self._awaited: dict[str, _Waiters] = {}
+        self._looking: asyncio.Task[None] | None = None
+        self._soon = asyncio.Event()
+
+    async def next_rest(
+        self, run_id: str, *, seen: datetime | None, seconds: float
+    ) -> Stored | None:
+        """The run as soon as it does not move, or None after `seconds`.
+
+        One that was last written when it was `seen` is known already.
+        """
+        loop = asyncio.get_running_loop()
+        waiters = self._awaited.setdefault(run_id, {})
+        waiter: asyncio.Future[Stored] = loop.create_future()
+        waiters[waiter] = seen
+        self._soon.set()
+        if self._looking is None or self._looking.done():
+            self._looking = loop.create_task(self._look())
+        try:
+            async with asyncio.timeout(seconds):
+                return await waiter
+        except TimeoutError:
+            return None
+        finally:
+            del waiters[waiter]
+            if not waiters and self._awaited.get(run_id) is waiters:
+                del self._awaited[run_id]
+
+    async def _look(self) -> None:
+        pause = _FIRST_LOOK
+        while self._awaited:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._soon.wait()
+                    pause = _FIRST_LOOK
+                    await asyncio.sleep(pause)
+            self._soon.clear()
+            with suppress(PlatformError):  # the store is away; those who wait hear it in the end
+                found = await self._rested()
+                pause = _FIRST_LOOK if found else min(pause * 1.5, _LONGEST_LOOK)
+
+    async def _rested(self) -> bool:
+        """Tell those who wait; whether there was anything to tell."""
+        at_rest = await self._journal.at_rest(list(self._awaited))
+        news = [
+            run_id
+            for run_id, written in at_rest.items()
+            if any(seen != written for seen in self._awaited.get(run_id, {}).values())
+        ]
+        for first in range(0, len(news), _READ_AT_ONCE):
+            await self._tell(news[first : first + _READ_AT_ONCE])
+        return bool(news)
+
+    async def _tell(self, run_ids: Sequence[str]) -> None:
+        for run_id, stored in (await self._journal.load(run_ids)).items():
+            for waiter, seen in self._awaited.get(run_id, {}).items():
+                if seen != stored.row.updated_at and not waiter.done():
+                    waiter.set_result(stored)

@@ -1,0 +1,1 @@
+"""A realm whose service ends its process, or tries to."""
