@@ -31,7 +31,7 @@ from realms.business_enablement.api import (
 )
 from realms.business_enablement.quality import quality_of
 from smart_city.content_steward.api import ContentSteward, FileRecord, FileUnknown
-from smart_city.data_steward.api import ContentSeen, DataSteward, PolicySubject, run_of
+from smart_city.data_steward.api import ContentSeen, DataSteward, PolicySubject
 from utilities.context import UserContext, current
 
 _FORMATS = {
@@ -96,7 +96,7 @@ class ContentAnalysisOrchestrator(ContentAnalysis):
             await self._stored(record, parsed, meant, output)
         await self._data.record_quality(file_id, quality_of(parsed))
         await self._data.record_lineage(f"parsed:{meant.artifact}", "was_derived_from", file_id)
-        if run := run_of(current().idempotency_key):
+        if run := current().run_id:
             await self._data.record_lineage(f"run:{run}", "used", file_id)
         await self._require_still_there(record)
         return ParsedFile(parse_result=parsed, semantic_result=meant, trace_id=current().trace_id)

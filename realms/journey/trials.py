@@ -2,11 +2,11 @@
 
 import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -80,11 +80,7 @@ def bench_journeys(
         folder=folder,
     )
     found = harness.measure(plan, terminal.note)
-    if as_json:
-        terminal.json(found)
-        return
-    for columns, rows in harness.tables(found):
-        terminal.table(columns, rows)
+    _tell(terminal, found, harness.tables, as_json=as_json)
 
 
 @bench.command("workers")
@@ -111,11 +107,7 @@ def bench_workers(
         compare=names, rounds=rounds, seconds=seconds, peers_python=peers_python, profile=profile
     )
     found = harness.measure(plan, terminal.note)
-    if as_json:
-        terminal.json(found)
-        return
-    for columns, rows in harness.tables(found):
-        terminal.table(columns, rows)
+    _tell(terminal, found, harness.tables, as_json=as_json)
 
 
 @bench.command("insights")
@@ -137,19 +129,14 @@ def bench_insights(
     chosen = list(range(first, first + seeds))
     terminal.note(f"seeds {first} to {first + seeds - 1}")
     found = harness.measure(chosen, terminal.note)
-    if as_json:
-        terminal.json(found)
-    else:
-        for columns, rows in harness.shown(found):
-            terminal.table(columns, rows)
+    _tell(terminal, found, harness.shown, as_json=as_json)
     for line in harness.complaints(found)[:_SHOWN]:
         terminal.note(line)
-    if not found["passed"]:
-        raise PromiseBroken(
-            "the insights are not as true as promised",
-            hint=f"the same files again: python main.py bench insights --seed {first} "
-            f"--seeds {seeds}",
-        )
+    _require(
+        found,
+        "the insights are not as true as promised",
+        hint=f"the same files again: python main.py bench insights --seed {first} --seeds {seeds}",
+    )
 
 
 @bench.command("retrieval")
@@ -161,18 +148,14 @@ def bench_retrieval(context: typer.Context, as_json: AsJson = False) -> None:
     harness = _harness("benchmarks.retrieval.bench")
     terminal = Invocation.of(context).terminal
     found = harness.measure(terminal.note)
-    if as_json:
-        terminal.json(found)
-    else:
-        for columns, rows in harness.shown(found):
-            terminal.table(columns, rows)
+    _tell(terminal, found, harness.shown, as_json=as_json)
     for question in found["missed"]["hybrid"]:
         terminal.note(f"not found: {question}")
-    if not found["passed"]:
-        raise PromiseBroken(
-            "search finds less than promised",
-            hint="see which questions are not answered, and what is found instead",
-        )
+    _require(
+        found,
+        "search finds less than promised",
+        hint="see which questions are not answered, and what is found instead",
+    )
 
 
 @bench.command("search")
@@ -189,15 +172,10 @@ def bench_search(
     harness = _harness("benchmarks.retrieval.speed")
     terminal = Invocation.of(context).terminal
     found = harness.measure(passages, rounds, terminal.note)
-    if as_json:
-        terminal.json(found)
-    else:
-        for columns, rows in harness.shown(found):
-            terminal.table(columns, rows)
-    if not found["passed"]:
-        raise PromiseBroken(
-            "search is slower than promised", hint="is the machine busy with something else?"
-        )
+    _tell(terminal, found, harness.shown, as_json=as_json)
+    _require(
+        found, "search is slower than promised", hint="is the machine busy with something else?"
+    )
 
 
 @bench.command("indexing")
@@ -215,16 +193,12 @@ def bench_indexing(
     harness = _harness("benchmarks.retrieval.indexing")
     terminal = Invocation.of(context).terminal
     found = harness.measure(documents, words, rounds, terminal.note)
-    if as_json:
-        terminal.json(found)
-    else:
-        for columns, rows in harness.shown(found):
-            terminal.table(columns, rows)
-    if not found["passed"]:
-        raise PromiseBroken(
-            "indexing costs more than promised beside the bare work",
-            hint="is the machine busy with something else?",
-        )
+    _tell(terminal, found, harness.shown, as_json=as_json)
+    _require(
+        found,
+        "indexing costs more than promised beside the bare work",
+        hint="is the machine busy with something else?",
+    )
 
 
 class PromiseBroken(PlatformError):
@@ -261,11 +235,7 @@ def parity(
     found = _harness("parity.comparing").parity(
         journeys or (), generate=generated, seed=seed, kind=kind, say=terminal.note
     )
-    if as_json:
-        terminal.json(found.figures)
-    else:
-        shown = [[key, str(value)] for key, value in found.figures.items()]
-        terminal.table(["figure", "value"], shown)
+    _tell(terminal, found.figures, _as_table, as_json=as_json)
     _refuse_broken("parity", found.broken, f"python main.py parity --all --seed {seed}")
 
 
@@ -372,12 +342,33 @@ def _tried(
     terminal = Invocation.of(context).terminal
     configure_logs(level="ERROR")
     result = harness.run(name, count=count, seed=seed, lanes=lanes, say=terminal.note)
-    if as_json:
-        terminal.json(result.figures)
-    else:
-        shown = [[key, str(value)] for key, value in result.figures.items()]
-        terminal.table(["figure", "value"], shown)
+    _tell(terminal, result.figures, _as_table, as_json=as_json)
     _refuse_broken(f"the trial {name}", result.broken, f"python main.py chaos {name} --seed {seed}")
+
+
+Figures = Mapping[str, Any]
+Tables = Iterable[tuple[Sequence[str], Sequence[Sequence[str]]]]
+
+
+def _tell(
+    terminal: Terminal, found: Figures, tables: Callable[[Figures], Tables], *, as_json: bool
+) -> None:
+    """Print what was found, as one document or as tables."""
+    if as_json:
+        terminal.json(found)
+        return
+    for columns, rows in tables(found):
+        terminal.table(columns, rows)
+
+
+def _as_table(figures: Figures) -> Tables:
+    yield ["figure", "value"], [[key, str(value)] for key, value in figures.items()]
+
+
+def _require(found: Figures, problem: str, *, hint: str) -> None:
+    """Raise PromiseBroken where what was measured is not what is promised."""
+    if not found["passed"]:
+        raise PromiseBroken(problem, hint=hint)
 
 
 def _refuse_broken(what: str, broken: Sequence[str], again: str) -> None:

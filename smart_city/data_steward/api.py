@@ -210,12 +210,6 @@ class Lineage(BaseModel):
     links: tuple[LineageLink, ...]
 
 
-def run_of(idempotency_key: str) -> str:
-    """The run that makes a call with this key, `run:path:iteration:generation`; empty if none."""
-    parts = idempotency_key.split(":")
-    return parts[0] if len(parts) == 4 and parts[2].isdigit() and parts[3].isdigit() else ""
-
-
 class Forgotten(BaseModel):
     """How many rows of decisions, quality and lineage there were of a file."""
 
