@@ -54,15 +54,25 @@ class Parameter:
     schema: JsonSchema
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Contract:
-    """What a signature promises, independent of any instance."""
+    """What a signature promises, independent of any instance.
+
+    Its JSON Schemas are worked out when somebody asks: a boot that did so for every API took a
+    fifth longer. That there are some is known at once.
+    """
 
     arguments: type[BaseModel]
     answer: TypeAdapter[Any]
     answer_type: type
-    input_schema: JsonSchema
-    output_schema: JsonSchema
+
+    @functools.cached_property
+    def input_schema(self) -> JsonSchema:
+        return self.arguments.model_json_schema(mode="validation")
+
+    @functools.cached_property
+    def output_schema(self) -> JsonSchema:
+        return _answer_schema(self.answer_type)
 
     @classmethod
     def of(cls, method: Any) -> "Contract":
@@ -77,23 +87,20 @@ class Contract:
         hints = _hints(method)
         answer = _answer_type(hints)
         try:
-            arguments = _arguments_model(method, hints)
-            adapter, output_schema = _answers(answer)
-            return cls(
-                arguments=arguments,
-                answer=adapter,
-                answer_type=answer,
-                input_schema=arguments.model_json_schema(mode="validation"),
-                output_schema=output_schema,
-            )
+            contract = cls(_arguments_model(method, hints), _answer_adapter(answer), answer)
+            if not _surely_described(contract.arguments.__pydantic_core_schema__):
+                contract.input_schema  # noqa: B018 - raises where there is none
+            if not _surely_described(contract.answer.core_schema):
+                contract.output_schema  # noqa: B018 - the same
         except (PydanticUserError, PydanticSchemaGenerationError) as error:
             raise UntypedApi(
                 f"has a type without a JSON Schema: {str(error).splitlines()[0]}",
                 hint="use pydantic models, dataclasses and plain types in its signature",
             ) from error
+        return contract
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Api:
     """One API of one service, ready to be called. All that no call changes is worked out once."""
 
@@ -109,9 +116,6 @@ class Api:
     """What a call leaves behind; None when an API that is not named for reading did not say."""
     path: str = field(init=False)
     """Where it is served: `/api/{realm}/{service}/{api}`, all in snake_case."""
-    parameters: Mapping[str, Parameter] = field(init=False)
-    output_fields: Mapping[str, JsonSchema] = field(init=False)
-    """Each field of the answer with its JSON Schema."""
     _check: Callable[[Any], BaseModel] = field(init=False, repr=False, compare=False)
     _dump: Callable[..., Any] = field(init=False, repr=False, compare=False)
     _answer_type: type = field(init=False, repr=False, compare=False)
@@ -120,8 +124,6 @@ class Api:
         worked_out = {
             "effect": stated_effect(self.name, self.declaration),
             "path": f"/api/{self.realm}/{snake_case(self.service)}/{self.name}",
-            "parameters": _parameters(self.input_schema),
-            "output_fields": _output_fields(self.output_schema),
             "_check": self.contract.arguments.__pydantic_validator__.validate_python,
             "_dump": self.contract.answer.serializer.to_python,
             "_answer_type": self.contract.answer_type,
@@ -140,6 +142,15 @@ class Api:
     @property
     def output_schema(self) -> JsonSchema:
         return self.contract.output_schema
+
+    @functools.cached_property
+    def parameters(self) -> Mapping[str, Parameter]:
+        return _parameters(self.input_schema)
+
+    @functools.cached_property
+    def output_fields(self) -> Mapping[str, JsonSchema]:
+        """Each field of the answer with its JSON Schema."""
+        return _output_fields(self.output_schema)
 
     async def call(self, arguments: Mapping[str, object]) -> Any:
         """Validate `arguments`, call the method, and return its answer as it is.
@@ -252,10 +263,41 @@ def _answer_type(hints: dict[str, Any]) -> Any:
 
 
 @functools.cache
-def _answers(answer: type) -> tuple[TypeAdapter[Any], JsonSchema]:
-    """What serialises a type, and its JSON Schema: worked out once for all APIs that give it."""
-    adapter: TypeAdapter[Any] = TypeAdapter(answer)
-    return adapter, adapter.json_schema(mode="serialization")
+def _answer_adapter(answer: type) -> TypeAdapter[Any]:
+    """What serialises a type: made once for all APIs that give it."""
+    return TypeAdapter(answer)
+
+
+@functools.cache
+def _answer_schema(answer: type) -> JsonSchema:
+    return _answer_adapter(answer).json_schema(mode="serialization")
+
+
+# fmt: off
+_DESCRIBED = frozenset([
+    "any", "bool", "bytes", "dataclass", "dataclass-args", "dataclass-field", "date", "datetime",
+    "decimal", "default", "definition-ref", "definitions", "dict", "enum", "float", "frozenset",
+    "function-after", "function-before", "int", "list", "literal", "model", "model-field",
+    "model-fields", "no-info", "none", "nullable", "set", "str", "tagged-union", "time",
+    "timedelta", "tuple", "typed-dict", "typed-dict-field", "union", "url", "uuid",
+])
+"""Kinds of pydantic's core schemas that have a JSON Schema, always."""
+# fmt: on
+
+
+def _surely_described(core_schema: Any) -> bool:
+    """Whether nothing but such kinds is in a core schema; else the JSON Schema itself tells."""
+    waiting = [core_schema]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            kind = part.get("type")
+            if isinstance(kind, str) and kind not in _DESCRIBED:
+                return False
+            waiting += [part[name] for name in part if name not in {"metadata", "config"}]
+        elif isinstance(part, list | tuple):
+            waiting += part
+    return True
 
 
 def _resolved(schema: JsonSchema) -> JsonSchema:

@@ -27,7 +27,10 @@ Contract.of = functools.cache(_read)  # type: ignore[method-assign]  # the same 
 
 def _contracts(room: Room) -> None:
     module = room.module("container")
-    choices = (chosen(Settings()),) if module and inspect.isfunction(module.container) else ()
+    settings = Settings()
+    choices = (
+        (chosen(settings), settings) if module and inspect.isfunction(module.container) else ()
+    )
     for provider in module.container(*choices).providers.values() if module else ():
         for name in apis_of(provider.cls) if hasattr(provider, "cls") else ():
             try:
