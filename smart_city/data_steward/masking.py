@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from foundations.public_works.graph.model import Node, NodeKind
 from foundations.public_works.parsing.insights.model import (
     ComparisonResult,
     Insight,
@@ -23,6 +24,9 @@ _TELLS_NO_VALUE = frozenset(
     {"overview", "missing", "key", "foreign_key", "join", "nothing_unusual"}
 )
 _TELLS_WORDS = frozenset({"entity", "key_phrase", "figure", "contradiction", "similar"})
+_ENTITY = "entity:"
+"""So the ids of entities begin, in nodes and in edges."""
+_NODE = frozenset(Node.model_fields)
 _LEAST_TELLING = 10**12
 """A smaller number is no number of anybody's."""
 
@@ -70,6 +74,9 @@ class Mask(Masking):
                 return self._known(document) or {k: self.answer(v) for k, v in document.items()}
             case list() | tuple():
                 return [self.answer(one) for one in document]
+            case str() if document.startswith(_ENTITY):
+                kind, slash, value = document.removeprefix(_ENTITY).partition("/")
+                return f"{_ENTITY}{kind}{slash}{self._entity(value)}"
             case str():
                 return self.text(document)
             case int() if abs(document) >= _LEAST_TELLING:
@@ -85,7 +92,23 @@ class Mask(Masking):
             return self._result(document)
         if _is_one(document, Insight, _INSIGHT):
             return self._insight(document, {})
+        if document.keys() == _NODE and document["kind"] == NodeKind.ENTITY:
+            return {key: self.answer(value) for key, value in document.items()} | {
+                "name": self._entity(str(document["name"]))
+            }
         return {}
+
+    def _entity(self, value: str) -> str:
+        """What a file names, as the graph tells it: without what stood around it, in small letters.
+
+        So it is hidden as soon as the pattern of something hidden fits it.
+        """
+        for sense in self._senses.all:
+            if sense.stated.name not in self._hidden:
+                continue
+            if any(True for text in (value, value.upper()) for _ in sense.spans(text)):
+                return _mask(sense.stated.name)
+        return self.text(value)
 
     def _table(self, table: dict[str, Any]) -> dict[str, Any]:
         hidden = self._columns(columns_of(table))

@@ -9,21 +9,13 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from foundations.public_works.content_metadata import ContentIndex
 from foundations.public_works.parsing.places import Place
 from foundations.public_works.semantics import IndexableContent
+from smart_city.librarian.modes import SearchMode
 from utilities.errors import ErrorKind, PlatformError
 
 
 class FoundBy(StrEnum):
     """The list a hit stood in."""
 
-    WORDS = "words"
-    MEANING = "meaning"
-
-
-class SearchMode(StrEnum):
-    """How passages are looked for."""
-
-    HYBRID = "hybrid"
-    """By words and by meaning, fused."""
     WORDS = "words"
     MEANING = "meaning"
 

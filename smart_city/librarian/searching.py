@@ -25,12 +25,12 @@ from smart_city.librarian.api import (
     NotIndexed,
     Only,
     SearchHit,
-    SearchMode,
     SearchResults,
     Unindexed,
     UnusableQuery,
 )
 from smart_city.librarian.evidence import evidence
+from smart_city.librarian.modes import SearchMode
 from smart_city.librarian.records import FoundPassage, LibraryRecords
 from utilities.clock import Clock
 from utilities.context import current

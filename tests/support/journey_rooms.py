@@ -22,7 +22,7 @@ from foundations.public_works.settings import Settings
 from foundations.rooms import Room
 from foundations.wiring import wire
 from realms.journey.container import container as journey
-from realms.solution.container import container as solution
+from realms.solution.data_mash import DataMashSolutionOrchestratorService
 from smart_city.content_steward.api import ContentSteward, FileRecord, FileStatus, FileUnknown
 from tests.support.journals import MIGRATIONS
 from utilities.clock import SystemClock
@@ -161,6 +161,7 @@ async def open_realms(folder: Path) -> AsyncIterator[Registry]:
         registry.enrol(services(), Room("tests.support", "small"))
         registry.add(KnownByType())  # type: ignore[abstract]  # as it says
         registry.enrol(journey(), Room("realms.journey", "journey"))
+        solution = wire(DataMashSolutionOrchestratorService)  # lineage needs the whole city
         registry.enrol(solution(), Room("realms.solution", "solution"))
         registry.prepare()
         await registry.open(stack)

@@ -9,7 +9,8 @@ from typing import Any
 
 from foundations.public_works.parsing.models import ParseOptions
 from foundations.public_works.parsing.reading import PASSAGES, read, read_passages
-from smart_city.librarian.api import Librarian, SearchHit, SearchMode
+from smart_city.librarian.api import Librarian, SearchHit
+from smart_city.librarian.modes import SearchMode
 from tests.benchmarks.retrieval.questions import OF_STRANGERS, QUESTIONS, Question
 from tests.support.library import shelve
 from tests.support.role_city import NORTH, RoleCity, as_user, role_city
@@ -69,6 +70,14 @@ async def figures(city: RoleCity, say: Say) -> dict[str, Any]:
     strangers = await asked(city, OF_STRANGERS)
     recalls = {mode.value: round(recall, 4) for mode, (recall, _) in found.items()}
     hybrid = recalls[SearchMode.HYBRID.value]
+    overall = {
+        mode.value: round(
+            (recall * len(QUESTIONS) + strangers[mode][0] * len(OF_STRANGERS))
+            / (len(QUESTIONS) + len(OF_STRANGERS)),
+            4,
+        )
+        for mode, (recall, _) in found.items()
+    }
     return {
         "pages": len(pages()),
         "questions": len(QUESTIONS),
@@ -78,7 +87,8 @@ async def figures(city: RoleCity, say: Say) -> dict[str, Any]:
         "recall_at_5_of_strangers": {
             mode.value: round(recall, 4) for mode, (recall, _) in strangers.items()
         },
-        "passed": hybrid >= LEAST and hybrid >= max(recalls.values()),
+        "recall_at_5_of_all": overall,
+        "passed": hybrid >= LEAST and overall[SearchMode.HYBRID.value] >= max(overall.values()),
     }
 
 
@@ -109,18 +119,20 @@ def recalled(question: Question, found: Sequence[SearchHit]) -> bool:
 
 def shown(found: dict[str, Any]) -> list[tuple[list[str], list[list[str]]]]:
     """The figures as a table."""
-    promised = f"at least {LEAST}, and no less than the others"
+    promised = f"at least {LEAST}, and of all no less than the others"
     rows = [
         [
             mode,
             promised if mode == SearchMode.HYBRID else "",
             f"{value:.3f}",
             f"{found['recall_at_5_of_strangers'][mode]:.3f}",
+            f"{found['recall_at_5_of_all'][mode]:.3f}",
         ]
         for mode, value in found["recall_at_5"].items()
     ]
     asked_by = [
         f"recall@5 of {found['questions']} questions",
         f"of {found['questions_of_strangers']} of strangers",
+        "of all",
     ]
     return [(["mode", "promised", *asked_by], rows)]

@@ -20,7 +20,8 @@ from foundations.public_works.parsing.places import Place
 from foundations.public_works.records import ContentRecords, StoredRow
 from foundations.public_works.semantics import IndexableContent
 from foundations.public_works.words import any_of
-from smart_city.librarian.api import IndexEntry, Librarian, Only, SearchMode
+from smart_city.librarian.api import IndexEntry, Librarian, Only
+from smart_city.librarian.modes import SearchMode
 from smart_city.librarian.records import LibraryRecords
 from smart_city.librarian.searching import words_asked
 from tests.benchmarks.retrieval.bench import Say, pages

@@ -95,7 +95,7 @@ def test_help_takes_less_than_half_a_second_of_a_processor(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["serv"], "Did you mean 'serve'?"),
+        (["serv"], "Did you mean 'serve', 'search'?"),
         (["serve", "--prot", "1"], "--port"),
         (["serve", "--port", "abc"], "--port"),
         (["new", "realm"], "Missing argument"),

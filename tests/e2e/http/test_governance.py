@@ -32,8 +32,8 @@ The price is paid to DE89 3704 0044 0532 0130 00 until March; the card 4111 1111
 She who signs was born on 12 March 1970. The server is 192.168.10.7, and the wheel turns.
 """
 CANARIES = {
-    "identity": ["Ada Quill", "Ada Osier", "1950-03", "1951-03", "12 March 1970"],
-    "financial": ["DE89", "GB82", "0532 0130", "4111 1111"],
+    "identity": ["Ada Quill", "Ada Osier", "1950-03", "1951-03", "12 March 1970", "12 march 1970"],
+    "financial": ["DE89", "GB82", "de89", "0532 0130", "4111 1111"],
     "contact": ["@mail.example", "901820"],
     "network": ["192.168.10.7"],
 }
@@ -98,6 +98,8 @@ def every_answer(client: httpx2.Client, mash: dict[str, Any]) -> str:
             f"/api/data/files/{file_id}/classes",
             f"/api/data/files/{file_id}/quality",
             f"/api/solution/lineage/files/{file_id}",
+            f"/api/knowledge/files/{file_id}",
+            "/api/knowledge/entities?limit=100",
             *(f"/api/solution/lineage/findings/{journey}?number={n}" for n in (1, 2, 3)),
             "/api/search?limit=50&q=mill questions card born server",
             "/api/search?limit=50&q=ada quill city ulm account email",

@@ -15,7 +15,8 @@ from foundations.public_works.content_metadata import ContentMetadataAbstraction
 from foundations.public_works.database import Database
 from foundations.public_works.settings import Settings
 from foundations.rooms import Room
-from smart_city.librarian.api import Librarian, SearchMode
+from smart_city.librarian.api import Librarian
+from smart_city.librarian.modes import SearchMode
 from tests.support.journals import open_database
 from tests.support.postgres import own_database
 from tests.support.role_city import EMBEDDER, NORTH, as_user, role_city

@@ -36,10 +36,10 @@ from smart_city.librarian.api import (
     NotIndexed,
     Only,
     SearchHit,
-    SearchMode,
     Unindexed,
     UnusableQuery,
 )
+from smart_city.librarian.modes import SearchMode
 from smart_city.librarian.records import LibraryRecords
 from tests.support.postgres import PostgresServer
 from tests.support.role_city import EMBEDDER, SOUTH, RoleCity, as_user, role_city
