@@ -13,7 +13,6 @@ import typer
 from foundations.experience.invocation import AsJson, Invocation
 from foundations.experience.terminal import Terminal
 from utilities.errors import ErrorKind, PlatformError
-from utilities.observability.logs import configure_logs
 
 PEERS = ("dbos", "langgraph", "celery", "raw")
 WORKERS_PEERS = ("celery", "dbos")
@@ -231,7 +230,7 @@ def parity(
         raise typer.BadParameter("name templates, or say --all", param_hint="TEMPLATE")
     (kind,) = _names(broker, BROKERS, "--broker")
     terminal = Invocation.of(context).terminal
-    configure_logs(level="ERROR")
+    _log_errors_only()
     found = _harness("parity.comparing").parity(
         journeys or (), generate=generated, seed=seed, kind=kind, say=terminal.note
     )
@@ -340,10 +339,16 @@ def _tried(
 ) -> None:
     harness = _harness("chaos.trials")
     terminal = Invocation.of(context).terminal
-    configure_logs(level="ERROR")
+    _log_errors_only()
     result = harness.run(name, count=count, seed=seed, lanes=lanes, say=terminal.note)
     _tell(terminal, result.figures, _as_table, as_json=as_json)
     _refuse_broken(f"the trial {name}", result.broken, f"python main.py chaos {name} --seed {seed}")
+
+
+def _log_errors_only() -> None:
+    from utilities.observability.logs import configure_logs
+
+    configure_logs(level="ERROR")
 
 
 Figures = Mapping[str, Any]

@@ -19,7 +19,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with serving(folder, max_upload_bytes=LIMIT, upload_idle_seconds=1) as running:
         with running.client() as client:
             client.get("/readyz")  # what is loaded once is loaded before memory is measured
-            client.post("/api/files", files={"file": ("warm.txt", b"Warm.")})
+            stored = client.post("/api/files", files={"file": ("warm.txt", b"Warm.")}).json()
+            mash = {"file_id": stored["result"]["file_id"]}
+            assert client.post("/api/solution/data-mash?wait=30s", json=mash).json()["success"]
             client.get("/api/search?q=warm")
         yield running
 
