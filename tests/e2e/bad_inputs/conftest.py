@@ -10,6 +10,7 @@ from tests.support.processes import Server, serving
 
 LIMIT = 2_000_000
 MIB = 1024 * 1024
+PARSE = "/api/business_enablement/content_analysis_orchestrator"
 
 
 @pytest.fixture(scope="module")
@@ -19,10 +20,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with serving(folder, max_upload_bytes=LIMIT, upload_idle_seconds=1) as running:
         with running.client() as client:
             client.get("/readyz")  # what is loaded once is loaded before memory is measured
-            stored = client.post("/api/files", files={"file": ("warm.txt", b"Warm.")}).json()
-            mash = {"file_id": stored["result"]["file_id"]}
-            assert client.post("/api/solution/data-mash?wait=30s", json=mash).json()["success"]
             client.get("/api/search?q=warm")
+            stored = client.post("/api/files", files={"file": ("warm.txt", b"Warm.")}).json()
+            warm = {"file_id": stored["result"]["file_id"]}
+            assert client.post(f"{PARSE}/parse_file", json=warm).json()["success"]
+            assert client.delete(f"/api/files/{warm['file_id']}").json()["success"]
         yield running
 
 
