@@ -22,10 +22,15 @@ class TimeSortableIds(Ids):
 
     def __init__(self) -> None:
         self._last = 0
+        self._head, self._begin = 0, ""
+        """The bits that stay while ids count upwards, and how they are written."""
 
     def new(self) -> str:
         now = time.time_ns() // 1_000_000
         later = now > self._last >> 80
         value = now << 80 | secrets.randbits(80) if later else self._last + 1
         self._last = value
-        return "".join([_PAIRS[value >> shift & 1023] for shift in range(120, -1, -10)])
+        if value >> 20 != self._head:
+            self._head = value >> 20
+            self._begin = "".join([_PAIRS[value >> shift & 1023] for shift in range(120, 10, -10)])
+        return self._begin + _PAIRS[value >> 10 & 1023] + _PAIRS[value & 1023]

@@ -8,7 +8,7 @@ the same, on every machine. `apply` (folding.py) folds facts, `decide` says what
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from foundations.declarations import Effect
 from realms.journey.api import Failure, Reason, RunStatus
@@ -74,7 +74,8 @@ _CLOSING = Stage.CLOSING
 _PENDING = RunStatus.PENDING
 
 
-class Perform(NamedTuple):
+@dataclass(slots=True)
+class Perform:
     """Make the attempt that was begun."""
 
     path: str
@@ -109,7 +110,8 @@ class StopChild:
 Move = Perform | Cut | SeeToChild | StopChild
 
 
-class Step(NamedTuple):
+@dataclass(slots=True)
+class Step:
     """Facts for one commit, and what to do once they are durable."""
 
     facts: tuple[Fact, ...]

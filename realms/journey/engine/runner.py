@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import orjson
 from loguru import logger
@@ -84,7 +84,8 @@ class MilestoneTimedOut(PlatformError):
     kind = ErrorKind.TIMEOUT
 
 
-class Made(NamedTuple):
+@dataclass(slots=True)
+class Made:
     """What an attempt came to, and what is to be written along with it."""
 
     facts: tuple[Fact, ...]
@@ -212,7 +213,7 @@ class Runner:
         made = self._facts(hand, node, attempt, output, spilled=spilled, along=tuple(along))
         if memo and isinstance(made.facts[0], MilestoneSucceeded):
             kept = Memo(run.start.tenant, memo, orjson.dumps(output), self._clock.now())
-            return made._replace(memos=(kept,))
+            made.memos = (kept,)
         return made
 
     async def _spilled(self, hand: Hand, attempt: core.Perform, output: Any) -> str:

@@ -205,8 +205,8 @@ def test_a_run_that_has_ended_has_no_next_move() -> None:
     ended = RunFailed(at=BEGAN, reason=Reason.ERROR, error=error)
     run = fold("run-1", [[started()], [ended]])
 
-    assert core.woken(PLAN, run, BEGAN + timedelta(days=900)) == ((), ())
-    assert core.step(PLAN, run, BEGAN) == ((), ())
+    assert core.woken(PLAN, run, BEGAN + timedelta(days=900)) == core.Step((), ())
+    assert core.step(PLAN, run, BEGAN) == core.Step((), ())
 
 
 def test_a_loop_keeps_its_counts_apart_for_each_iteration() -> None:
@@ -224,7 +224,7 @@ def test_a_wait_that_is_told_twice_is_one_wait() -> None:
     waits = MilestoneWaiting(at=BEGAN, path="a", reason=Reason.AMBIGUOUS)
     play.take((AttemptLost(at=BEGAN, path="a", attempt=1), waits))
 
-    assert core.woken(play.plan, play.run, BEGAN) == ((), ())
+    assert core.woken(play.plan, play.run, BEGAN) == core.Step((), ())
 
 
 def test_a_line_is_gone_straight_on_and_only_while_there_is_nothing_to_look_at() -> None:
