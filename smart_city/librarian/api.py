@@ -8,8 +8,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from foundations.public_works.content_metadata import ContentIndex
 from foundations.public_works.parsing.places import Place
+from foundations.public_works.search_modes import SearchMode
 from foundations.public_works.semantics import IndexableContent
-from smart_city.librarian.modes import SearchMode
 from utilities.errors import ErrorKind, PlatformError
 
 

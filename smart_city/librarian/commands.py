@@ -6,7 +6,7 @@ import typer
 
 from foundations.experience.invocation import AsJson, DataDir, Invocation
 from foundations.experience.need import Need
-from smart_city.librarian.modes import SearchMode
+from foundations.public_works.search_modes import SearchMode
 
 if TYPE_CHECKING:
     from foundations.experience.client import CityClient

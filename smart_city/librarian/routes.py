@@ -8,8 +8,8 @@ from starlette.responses import Response
 
 from foundations.experience.edge import Answer, Call
 from foundations.public_works.graph.model import Entities, FileGraph, Mentions
+from foundations.public_works.search_modes import SearchMode
 from smart_city.librarian.api import SearchResults
-from smart_city.librarian.modes import SearchMode
 
 router = APIRouter()
 _GRAPH = "ContentGraphAbstraction"

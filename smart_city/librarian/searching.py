@@ -13,6 +13,7 @@ from foundations.declarations import Effect, service, soa_api
 from foundations.public_works.content_metadata import ContentMetadataAbstraction
 from foundations.public_works.media_types import FORMATS
 from foundations.public_works.parsing.stop_words import STOP_WORDS
+from foundations.public_works.search_modes import SearchMode
 from foundations.public_works.semantics import IndexableContent
 from foundations.public_works.threads import in_thread
 from smart_city.data_steward.api import DataSteward
@@ -30,7 +31,6 @@ from smart_city.librarian.api import (
     UnusableQuery,
 )
 from smart_city.librarian.evidence import evidence
-from smart_city.librarian.modes import SearchMode
 from smart_city.librarian.records import FoundPassage, LibraryRecords
 from utilities.clock import Clock
 from utilities.context import current

@@ -9,8 +9,8 @@ from typing import Any
 
 from foundations.public_works.parsing.models import ParseOptions
 from foundations.public_works.parsing.reading import PASSAGES, read, read_passages
+from foundations.public_works.search_modes import SearchMode
 from smart_city.librarian.api import Librarian, SearchHit
-from smart_city.librarian.modes import SearchMode
 from tests.benchmarks.retrieval.questions import OF_STRANGERS, QUESTIONS, Question
 from tests.support.library import shelve
 from tests.support.role_city import NORTH, RoleCity, as_user, role_city

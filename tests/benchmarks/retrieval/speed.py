@@ -18,10 +18,10 @@ from foundations.public_works.parsing.models import Passage
 from foundations.public_works.parsing.passages import sentences
 from foundations.public_works.parsing.places import Place
 from foundations.public_works.records import ContentRecords, StoredRow
+from foundations.public_works.search_modes import SearchMode
 from foundations.public_works.semantics import IndexableContent
 from foundations.public_works.words import any_of
 from smart_city.librarian.api import IndexEntry, Librarian, Only
-from smart_city.librarian.modes import SearchMode
 from smart_city.librarian.records import LibraryRecords
 from smart_city.librarian.searching import words_asked
 from tests.benchmarks.retrieval.bench import Say, pages

@@ -13,10 +13,10 @@ from foundations.public_works.adapters.postgres import PostgresDatabase
 from foundations.public_works.content_graph import ContentGraphAbstraction
 from foundations.public_works.content_metadata import ContentMetadataAbstraction
 from foundations.public_works.database import Database
+from foundations.public_works.search_modes import SearchMode
 from foundations.public_works.settings import Settings
 from foundations.rooms import Room
 from smart_city.librarian.api import Librarian
-from smart_city.librarian.modes import SearchMode
 from tests.support.journals import open_database
 from tests.support.postgres import own_database
 from tests.support.role_city import EMBEDDER, NORTH, as_user, role_city

@@ -19,6 +19,7 @@ from foundations.public_works.media_types import FORMATS
 from foundations.public_works.object_store import ObjectStore
 from foundations.public_works.parsing.models import Passage
 from foundations.public_works.parsing.places import Place
+from foundations.public_works.search_modes import SearchMode
 from foundations.public_works.semantics import (
     GRAPH,
     PASSAGES,
@@ -39,7 +40,6 @@ from smart_city.librarian.api import (
     Unindexed,
     UnusableQuery,
 )
-from smart_city.librarian.modes import SearchMode
 from smart_city.librarian.records import LibraryRecords
 from tests.support.postgres import PostgresServer
 from tests.support.role_city import EMBEDDER, SOUTH, RoleCity, as_user, role_city

@@ -22,10 +22,10 @@ from foundations.public_works.database import Database
 from foundations.public_works.embedder import DimensionsChanged, Embedder
 from foundations.public_works.parsing.models import Passage
 from foundations.public_works.parsing.places import Place
+from foundations.public_works.search_modes import SearchMode
 from foundations.public_works.settings import Settings
 from foundations.public_works.vectors.records import IndexedBy, VectorRecords
 from smart_city.librarian.api import Librarian
-from smart_city.librarian.modes import SearchMode
 from tests.support.embedding_endpoint import KEY, Endpoint, embedding_endpoint
 from tests.support.library import shelve
 from tests.support.postgres import own_database
