@@ -3,17 +3,12 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
-
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError, best_match
-from jsonschema.protocols import Validator
-from jsonschema.validators import extend
-from pydantic_core import ValidationError as NoMatch
-from referencing import Registry
+from typing import TYPE_CHECKING, Any
 
 from utilities.errors import ErrorKind, FieldError, PlatformError
-from utilities.linear_patterns import linear_pattern
+
+if TYPE_CHECKING:
+    from realms.journey.plans.judging import Judge
 
 _Surely = Callable[[Any], bool]
 
@@ -31,8 +26,8 @@ class ContractBroken(PlatformError):
 class Fits:
     """A schema, ready to look at values.
 
-    Plain schemas are compiled to a few closures, which know when a value surely fits; the library
-    judges all the rest, fetches nothing, and matches patterns in linear time.
+    Plain schemas are compiled to a few closures, which know when a value surely fits; a library
+    judges all the rest.
     """
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
@@ -45,19 +40,19 @@ class Fits:
         """How `value` breaks the schema, in a sentence without the value; empty if it fits."""
         if self._surely is not None and self._surely(value):
             return ""
-        return _misfit(self._validator, value)
+        return self._judge.problem(value)
 
     def faults(self, value: Any) -> tuple[FieldError, ...]:
         """Everything in `value` that breaks the schema, each with its place."""
         if self._surely is not None and self._surely(value):
             return ()
-        found = sorted(self._validator.iter_errors(value), key=lambda error: list(error.path))
-        return tuple(FieldError(_pointer(error), _broken(error)) for error in found)
+        return self._judge.faults(value)
 
     @cached_property
-    def _validator(self) -> Validator:
-        made: Validator = _Schemas(dict(self.schema), registry=Registry())
-        return made
+    def _judge(self) -> "Judge":
+        from realms.journey.plans.judging import Judge
+
+        return Judge(self.schema)
 
     def __repr__(self) -> str:
         return f"Fits({self.schema!r})"
@@ -177,36 +172,3 @@ def _sure_array(schema: Mapping[str, Any]) -> _Surely | None:
     if item is None:
         return None
     return lambda value: type(value) is list and all(map(item, value))
-
-
-# the library's road
-
-
-def _matches(_: Validator, pattern: str, value: Any, __: Any) -> Iterable[ValidationError]:
-    if not isinstance(value, str):
-        return
-    try:
-        linear_pattern(pattern).validate_python(value)
-    except NoMatch:
-        yield ValidationError(f"does not match {pattern!r}")
-
-
-_extend: Any = extend  # its stubs leave it untyped
-_Schemas = _extend(Draft202012Validator, {"pattern": _matches})
-
-
-def _misfit(check: Validator, value: Any) -> str:
-    error = best_match(check.iter_errors(value))
-    if error is None:
-        return ""
-    return f"{_pointer(error) or 'it'} {_broken(error)}"
-
-
-def _pointer(error: ValidationError) -> str:
-    return "".join(f"/{part}" for part in error.absolute_path)
-
-
-def _broken(error: ValidationError) -> str:
-    rule = str(error.validator_value)  # the rule, not the value: data of a run stays out
-    shown = rule if len(rule) <= 120 else f"{rule[:117]}..."
-    return f"breaks {error.validator}: {shown}"

@@ -1,10 +1,7 @@
 """JSON Schemas as templates may state them: safe to use, and what of them can never meet."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError
 
 from utilities.errors import ErrorKind, PlatformError
 from utilities.linear_patterns import BadPattern, linear_pattern
@@ -46,12 +43,53 @@ def checked_schema(schema: Any) -> dict[str, Any]:
     if not isinstance(schema, dict):
         raise BadSchema("a type is one of JSON's, or a JSON Schema")
     _check_keywords(schema)
-    try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        raise BadSchema(f"is no JSON Schema: {_short(error.message)}") from error
+    if fault := _fault(schema):
+        raise BadSchema(f"is no JSON Schema: {_short(fault)}")
     _follow_all(schema)
     return schema
+
+
+def _fault(schema: Mapping[str, Any]) -> str:
+    """Why this is no JSON Schema. What plainly is one needs no library to tell."""
+    if _plain(schema):
+        return ""
+    from realms.journey.plans.judging import schema_fault
+
+    return schema_fault(schema)
+
+
+def _plain(schema: Any) -> bool:
+    return isinstance(schema, dict) and all(
+        word in _FORMS and _FORMS[word](value) for word, value in schema.items()
+    )
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_names(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value)) and len(set(value)) == len(value)
+
+
+def _is_size(value: Any) -> bool:
+    return type(value) is int and value >= 0
+
+
+_FORMS: Mapping[str, Callable[[Any], bool]] = {
+    "type": lambda value: isinstance(value, str) and value in JSON_TYPES,
+    "title": _is_text,
+    "description": _is_text,
+    "properties": lambda value: isinstance(value, dict) and all(map(_plain, value.values())),
+    "required": _is_names,
+    "items": _plain,
+    "enum": lambda value: isinstance(value, list),
+    "minLength": _is_size,
+    "maxLength": _is_size,
+    "minItems": _is_size,
+    "maxItems": _is_size,
+}
+"""Words that the schemas of most templates are made of, and when they are well formed."""
 
 
 def clash(given: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:

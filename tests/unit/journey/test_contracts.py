@@ -10,9 +10,11 @@ from jsonschema import Draft202012Validator
 
 from realms.journey.engine.codec import UnstorableResult, encode
 from realms.journey.engine.facts import MilestoneSucceeded, RunStarted
+from realms.journey.plans import schemas
 from realms.journey.plans.contracts import Check, Fits
 from realms.journey.plans.schemas import BadSchema, checked_schema, clash
 from tests.support.journeys import BEGAN
+
 
 
 def test_a_field_without_a_type_must_only_be_there() -> None:
@@ -31,6 +33,35 @@ def test_a_field_with_a_type_must_fit_it() -> None:
     assert check.problem({"size": None}) == ""
     assert "is missing" in check.problem({})
     assert "breaks type" in check.problem({"size": "three"})
+
+
+_any = st.none() | st.booleans() | st.integers(-1, 3) | st.sampled_from(["a", "b", "array"])
+_sizes, _texts = st.integers(-1, 3), st.sampled_from(["a", "b"])
+_schemas = st.deferred(
+    lambda: st.fixed_dictionaries(
+        {},
+        optional={
+            "type": st.sampled_from([*schemas.JSON_TYPES, "text", ["array"]]),
+            "title": _texts,
+            "description": _texts,
+            "properties": st.dictionaries(_texts, _schemas, max_size=2) | _any,
+            "required": st.lists(_texts, max_size=2) | _any,
+            "items": _schemas,
+            "enum": st.lists(_any, max_size=2),
+            "minLength": _sizes,
+            "maxLength": _sizes | _any,
+            "minItems": _sizes,
+            "maxItems": _sizes | st.floats(0, 3),
+        },
+    )
+)
+
+
+@settings(max_examples=300)
+@given(_schemas)
+def test_what_is_a_schema_without_the_library_is_one_for_it_too(schema: dict[str, Any]) -> None:
+    if schemas._plain(schema):
+        Draft202012Validator.check_schema(schema)
 
 
 def test_a_misfit_names_the_rule_and_the_place_but_not_the_value() -> None:
