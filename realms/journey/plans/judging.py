@@ -1,4 +1,4 @@
-"""What breaks a JSON Schema, as the library says; it is loaded when a value does not plainly fit."""
+"""What breaks a JSON Schema, as a library says; loaded when a value does not plainly fit."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

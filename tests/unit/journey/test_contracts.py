@@ -16,7 +16,6 @@ from realms.journey.plans.schemas import BadSchema, checked_schema, clash
 from tests.support.journeys import BEGAN
 
 
-
 def test_a_field_without_a_type_must_only_be_there() -> None:
     check = Check("a_to_b", "input", "file_id")
 
@@ -37,7 +36,7 @@ def test_a_field_with_a_type_must_fit_it() -> None:
 
 _any = st.none() | st.booleans() | st.integers(-1, 3) | st.sampled_from(["a", "b", "array"])
 _sizes, _texts = st.integers(-1, 3), st.sampled_from(["a", "b"])
-_schemas = st.deferred(
+_schemas: st.SearchStrategy[dict[str, Any]] = st.deferred(
     lambda: st.fixed_dictionaries(
         {},
         optional={
