@@ -290,16 +290,6 @@ class Driver(StepBook):
         except (UnknownRun, Unreadable, StaleWriter) as error:
             logger.warning("{} is not driven here: {}", run_id, error.detail)
 
-    async def take_up(self, rows: Sequence[RunRow]) -> None:
-        """Let runs go on that are due: those not in memory are loaded together."""
-        stored = await self._journal.load([r.run_id for r in rows if r.run_id not in self._hands])
-        for row in rows:
-            run_id = row.run_id
-            if run_id in stored and run_id not in self._hands and run_id not in self._loading:
-                self._loading[run_id] = self._owned(self._load(run_id, stored[run_id]))
-            else:
-                self._dispatch.wake(QUEUE, run_id)
-
     async def plan(self, run: RunState) -> Plan:
         """The plan of the text that a run goes by."""
         known = self._plans.get(run.template_hash)

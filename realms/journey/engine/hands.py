@@ -47,7 +47,7 @@ class Hand:
         """Whether the row has to be written again."""
         run, row = self.run, self.row
         if run.performing and row.status is _RUNNING and run.ended is None:
-            return run.paused or run.stage is _COMPENSATING
+            return run.paused or run.held or run.stage is _COMPENSATING
         return True
 
 

@@ -63,6 +63,7 @@ class Keeper(Works, Expecting):
         self._sweeping = asyncio.Lock()
         self._next: datetime | None = None
         """When it looks next."""
+        self._looked_after = clock.now()
         self._after: RunRow | None = None
         """How far through what is due it has looked, if not to its end."""
         driver.keeper = self
@@ -107,10 +108,9 @@ class Keeper(Works, Expecting):
         """Wake every run that is due; order the next look for when another will be."""
         async with self._sweeping:
             reach("sweep")
+            await self._look_after()
             if self._duty is Duty.WORK or not await self._leadership.leads():
                 self._look_for_those_out_of_time()
-                if self._duty is Duty.WORK:
-                    await self._driver.look_after()
                 self._next = None
                 self.expect(self._clock.now() + self._beat)
                 return
@@ -135,7 +135,7 @@ class Keeper(Works, Expecting):
     async def _woken(self, rows: Sequence[RunRow], now: datetime) -> None:
         """Let runs go on that are due: here, or by telling workers of them."""
         if self._duty is Duty.ALL:
-            await self._driver.take_up(rows)
+            await self._driver.take_up([row.run_id for row in rows])
             await self._let_them_move()
             return
         for row in rows:
@@ -174,6 +174,13 @@ class Keeper(Works, Expecting):
             if not swept:  # whatever it was, it is looked again
                 self._next = None
                 self.expect(self._clock.now() + self._beat)
+
+    async def _look_after(self) -> None:
+        """Once in a beat, give back what is held and does not move."""
+        now = self._clock.now()
+        if self._driver.drives and now - self._looked_after >= self._beat:
+            self._looked_after = now
+            await self._driver.look_after()
 
     def _look_for_those_out_of_time(self) -> None:
         now = self._clock.now()

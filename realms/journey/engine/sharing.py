@@ -139,6 +139,13 @@ class SharedDriver(Driver):
         if self.open and wanted:
             await self._claim(wanted)
 
+    async def take_up(self, run_ids: Sequence[str]) -> None:
+        """Let runs go on that are due: those that are free and ready are claimed together."""
+        claimed = await self._claim([run_id for run_id in run_ids if not self.has(run_id)])
+        for run_id in run_ids:
+            if run_id not in claimed:
+                self._dispatch.wake(QUEUE, run_id)
+
     async def advance(self, run_id: str) -> None:
         """Look at a run that is held here, or at one that is free."""
         if not self._shared or self.has(run_id) or not self.open:
@@ -199,7 +206,7 @@ class SharedDriver(Driver):
 
     def _rest(self, hand: Hand) -> None:
         super()._rest(hand)
-        if hand.row.holder != self.holder or hand.lost or not self._shared:
+        if hand.row.holder != self.holder or hand.lost:
             return
         if hand.run.run_id not in self._hands and hand.durable == hand.run.entries:
             if not self._given_back:
