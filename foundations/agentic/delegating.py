@@ -163,7 +163,7 @@ class _Work:
             if not begun_now:
                 raise AmbiguousToolCall(
                     f"{call.tool} was called in an attempt that ended before its answer was kept",
-                    hint="see what it did; supply the milestone's result, or rerun the milestone",
+                    hint="see what it did; retry to have it called again, or skip with the result",
                 )
             return await self._answered(call, number)
 

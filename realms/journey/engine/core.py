@@ -430,7 +430,7 @@ def _after_error(
     error, path = state.error, state.path
     assert error is not None
     assert state.began_at is not None
-    if guarded and error.kind not in NOTHING_DONE:
+    if error.code in _IN_DOUBT or (guarded and error.kind not in NOTHING_DONE):
         return MilestoneWaiting(at=now, path=path, reason=Reason.AMBIGUOUS)
     if not node.retry.repeats(error, failures=state.failures, elapsed=now - state.began_at):
         reason = _REASONS.get(error.code, Reason.ERROR)
@@ -440,6 +440,8 @@ def _after_error(
     return RetryScheduled(at=now, path=path, wake_at=now + delay)
 
 
+_IN_DOUBT = frozenset({"ambiguous_tool_call"})
+"""What an agent's work ends in when a crash cut a call that is not repeated."""
 _REASONS = {
     "contract_broken": Reason.CONTRACT,
     "expression_failed": Reason.EXPRESSION,

@@ -195,6 +195,8 @@ def _stepped(run: RunState, fact: StepRecorded) -> None:
 def _retried_later(run: RunState, fact: RetryScheduled) -> None:
     node = _open(run, fact)
     _must(run, not node.performing, fact)
+    if node.reason is Reason.AMBIGUOUS and node.steps:
+        node.steps.pop()  # an agent's tool that was begun: a person has it called again
     node.status = RunStatus.WAITING
     node.reason = Reason.RETRY
     node.ended_attempt = None

@@ -16,7 +16,7 @@ from foundations.declarations import Effect, agent, service, soa_api
 from foundations.public_works.database import Database
 from foundations.rooms import Room
 from foundations.wiring import wire
-from realms.journey.api import JourneyRun, RunStatus
+from realms.journey.api import JourneyRun, Reason, RunStatus
 from realms.journey.engine.codec import decode
 from realms.journey.engine.facts import StepRecorded
 from realms.journey.engine.runner import Steps
@@ -181,28 +181,54 @@ async def test_a_model_that_is_down_is_asked_again_later_and_only_that_question(
     assert len(sums(city).keys) == 2
 
 
-async def test_a_guarded_tool_that_a_crash_cut_is_left_to_a_person(
-    city: JourneyCity, model: Model
-) -> None:
+async def cut_at_a_guarded_tool(city: JourneyCity, model: Model) -> JourneyRun:
+    """A run whose agent was about to hear from a tool when the process died; it is back since."""
     model.replies = (calls("post", text="hello"), says("Posted."))
     sums(city).hangs = True
     accepted = await begin(city)
     await city.dispatch.settle()
     sums(city).hangs = False
     await city.reboot()
-    await city.dispatch.settle()
-    run = await city.engine.get(accepted.run_id)
-    posted = list(sums(city).posted)
-    await city.operators.rerun(run.run_id, milestone_id="answered")
-    await city.dispatch.settle(until=timedelta(days=2))
-    again = await city.engine.get(run.run_id)
+    await city.dispatch.settle(until=timedelta(hours=12))
+    return await city.engine.get(accepted.run_id)
 
-    assert run.status is RunStatus.FAILED
-    assert run.error is not None
-    assert run.error.code == "ambiguous_tool_call"
-    assert posted == ["hello"]
+
+async def test_a_guarded_tool_that_a_crash_cut_is_left_to_a_person(
+    city: JourneyCity, model: Model
+) -> None:
+    run = await cut_at_a_guarded_tool(city, model)
+
+    assert (run.status, run.reason) == (RunStatus.WAITING, Reason.AMBIGUOUS)
+    assert run.milestones[0].error is not None
+    assert run.milestones[0].error.code == "ambiguous_tool_call"
+    assert sums(city).posted == ["hello"]
+
+
+async def test_a_person_has_it_called_again_and_nothing_else(
+    city: JourneyCity, model: Model
+) -> None:
+    run = await cut_at_a_guarded_tool(city, model)
+    asked = len(model.asked)
+    await city.operators.retry(run.run_id, milestone_id="answered")
+    await city.dispatch.settle()
+    again = await city.engine.get(run.run_id)
+    await city.reboot()
+    read_back = await city.engine.get(run.run_id)
+
     assert again.output == "Posted."
+    assert read_back == again
     assert sums(city).posted == ["hello", "hello"]
+    assert len(model.asked) == asked + 1
+
+
+async def test_a_person_supplies_what_it_did(city: JourneyCity, model: Model) -> None:
+    run = await cut_at_a_guarded_tool(city, model)
+    result = {"text": "Posted, I saw it.", "data": {}}
+    await city.operators.skip(run.run_id, milestone_id="answered", result=result)
+    await city.dispatch.settle()
+
+    assert (await city.engine.get(run.run_id)).output == "Posted, I saw it."
+    assert sums(city).posted == ["hello"]
 
 
 # what tools write
