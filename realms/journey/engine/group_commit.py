@@ -93,6 +93,11 @@ class GroupCommit:
         return self._trouble
 
     @property
+    def again(self) -> float:
+        """Seconds after which is tried again what the store did not take."""
+        return self._again
+
+    @property
     def pending(self) -> int:
         """How many entries were added and are not durable yet."""
         return len(self._writing) + len(self._pending)

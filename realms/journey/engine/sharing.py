@@ -216,7 +216,18 @@ class SharedDriver(Driver):
     def _give_back(self) -> None:
         """Free runs that were claimed and do not move."""
         run_ids, self._given_back = self._given_back, []
-        self._owned(self._journal.release(run_ids, holder=self.holder))
+        self._owned(self._released(run_ids))
+
+    async def _released(self, run_ids: Sequence[str]) -> None:
+        """What cannot be freed now is freed a little later, or when this process leaves."""
+        while self.open:
+            try:
+                await self._journal.release(run_ids, holder=self.holder)
+            except PlatformError as error:
+                logger.warning("{} runs are not given back yet: {}", len(run_ids), error.detail)
+                await asyncio.sleep(self._group.again)
+            else:
+                return
 
     async def _hold(self, run: RunState, row: RunRow, error: PlatformError) -> None:
         """Leave a run to other workers that does not fit this one, and say so."""

@@ -11,6 +11,7 @@ import pytest
 
 from foundations.boot import Duty
 from foundations.public_works.adapters.in_process_events import InProcessEvents
+from foundations.public_works.database import DatabaseBusy
 from foundations.public_works.dispatch import Arrived, Handler, Road
 from foundations.public_works.settings import Settings
 from realms.journey.api import Reason, RunStatus
@@ -223,6 +224,42 @@ async def test_what_is_held_and_not_in_hand_is_given_back(process: Make) -> None
 
     assert first == worker.driver.holder
     assert (await server.journal.load([run.run_id]))[run.run_id].row.holder == 0
+
+
+async def test_what_the_store_does_not_free_at_once_is_freed_a_little_later(
+    process: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, worker = await process(Duty.ACCEPT), await process(Duty.WORK)
+    run = await server.engine.start("data_mash_flow", INPUT)
+    await server.journal.claim([run.run_id], holder=worker.driver.holder, at=server.clock.now())
+    free, refusals = server.journal.release, [DatabaseBusy("locked"), DatabaseBusy("locked")]
+
+    async def release(run_ids: Sequence[str], **given: Any) -> None:
+        if refusals:
+            raise refusals.pop()
+        await free(run_ids, **given)
+
+    monkeypatch.setattr(server.journal, "release", release)
+    monkeypatch.setattr(worker.driver.group, "_again", 0.001)
+    await worker.driver._released([run.run_id])
+
+    assert refusals == []
+    assert (await server.journal.load([run.run_id]))[run.run_id].row.holder == 0
+
+
+@pytest.mark.parametrize("duty", [Duty.ALL, Duty.WORK])
+async def test_who_drives_looks_once_in_a_beat_for_what_it_holds_in_vain(
+    process: Make, duty: Duty
+) -> None:
+    server, driver = await process(Duty.ACCEPT), await process(duty)
+    run = await server.engine.start("data_mash_flow", INPUT)
+    await server.journal.claim([run.run_id], holder=driver.driver.holder, at=server.clock.now())
+
+    await driver.on(seconds=100)
+
+    assert (await server.engine.get(run.run_id)).status is RunStatus.SUCCEEDED or (
+        await server.journal.load([run.run_id])
+    )[run.run_id].row.holder == 0
 
 
 async def test_who_waits_elsewhere_hears_of_the_end(process: Make) -> None:
