@@ -17,6 +17,7 @@ from typing import Any, Protocol, Self
 from loguru import logger
 
 from foundations.public_works.adapters.in_process_events import InProcessEvents
+from utilities.tasks import ended
 
 CHANNEL = "civitas"
 CONNECT_SECONDS = 5.0
@@ -71,8 +72,7 @@ class EventsBetween(InProcessEvents):
         tb: TracebackType | None,
     ) -> None:
         assert self._task is not None
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await ended(self._task)
 
     def publish(self, topic: str, data: Mapping[str, object]) -> None:
         super().publish(topic, data)

@@ -17,6 +17,7 @@ from foundations.public_works.adapters.events_between import (
     Line,
 )
 from foundations.public_works.settings import MIB, Settings
+from utilities.tasks import ended
 
 
 @dataclass(slots=True)
@@ -66,8 +67,7 @@ class RedisEvents(EventsBetween):
             try:
                 yield _Connection(client, self._channel, listening)
             finally:
-                listening.cancel()
-                await asyncio.gather(listening, return_exceptions=True)
+                await ended(listening)
 
 
 async def _listened(channel: Any, heard: Callable[[str], None]) -> None:

@@ -25,6 +25,7 @@ from utilities.clock import Clock
 from utilities.context import CallContext, bound
 from utilities.errors import ErrorKind, PlatformError
 from utilities.remote_faults import problem_of
+from utilities.tasks import ended
 
 _LOOK_SECONDS = 0.25
 _FORGOTTEN_AFTER = timedelta(minutes=10)
@@ -65,8 +66,8 @@ class Answering(Works):
         try:
             yield
         finally:
-            looking.cancel()
-            await asyncio.gather(looking, *self._works, return_exceptions=True)
+            await ended(looking)
+            await asyncio.gather(*self._works, return_exceptions=True)
 
     async def _rung(self, run_id: str) -> None:
         await self._arrived([run_id])

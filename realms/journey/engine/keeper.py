@@ -22,6 +22,7 @@ from realms.journey.engine.ports import Expecting
 from realms.journey.engine.sharing import SharedDriver
 from utilities.clock import Clock
 from utilities.errors import PlatformError
+from utilities.tasks import ended
 
 QUEUE = "journey-keeper"
 _PAGE = 500
@@ -82,8 +83,7 @@ class Keeper(Works, Expecting):
             try:
                 yield
             finally:
-                renewal.cancel()
-                await asyncio.gather(renewal, return_exceptions=True)
+                await ended(renewal)
         await self._leave(self._driver.holder)
 
     async def _taken_hold(self) -> int:
