@@ -123,7 +123,7 @@ class VirtualDispatch(Dispatch):
         self._wakes.clear()
 
 
-_STILL, _HANGS, _WRITES = 2, 30, 150
+_STILL, _HANGS, _WRITES = 2, 40, 250
 """Looks after which nothing moves any more; after which whoever is at work hangs; and for which the
 store is waited for, however loaded the machine is."""
 

@@ -74,16 +74,16 @@ class Keeper(Works, Expecting):
         """Take over: whoever wrote before is fenced off, and every unfinished run goes on."""
         arm()
         holder = await self._taken_hold()
-        async with self._driver.driving(holder):
-            reach("drives")
-            if self._duty is not Duty.ACCEPT:
-                self._dispatch.handle(QUEUE, self._swept)
-                self._dispatch.wake(QUEUE, "")
-            renewal = asyncio.get_running_loop().create_task(self._renewed())
-            try:
+        renewal = asyncio.get_running_loop().create_task(self._renewed())
+        try:
+            async with self._driver.driving(holder):
+                reach("drives")
+                if self._duty is not Duty.ACCEPT:
+                    self._dispatch.handle(QUEUE, self._swept)
+                    self._dispatch.wake(QUEUE, "")
                 yield
-            finally:
-                await ended(renewal)
+        finally:
+            await ended(renewal)
         await self._leave(self._driver.holder)
 
     async def _taken_hold(self) -> int:
@@ -173,7 +173,7 @@ class Keeper(Works, Expecting):
         finally:
             if not swept:  # whatever it was, it is looked again
                 self._next = None
-                self.expect(self._clock.now() + self._beat)
+                self.expect(self._clock.now() + min(self._beat, _AGAIN))
 
     async def _look_after(self) -> None:
         """Once in a beat, give back what is held and does not move."""
@@ -245,3 +245,5 @@ _RINGS_AGAIN = timedelta(seconds=10)
 _BEATS = {Duty.SCHEDULE: _RINGS_EVERY, Duty.WORK: timedelta(seconds=5)}
 _RANG = 10_000
 _SHORTEST = timedelta(milliseconds=100)
+_AGAIN = timedelta(seconds=2)
+"""After what failed, such as a store that was away."""

@@ -11,6 +11,7 @@ from typing import TypeVar
 import psycopg
 import pytest
 
+import realms
 from main import Platform
 from realms.journey.api import Journeys, RunStatus
 from realms.journey.engine.codec import decode
@@ -26,12 +27,16 @@ RUNS = 80
 CRASHES = 2
 
 
+@pytest.fixture(autouse=True)
+def _realms_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(realms, "__path__", [*realms.__path__])
+
+
 @asynccontextmanager
 async def city_on(server: PostgresServer, folder: Path) -> AsyncIterator[Platform]:
     url = server.url("postgres")
     settings = {"cloud_ready_mode": "hybrid", "cloud_ready_events": False, "database_url": url}
-    soon = {"drain_seconds": 0.05, "journey_beat_seconds": 1}
-    async with open_city(folder, **settings, **soon) as city:
+    async with open_city(folder, **settings, drain_seconds=0.05) as city:
         yield city
 
 
