@@ -8,8 +8,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
+from foundations.public_works.parsing import frames
 from foundations.public_works.parsing.child import MEMORY_EXIT, limit
+
+
+def answer(said: dict[str, Any]) -> None:
+    frames.send(1, json.dumps(said).encode())
 
 
 def main() -> int:
@@ -20,7 +26,7 @@ def main() -> int:
 
 
 def misbehave() -> int:  # noqa: C901 - a list of cases
-    request = json.loads(sys.stdin.buffer.read())
+    request = json.loads(frames.receive(0) or b"")
     limit(request["limits"])
     match request["do"]:
         case "spin":
@@ -44,7 +50,7 @@ def misbehave() -> int:  # noqa: C901 - a list of cases
             return 0
         case "chatter":
             os.write(2, b"x" * 300_000)
-            os.write(1, json.dumps({"result": "heard"}).encode())
+            answer({"result": "heard"})
         case "grandchild":
             lock = os.open(request["lock"], os.O_RDWR)
             fcntl.flock(lock, fcntl.LOCK_EX)  # held until this process and its child have ended
@@ -53,15 +59,15 @@ def misbehave() -> int:  # noqa: C901 - a list of cases
         case "once":
             lock = os.open(request["lock"], os.O_RDWR)
             if os.read(lock, 1):
-                os.write(1, json.dumps({"result": "again"}).encode())
+                answer({"result": "again"})
                 return 0
             os.write(lock, b"x")
             fcntl.flock(lock, fcntl.LOCK_EX)
             time.sleep(600)
         case "descriptors":
             found = sorted(int(path.name) for path in Path("/proc/self/fd").iterdir())
-            os.write(1, json.dumps({"result": found[:-1]}).encode())  # the last is the listing's
+            answer({"result": found[:-1]})  # the last is the listing's
         case "environment":
             told = {"environment": dict(os.environ), "path": sys.path}
-            os.write(1, json.dumps({"result": told}).encode())
+            answer({"result": told})
     return 0

@@ -251,7 +251,7 @@ async def test_children_beyond_the_processors_wait_for_a_place(
 ) -> None:
     running, most = 0, 0
 
-    async def counted(*_: object) -> dict[str, Any]:
+    async def counted(*_: object, **__: object) -> dict[str, Any]:
         nonlocal running, most
         running += 1
         most = max(most, running)
