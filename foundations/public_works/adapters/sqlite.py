@@ -25,6 +25,12 @@ from foundations.public_works.adapters.sqlite_driver import (
     sqlite_driver,
     unusable,
 )
+from foundations.public_works.adapters.sqlite_gathered import (
+    Gathered,
+    Gathering,
+    Outcome,
+    write_together,
+)
 from foundations.public_works.adapters.sqlite_transactions import DriverTransactions
 from foundations.public_works.ballast import Ballast
 from foundations.public_works.data_folder import DataFolder
@@ -57,6 +63,7 @@ class SqliteDatabase(Database):
         self._reader_engine = self._engine("BEGIN", pool_size=4)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
         self._queued = 0
+        self._gathering: Gathering | None = None
         self._engine_commits = 0
 
     @property
@@ -111,14 +118,12 @@ class SqliteDatabase(Database):
         return await in_thread(self._explained, run)
 
     async def write(self, work: Callable[[Connection], T]) -> T:
-        def run() -> T:
-            with self._writer_engine.begin() as connection:
-                result = work(connection)
-            self._engine_commits += 1
-            return result
-
-        # A write that has begun ends, whatever becomes of its caller.
-        return await self._on_writer(run)
+        future: asyncio.Future[T] = self._loop.create_future()
+        if self._gathering is None or not self._gathering.add(work, future):
+            gathering = Gathering()
+            gathering.add(work, future)
+            self._begin_gathering(gathering)
+        return await future  # a write that has begun ends, whatever becomes of its caller
 
     async def write_with_checkpoint(self, work: Writes) -> None:
         attempt = current_attempt()
@@ -186,9 +191,26 @@ class SqliteDatabase(Database):
         self._engine_commits += 1
         return result
 
+    def _begin_gathering(self, gathering: Gathering) -> None:
+        """Have the writer's thread make, when it is free, all writes that have come until then."""
+
+        def write() -> list[tuple[Gathered, Outcome]]:
+            writes = gathering.close()
+            outcomes, commits = write_together(writes, self._writer_engine, self._explained)
+            self._engine_commits += commits
+            return list(zip(writes, outcomes, strict=True))
+
+        def settle(done: asyncio.Future[list[tuple[Gathered, Outcome]]]) -> None:
+            for one, outcome in done.result():
+                one.settle(outcome)
+
+        self._on_writer(write).add_done_callback(settle)
+        self._gathering = gathering
+
     def _on_writer(self, run: Callable[[], T]) -> asyncio.Future[T]:
         """Queue `run` for the writer's thread; until it is done, no commit is made elsewhere."""
         future: asyncio.Future[T] = self._loop.create_future()
+        self._gathering = None  # what comes from now on does not overtake this
 
         def delivered(done: Future[T]) -> None:
             self._loop.call_soon_threadsafe(self._deliver, done, future)
