@@ -356,9 +356,9 @@ class ContentMetadataAbstraction:
         """
         folder = folder_of(tenant, result.file_id)
         try:
-            passages = await self._objects.get(f"{folder}/{semantics.PASSAGES}")
-            raw = await self._objects.get(f"{folder}/{semantics.VECTORS}")
-            graph = await self._objects.get(f"{folder}/{semantics.GRAPH}")
+            passages, raw, graph = await self._objects.get_files(
+                folder, (semantics.PASSAGES, semantics.VECTORS, semantics.GRAPH)
+            )
         except ObjectNotFound as error:
             raise NotParsed(
                 f"the content of {result.file_id!r} is not there", hint="parse the file first"

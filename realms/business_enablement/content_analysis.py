@@ -167,9 +167,9 @@ class ContentAnalysisOrchestrator(ContentAnalysis):
         """Put every artifact into the object store, the manifest last."""
         key = folder_of(record.tenant, record.file_id)
         names = (*parsed.artifacts, semantics.VECTORS, semantics.GRAPH)
-        await self._objects.put_files(key, {name: output / name for name in names})
         manifest = Manifest(parse_result=parsed, semantic_result=meant, sha256=record.sha256)
-        await self._objects.put(f"{key}/{semantics.MANIFEST}", manifest.model_dump_json().encode())
+        last = {semantics.MANIFEST: manifest.model_dump_json().encode()}
+        await self._objects.put_files(key, {name: output / name for name in names}, last=last)
 
 
 def _subject(record: FileRecord, parsed: ParseResult, passages: list[Passage]) -> PolicySubject:

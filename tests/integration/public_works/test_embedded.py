@@ -1,6 +1,7 @@
 """The embedded infrastructure on a real disk, from the data folder to the file of spans."""
 
 import asyncio
+import errno
 import json
 import os
 import subprocess
@@ -316,7 +317,7 @@ async def test_stored_object_and_its_folders_are_synced(
     real = os.fsync
 
     def fsync(descriptor: int) -> None:
-        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name.partition("#")[0])
         real(descriptor)
 
     monkeypatch.setattr(os, "fsync", fsync)
@@ -324,18 +325,23 @@ async def test_stored_object_and_its_folders_are_synced(
 
     assert synced == ["f1", "local", "client", "objects"]
 
+    synced.clear()
+    await objects.put("client/local/f2", b"2")
+    assert synced == ["f2", "local"]  # the folders above know it since
+
 
 async def test_full_disk_is_explained(
-    objects: LocalObjectStore, monkeypatch: pytest.MonkeyPatch
+    objects: LocalObjectStore, folder: DataFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def full(*_: object) -> None:
-        raise OSError("Generic LocalFileSystem error: No space left on device (os error 28)")
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("obstore.put_async", full)
+    monkeypatch.setattr(os, "fsync", full)
 
     with pytest.raises(StorageFull) as caught:
         await objects.put("a", b"1")
     assert "free some space" in caught.value.hint
+    assert list(folder.objects.iterdir()) == []
 
 
 # dispatch
