@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -144,6 +144,13 @@ class Arriving(BaseModel):
     metadata: str = Field(default="", description="as the sender gave it")
     expires_at: datetime
     file_id: str = ""
+
+
+class LocalCopy(NamedTuple):
+    """A stored file where it can be read; not to be written to."""
+
+    record: FileRecord
+    path: Path
 
 
 class FileUnknown(PlatformError):
@@ -298,8 +305,8 @@ class ContentSteward(Quarantine, Uploads, Protocol):
         """What the caller's tenant keeps, and how much it may."""
         ...
 
-    def local_copy(self, file_id: str) -> AbstractAsyncContextManager[Path]:
-        """A local path to read a stored client file from while the block lasts.
+    def local_copy(self, file_id: str) -> AbstractAsyncContextManager[LocalCopy]:
+        """A local path to read a stored client file from while the block lasts, and its record.
 
         Raises FileUnknown, FileRefused, or FileNotStored when it is still on its way in.
         """

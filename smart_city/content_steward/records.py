@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from foundations.public_works.database import Database
+from foundations.public_works.rows import Rows
 from smart_city.content_steward.api import (
     Arriving,
     FileRecord,
@@ -52,6 +53,7 @@ def _of_files(name: str) -> sa.Table:
 
 
 _TABLES = {Track.CLIENT: _of_files("files"), Track.INTERNAL: _of_files("platform_files")}
+_FILES = {track: Rows(table, "tenant", "track", "file_id") for track, table in _TABLES.items()}
 _decisions = sa.Table(
     "quarantine_decisions",
     _metadata,
@@ -109,8 +111,10 @@ class FileRecords:
         await self._database.write(work)
 
     async def find(self, tenant: str, track: Track, file_id: str) -> FileRecord | None:
-        table = _TABLES[track]
-        return await self._one(_of(tenant, track).where(table.c.file_id == file_id))
+        row = await self._database.read(lambda c: _FILES[track].first(c, tenant, track, file_id))
+        if row is None or row["status"] == FileStatus.DELETING:
+            return None
+        return _record(row)
 
     async def find_by_spool(self, tenant: str, track: Track, spool: str) -> FileRecord | None:
         return await self._one(_of(tenant, track).where(_TABLES[track].c.spool == spool))
@@ -174,9 +178,7 @@ class FileRecords:
         await self._database.write(lambda connection: connection.execute(statement))
 
     async def remove(self, tenant: str, track: Track, file_id: str) -> None:
-        table = _TABLES[track]
-        statement = sa.delete(table).where(table.c.tenant == tenant, table.c.file_id == file_id)
-        await self._database.write(lambda connection: connection.execute(statement))
+        await self._database.write(lambda c: _FILES[track].forget(c, tenant, track, file_id))
 
     async def decide(
         self, track: Track, record: FileRecord, decision: QuarantineDecision
