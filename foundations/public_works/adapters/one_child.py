@@ -85,7 +85,7 @@ class Child:
                 take(chunk)
                 news.set()
             if chunk == b"":
-                loop.remove_reader(ours)
+                loop.remove_reader(ours.fileno())
 
         async def more() -> None:
             news.clear()
@@ -93,12 +93,12 @@ class Child:
 
         takes = {self._talk: self._hear, self._noise: self._listen, self._status: self._learn}
         for ours, take in takes.items():
-            loop.add_reader(ours, attend, ours, take)
+            loop.add_reader(ours.fileno(), attend, ours, take)
         try:
             yield more
         finally:
             for ours in takes:
-                loop.remove_reader(ours)
+                loop.remove_reader(ours.fileno())
 
     def _hear(self, chunk: bytes) -> None:
         self._said += chunk[: _ANSWER_LIMIT - len(self._said)]

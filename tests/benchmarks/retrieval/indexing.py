@@ -16,6 +16,7 @@ from typing import Any
 from foundations.public_works.adapters.wordllama_embedder import WordLlamaEmbedder
 from foundations.public_works.content_metadata import ContentMetadataAbstraction
 from foundations.public_works.data_folder import DataFolder
+from foundations.public_works.parsing.insights.texts.naming import name_entities
 from foundations.public_works.parsing.models import ParseOptions
 from foundations.public_works.parsing.reading import PASSAGES, read, read_passages
 from foundations.public_works.settings import Settings
@@ -117,9 +118,10 @@ def _nothing(number: int) -> int:
 
 
 def _parsed_and_embedded(path: Path, output: Path) -> int:
+    """What a child is asked for, and what the city embeds of it, by the same functions."""
     own = output / path.stem
     own.mkdir()
-    read(path, own, name=path.name, options=ParseOptions())
+    name_entities(read(path, own, name=path.name, options=ParseOptions()), own)
     passages = read_passages(own / PASSAGES)
     vectors = asyncio.run(_EMBEDDER.embed([passage.in_context for passage in passages]))
     return len(vectors)
