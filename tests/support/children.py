@@ -20,15 +20,26 @@ def answer(said: dict[str, Any]) -> None:
 
 def main() -> int:
     try:
-        return misbehave()
+        while (told := frames.receive(0)) is not None:
+            code = misbehave(json.loads(told))
+            if code is not None:
+                return code
     except MemoryError:
         return MEMORY_EXIT
+    return 0
 
 
-def misbehave() -> int:  # noqa: C901 - a list of cases
-    request = json.loads(frames.receive(0) or b"")
+def misbehave(request: dict[str, Any]) -> int | None:  # noqa: C901 - a list of cases
+    """What the exit code is, or None to go on."""
     limit(request["limits"])
     match request["do"]:
+        case "go on":
+            answer({"result": os.getpid(), "again": True})
+            return None
+        case "crash when used":
+            if request["pid"] == os.getpid():
+                os.kill(os.getpid(), signal.SIGSEGV)
+            answer({"result": os.getpid()})
         case "spin":
             while True:
                 pass
