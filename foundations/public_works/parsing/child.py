@@ -54,8 +54,8 @@ MEMORY_EXIT = 86
 """The exit code of a child that ran out of memory."""
 MOST_REQUESTS = 100
 """So many are done by one child at most."""
-MOST_GROWTH = 32 * 1024**2
-"""Bytes of memory that a child may hold more than at its beginning, and go on."""
+MOST_GROWTH = 128 * 1024**2
+"""Bytes that a child may hold more than at its beginning, and go on; of its limit an eighth."""
 _OURS = frozenset(
     {media_types.TXT, media_types.MARKDOWN, media_types.CSV, media_types.TSV, media_types.JSON,
      media_types.NDJSON}
@@ -82,8 +82,9 @@ def main() -> int:
             reply = perform(request)
         except MemoryError:
             return MEMORY_EXIT
-        again = done < MOST_REQUESTS and _clean(request["work"], reply)
-        again = again and _private_bytes() - begun < MOST_GROWTH
+        most = min(MOST_GROWTH, request["limits"]["memory_bytes"] // 8)
+        again = done < MOST_REQUESTS and _private_bytes() - begun < most
+        again = again and _clean(request["work"], reply)
         frames.send(answers, json.dumps(reply | {"again": again}, allow_nan=False).encode())
         if not again:
             break
