@@ -177,6 +177,12 @@ class NotInQuarantine(PlatformError):
     kind = ErrorKind.CONFLICT
 
 
+class TwinGone(PlatformError):
+    """The stored bytes that a file was to share are being removed."""
+
+    kind = ErrorKind.CONFLICT
+
+
 class NotTheirDecision(PlatformError):
     """The caller may not decide about files in quarantine."""
 

@@ -20,8 +20,10 @@ from smart_city.content_steward.api import (
     QuotaExceeded,
     StorageUsage,
     Track,
+    TwinGone,
     UploadUnknown,
 )
+from smart_city.content_steward.naming import storage_key
 from smart_city.stamps import stamp
 
 _metadata = sa.MetaData()
@@ -160,13 +162,28 @@ class FileRecords:
         chosen = _same_name(track, record).order_by(table.c.version.desc()).limit(limit)
         return await self._all(chosen)
 
-    async def judged(self, track: Track, record: FileRecord) -> FileRecord:
-        """Write down what became of a file; one that is stored becomes the newest version."""
+    async def judged(
+        self, track: Track, record: FileRecord, *, twin: FileRecord | None = None
+    ) -> FileRecord:
+        """Write down what became of a file; one that is stored becomes the newest version.
+
+        Where another process has stored the same bytes meanwhile, the file is where those are;
+        `twin` is what was known of them before.
+
+        Raises:
+            TwinGone: the bytes it shares with its twin are being removed.
+        """
+        known = twin.storage_location if twin else ""
 
         def work(connection: sa.Connection) -> FileRecord:
             judged = record
             if record.status is FileStatus.STORED:
-                judged = _newest(connection, track, record)
+                other = _twin(connection, track, record)
+                if other and record.storage_location != known != other["storage_location"]:
+                    shared = {"storage_location": other["storage_location"]}
+                    judged = record.model_copy(update=shared)
+                _require_bytes(connection, track, judged)
+                judged = _newest(connection, track, judged)
             connection.execute(_update(track, judged))
             return judged
 
@@ -187,6 +204,7 @@ class FileRecords:
 
         Raises:
             NotInQuarantine: somebody else has decided meanwhile.
+            TwinGone: see `judged`.
         """
         table = _TABLES[track]
         values = {**decision.model_dump(), "decided_at": stamp(decision.decided_at)}
@@ -194,6 +212,7 @@ class FileRecords:
         def work(connection: sa.Connection) -> FileRecord:
             judged = record
             if record.status is FileStatus.STORED:
+                _require_bytes(connection, track, record)
                 judged = _newest(connection, track, record)
             change = _update(track, judged).where(table.c.status == FileStatus.QUARANTINED)
             if connection.execute(change.values(announced=False)).rowcount != 1:
@@ -350,6 +369,19 @@ def _twin(connection: sa.Connection, track: Track, record: FileRecord) -> sa.Row
         table.c.status == FileStatus.STORED,
     )
     return connection.execute(chosen.order_by(table.c.file_id).limit(1)).mappings().first()
+
+
+def _require_bytes(connection: sa.Connection, track: Track, record: FileRecord) -> None:
+    """Pass a file that has bytes of its own, or shares those of a file that is stored."""
+    if record.storage_location == storage_key(track.value, record.tenant, record.file_id):
+        return
+    table = _TABLES[track]
+    sharing = _of(record.tenant, track).where(
+        table.c.storage_location == record.storage_location,
+        table.c.status == FileStatus.STORED,
+    )
+    if connection.execute(sharing.limit(1)).first() is None:
+        raise TwinGone(f"the bytes of {record.file_id} were just removed", hint="retry")
 
 
 def _newest(connection: sa.Connection, track: Track, record: FileRecord) -> FileRecord:
