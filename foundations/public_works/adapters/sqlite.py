@@ -25,17 +25,13 @@ from foundations.public_works.adapters.sqlite_driver import (
     sqlite_driver,
     unusable,
 )
-from foundations.public_works.adapters.sqlite_gathered import (
-    Gathered,
-    Gathering,
-    Outcome,
-    write_together,
-)
+from foundations.public_works.adapters.sqlite_gathered import Gathering, gathered
 from foundations.public_works.adapters.sqlite_transactions import DriverTransactions
 from foundations.public_works.ballast import Ballast
 from foundations.public_works.data_folder import DataFolder
 from foundations.public_works.database import (
     Database,
+    DatabaseBusy,
     Dialect,
     DriverConnection,
     StorageFull,
@@ -119,10 +115,9 @@ class SqliteDatabase(Database):
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         future: asyncio.Future[T] = self._loop.create_future()
-        if self._gathering is None or not self._gathering.add(work, future):
-            gathering = Gathering()
-            gathering.add(work, future)
-            self._begin_gathering(gathering)
+        write = gathered(work, future)
+        if self._gathering is None or not self._gathering.add(write):
+            self._gather(Gathering(write))
         return await future  # a write that has begun ends, whatever becomes of its caller
 
     async def write_with_checkpoint(self, work: Writes) -> None:
@@ -191,18 +186,31 @@ class SqliteDatabase(Database):
         self._engine_commits += 1
         return result
 
-    def _begin_gathering(self, gathering: Gathering) -> None:
-        """Have the writer's thread make, when it is free, all writes that have come until then."""
+    def _gather(self, gathering: Gathering) -> None:
+        """Have the writer's thread make all writes that have come until it is free.
 
-        def write() -> list[tuple[Gathered, Outcome]]:
+        Where one of them raises, nothing of them is kept, and each is made again by itself: what is
+        refused spoils nothing for the others.
+        """
+
+        def write() -> list[Any]:
             writes = gathering.close()
-            outcomes, commits = write_together(writes, self._writer_engine, self._explained)
-            self._engine_commits += commits
-            return list(zip(writes, outcomes, strict=True))
+            with self._writer_engine.begin() as connection:
+                results = [one.make(connection) for one in writes]
+            self._engine_commits += 1
+            return results
 
-        def settle(done: asyncio.Future[list[tuple[Gathered, Outcome]]]) -> None:
-            for one, outcome in done.result():
-                one.settle(outcome)
+        def settle(done: asyncio.Future[list[Any]]) -> None:
+            writes, error = gathering.close(), done.exception()
+            if error is None:
+                for one, result in zip(writes, done.result(), strict=True):
+                    one.answer(result)
+                return
+            for one in writes:
+                if len(writes) == 1 or isinstance(error, DatabaseBusy | StorageFull):
+                    one.refuse(error)
+                else:
+                    self._gather(Gathering(one, alone=True))
 
         self._on_writer(write).add_done_callback(settle)
         self._gathering = gathering
