@@ -62,6 +62,12 @@ def misbehave(request: dict[str, Any]) -> int | None:  # noqa: C901 - a list of 
         case "chatter":
             os.write(2, b"x" * 300_000)
             answer({"result": "heard"})
+        case "babble":
+            frames.send(1, b"no JSON")
+            return None
+        case "talk without end":
+            frames.send(1, b"x" * 5_000_000)
+            return None
         case "grandchild":
             lock = os.open(request["lock"], os.O_RDWR)
             fcntl.flock(lock, fcntl.LOCK_EX)  # held until this process and its child have ended

@@ -107,13 +107,15 @@ class LocalObjectStore(ObstoreObjects):
 
     def _sync_folders(self, folder: Path) -> None:
         """Sync a folder, and those above it as far as they may not know it yet."""
+        synced: list[Path] = []
         for one in (folder, *folder.parents):
             _sync(one)
+            synced.append(one)
             if one == self._root or one in self._durable:
                 break
         if len(self._durable) > _REMEMBERED:
             self._durable.clear()
-        self._durable.add(folder)
+        self._durable.update(synced)
 
     @asynccontextmanager
     async def _translated(self, key: str) -> AsyncIterator[None]:

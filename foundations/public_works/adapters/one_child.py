@@ -62,6 +62,8 @@ class Child:
                 while not (self._is_over or self._is_answered()):
                     await more()
                 answer = self._answer()
+                if not (answer or self._is_over):  # it says what nobody can read
+                    self._status.shutdown(socket.SHUT_WR)
                 while not (self._is_over or answer.get("again")):
                     await more()
         except asyncio.CancelledError:
@@ -117,19 +119,15 @@ class Child:
         self._is_over = True
 
     def _is_answered(self) -> bool:
-        return len(self._said) >= HEAD.size + self._size()
-
-    def _size(self) -> int:
-        """Of the answer; as long as nobody knows, longer than any."""
-        head = self._said[: HEAD.size]
-        return int(HEAD.unpack(head)[0]) if len(head) == HEAD.size else _ANSWER_LIMIT
+        if len(self._said) < HEAD.size:
+            return False
+        (size,) = HEAD.unpack(self._said[: HEAD.size])
+        return len(self._said) >= min(HEAD.size + size, _ANSWER_LIMIT)
 
     def _answer(self) -> dict[str, Any]:
         """The answer; empty where there is none that can be read."""
-        if not self._is_answered():
-            return {}
         with suppress(ValueError):
-            answer = json.loads(self._said[HEAD.size : HEAD.size + self._size()])
+            answer = json.loads(self._said[HEAD.size :])
             return answer if isinstance(answer, dict) else {}
         return {}
 

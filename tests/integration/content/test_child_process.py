@@ -110,6 +110,18 @@ async def test_noise_beside_the_answer_is_no_harm(children: ForkedChildren) -> N
     assert await told(children, "chatter") == "heard"
 
 
+@pytest.mark.parametrize("do", ["babble", "talk without end"])
+async def test_child_that_says_what_nobody_can_read_is_ended(
+    children: ForkedChildren, do: str
+) -> None:
+    started = time.perf_counter()
+
+    with pytest.raises((ParserCrashed, ParseMemoryExceeded)):
+        await told(children, do)
+
+    assert time.perf_counter() - started < 10
+
+
 async def test_child_sees_no_settings_and_finds_this_very_code(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
