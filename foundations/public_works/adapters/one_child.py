@@ -121,7 +121,7 @@ class Child:
     def _is_answered(self) -> bool:
         if len(self._said) < HEAD.size:
             return False
-        (size,) = HEAD.unpack(self._said[: HEAD.size])
+        size: int = HEAD.unpack(self._said[: HEAD.size])[0]
         return len(self._said) >= min(HEAD.size + size, _ANSWER_LIMIT)
 
     def _answer(self) -> dict[str, Any]:
