@@ -22,7 +22,7 @@ from foundations.public_works.semantics import (
     SemanticResult,
     folder_of,
 )
-from foundations.public_works.vectors.records import VectorRecords
+from foundations.public_works.vectors.records import IndexedBy, VectorRecords
 from utilities.clock import Clock
 from utilities.context import current
 from utilities.errors import ErrorKind, PlatformError
@@ -203,7 +203,7 @@ class ContentMetadataAbstraction:
             raise dimensions_changed(model, dimensions, semantic_result.dimensions)
         told, vectors, graph = await self._artifacts(tenant, semantic_result)
         row = self._row(tenant, semantic_result, passages=len(told), edges=len(graph.edges))
-        meant = {row.model: vectors} | await self._as_searched(tenant, {row.model}, told)
+        meant = {row.model: vectors} | await self._embedded_by(stands_on, {row.model}, told)
         await self._index.index_content(
             IndexableContent(
                 content_id=row.content_id,
@@ -217,7 +217,8 @@ class ContentMetadataAbstraction:
             )
         )
         await self._records.replace(row, tenant=tenant, told=told, meant=meant, graph=graph)
-        for model, missed in (await self._as_searched(tenant, set(meant), told)).items():
+        stands_on = await self._vectors.indexed_by(tenant)
+        for model, missed in (await self._embedded_by(stands_on, set(meant), told)).items():
             rows = [(file_id, one.number, v) for one, v in zip(told, missed, strict=True)]
             await self._vectors.add_missing(tenant, model, rows)  # it was switched meanwhile
         try:
@@ -333,11 +334,10 @@ class ContentMetadataAbstraction:
             )
         return row
 
-    async def _as_searched(
-        self, tenant: str, models: set[str], told: list[Passage]
+    async def _embedded_by(
+        self, stands_on: IndexedBy | None, models: set[str], told: list[Passage]
     ) -> dict[str, list[bytes]]:
         """Vectors of the model that search stands on, where that is none of `models`."""
-        stands_on = await self._vectors.indexed_by(tenant)
         if stands_on is None or stands_on.model in models:
             return {}
         embedder = self._embedder.of(stands_on.model)
@@ -356,9 +356,9 @@ class ContentMetadataAbstraction:
         """
         folder = folder_of(tenant, result.file_id)
         try:
-            passages = await self._objects.get(f"{folder}/{semantics.PASSAGES}")
-            raw = await self._objects.get(f"{folder}/{semantics.VECTORS}")
-            graph = await self._objects.get(f"{folder}/{semantics.GRAPH}")
+            passages, raw, graph = await self._objects.get_files(
+                folder, (semantics.PASSAGES, semantics.VECTORS, semantics.GRAPH)
+            )
         except ObjectNotFound as error:
             raise NotParsed(
                 f"the content of {result.file_id!r} is not there", hint="parse the file first"

@@ -1,11 +1,14 @@
 """The port of the store for files: bytes under keys."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 from utilities.errors import ErrorKind, PlatformError
+
+NONE: Mapping[str, bytes] = MappingProxyType({})
 
 
 class ObjectNotFound(PlatformError):
@@ -37,8 +40,13 @@ class ObjectStore(Protocol):
 
     async def put_file(self, key: str, path: Path) -> None: ...
 
-    async def put_files(self, folder: str, paths: Mapping[str, Path]) -> None:
-        """Put several files below a folder, by their names: quicker than one after the other."""
+    async def put_files(
+        self, folder: str, paths: Mapping[str, Path], *, last: Mapping[str, bytes] = NONE
+    ) -> None:
+        """Put several files below a folder, by their names: quicker than one after the other.
+
+        The bytes of `last` are put after all of them: where those are, the others are.
+        """
         ...
 
     async def get(self, key: str) -> bytes:
@@ -46,6 +54,14 @@ class ObjectStore(Protocol):
 
         Raises:
             ObjectNotFound: there are none.
+        """
+        ...
+
+    async def get_files(self, folder: str, names: Sequence[str]) -> list[bytes]:
+        """What several objects below a folder hold, in the order of their names.
+
+        Raises:
+            ObjectNotFound: one of them is not there.
         """
         ...
 

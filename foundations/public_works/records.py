@@ -17,7 +17,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    delete,
     insert,
     select,
     tuple_,
@@ -28,6 +27,7 @@ from foundations.public_works.graph.model import Graph
 from foundations.public_works.graph.records import forget_graph, replace_graph
 from foundations.public_works.parsing.models import Passage
 from foundations.public_works.parsing.places import Place
+from foundations.public_works.rows import Rows
 from foundations.public_works.vectors.records import (
     IndexedBy,
     VectorRecords,
@@ -69,6 +69,9 @@ passages = Table(
     Column("at", Text, nullable=False),
     Column("text", Text, nullable=False),
 )
+
+_CONTENTS = Rows(contents, "tenant", "file_id")
+_PASSAGES = Rows(passages, "tenant", "file_id", order="number")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,6 @@ class ContentRecords:
         graph: Graph,
     ) -> None:
         """Put all that is known of a file in the place of what was known: whole, or not at all."""
-        own = {"tenant": tenant, "file_id": row.file_id}
         numbers = [passage.number for passage in told]
         by_model = {model: list(zip(numbers, of, strict=True)) for model, of in meant.items()}
         stamp = new_stamp()
@@ -121,9 +123,12 @@ class ContentRecords:
             _forget(connection, tenant, row.file_id)
             values = {name: getattr(row, name) for name in StoredRow.__slots__}
             values |= {"stored_at": row.stored_at.isoformat(), "stamp": stamp}
-            connection.execute(insert(contents), values | own)
-            if told:
-                connection.execute(insert(passages), [own | _values(one) for one in told])
+            connection.execute(insert(contents), values | {"tenant": tenant})
+            _PASSAGES.add_plain(
+                connection,
+                "tenant file_id number text place at",
+                ((tenant, row.file_id, *_plain(one)) for one in told),
+            )
             begin_index(connection, tenant, IndexedBy(row.model, row.dimensions))
             self._vectors.keep(connection, tenant, row.file_id, by_model)
             replace_graph(connection, tenant, row.file_id, graph)
@@ -195,24 +200,22 @@ def place_at(label: str, at: str) -> Place:
     return Place.model_validate_json(at) if at else Place.read(label)
 
 
-def kept_place(place: Place) -> dict[str, str]:
-    """The two columns that keep a place."""
-    return {"place": place.label, "at": place.model_dump_json(exclude_defaults=True)}
+def kept_place(place: Place) -> tuple[str, str]:
+    """What keeps a place, in the columns `place` and `at`."""
+    return place.label, place.model_dump_json(exclude_defaults=True)
 
 
 def _forget(connection: Connection, tenant: str, file_id: str) -> None:
-    for table in (contents, passages):
-        connection.execute(
-            delete(table).where(table.c.tenant == tenant, table.c.file_id == file_id)
-        )
+    for rows in (_CONTENTS, _PASSAGES):
+        rows.forget(connection, tenant, file_id)
 
 
 def _same_file(one: Table, other: Table) -> ColumnElement[bool]:
     return (one.c.tenant == other.c.tenant) & (one.c.file_id == other.c.file_id)
 
 
-def _values(passage: Passage) -> dict[str, object]:
-    return {"number": passage.number, "text": passage.text} | kept_place(passage.place)
+def _plain(passage: Passage) -> tuple[int, str, str, str]:
+    return (passage.number, passage.text, *kept_place(passage.place))
 
 
 def _passage(row: RowMapping) -> Passage:

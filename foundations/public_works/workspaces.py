@@ -6,14 +6,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from foundations.public_works.data_folder import DataFolder
-from foundations.public_works.threads import in_thread
 
 
 @asynccontextmanager
 async def workspace(folder: DataFolder) -> AsyncIterator[Path]:
     """A new empty folder that is gone after the block; a crash's are swept at the next boot."""
     path = folder.spool()
-    await in_thread(path.mkdir)
+    path.mkdir()
     try:
         yield path
     finally:

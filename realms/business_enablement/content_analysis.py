@@ -8,7 +8,6 @@ from foundations.public_works import media_types, semantics
 from foundations.public_works.data_folder import DataFolder
 from foundations.public_works.embedder import Embedder
 from foundations.public_works.graph.drawing import drawn
-from foundations.public_works.graph.model import Graph
 from foundations.public_works.object_store import ObjectStore
 from foundations.public_works.parsers import Parsers
 from foundations.public_works.parsing.insights.texts.naming import ENTITIES
@@ -83,9 +82,8 @@ class ContentAnalysisOrchestrator(ContentAnalysis):
                 where it is.
             ClassRefused: it holds data that the policy lets no further.
         """
-        record = await self._steward.get_file(file_id)
         async with workspace(self._folder) as output:
-            async with self._steward.local_copy(file_id) as path:
+            async with self._steward.local_copy(file_id) as (record, path):
                 parsed, _ = await asyncio.gather(
                     self._parsers.parse(path, output, name=record.name, options=parse_options),
                     self._embedder.warm_up(),  # takes as long as the child does, beside it
@@ -94,10 +92,13 @@ class ContentAnalysisOrchestrator(ContentAnalysis):
             await self._data.enforce_client_data_policy(_subject(record, parsed, passages))
             meant = await self._understood(record, parsed, passages, output)
             await self._stored(record, parsed, meant, output)
-        await self._data.record_quality(file_id, quality_of(parsed))
-        await self._data.record_lineage(f"parsed:{meant.artifact}", "was_derived_from", file_id)
+        links = [(f"parsed:{meant.artifact}", "was_derived_from")]
         if run := current().run_id:
-            await self._data.record_lineage(f"run:{run}", "used", file_id)
+            links.append((f"run:{run}", "used"))
+        await asyncio.gather(  # one commit may keep all of it
+            self._data.record_quality(file_id, quality_of(parsed)),
+            *(self._data.record_lineage(of, predicate, file_id) for of, predicate in links),
+        )
         await self._require_still_there(record)
         return ParsedFile(parse_result=parsed, semantic_result=meant, trace_id=current().trace_id)
 
@@ -122,8 +123,8 @@ class ContentAnalysisOrchestrator(ContentAnalysis):
             )
         spool = self._folder.spool()
         try:
-            async with self._steward.local_copy(file_id) as path:
-                await self._parsers.convert(path, spool, of=of, to=to)
+            async with self._steward.local_copy(file_id) as copy:
+                await self._parsers.convert(copy.path, spool, of=of, to=to)
             name = f"{Path(record.name).stem}.{to}"
             made = await self._steward.register_upload(spool.name, name)
         finally:
@@ -136,8 +137,8 @@ class ContentAnalysisOrchestrator(ContentAnalysis):
     ) -> SemanticResult:
         """Embed the passages and draw the graph, both written into `output`."""
         vectors = await self._embedder.embed([passage.in_context for passage in passages])
-        await in_thread((output / semantics.VECTORS).write_bytes, vectors.astype("<f4").tobytes())
-        graph = await in_thread(_draw, record.file_id, parsed, passages, output)
+        raw = vectors.astype("<f4").tobytes()
+        edges = await in_thread(_written, record.file_id, parsed, passages, raw, output)
         return SemanticResult(
             file_id=record.file_id,
             name=record.name,
@@ -146,7 +147,7 @@ class ContentAnalysisOrchestrator(ContentAnalysis):
             model=self._embedder.model,
             dimensions=self._embedder.dimensions,
             passage_count=len(passages),
-            edge_count=len(graph.edges),
+            edge_count=edges,
             artifact=folder_of(record.tenant, record.file_id),
             key_phrases=tuple(phrase.phrase for phrase in parsed.key_phrases[:20]),
             summary=" ".join(sentence.sentence for sentence in parsed.summary),
@@ -167,9 +168,9 @@ class ContentAnalysisOrchestrator(ContentAnalysis):
         """Put every artifact into the object store, the manifest last."""
         key = folder_of(record.tenant, record.file_id)
         names = (*parsed.artifacts, semantics.VECTORS, semantics.GRAPH)
-        await self._objects.put_files(key, {name: output / name for name in names})
         manifest = Manifest(parse_result=parsed, semantic_result=meant, sha256=record.sha256)
-        await self._objects.put(f"{key}/{semantics.MANIFEST}", manifest.model_dump_json().encode())
+        last = {semantics.MANIFEST: manifest.model_dump_json().encode()}
+        await self._objects.put_files(key, {name: output / name for name in names}, last=last)
 
 
 def _subject(record: FileRecord, parsed: ParseResult, passages: list[Passage]) -> PolicySubject:
@@ -182,14 +183,17 @@ def _subject(record: FileRecord, parsed: ParseResult, passages: list[Passage]) -
     )
 
 
-def _draw(file_id: str, parsed: ParseResult, passages: list[Passage], output: Path) -> Graph:
-    """Draw the graph of a file, written into `output` too."""
+def _written(
+    file_id: str, parsed: ParseResult, passages: list[Passage], vectors: bytes, output: Path
+) -> int:
+    """Write the vectors of a file and its graph into `output`; how many edges that has."""
+    (output / semantics.VECTORS).write_bytes(vectors)
     path = output / ENTITIES
     lines = path.read_bytes().splitlines() if path.exists() else []
     named = [NamedEntity.model_validate_json(line) for line in lines]
     graph = drawn(file_id, parsed, passages, named)
     (output / semantics.GRAPH).write_text(graph.model_dump_json(), encoding="utf-8")
-    return graph
+    return len(graph.edges)
 
 
 def _read_passages(path: Path) -> list[Passage]:

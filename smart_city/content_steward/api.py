@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -146,6 +146,13 @@ class Arriving(BaseModel):
     file_id: str = ""
 
 
+class LocalCopy(NamedTuple):
+    """A stored file where it can be read; not to be written to."""
+
+    record: FileRecord
+    path: Path
+
+
 class FileUnknown(PlatformError):
     """There is no such file."""
 
@@ -166,6 +173,12 @@ class FileNotStored(PlatformError):
 
 class NotInQuarantine(PlatformError):
     """The file is not in quarantine."""
+
+    kind = ErrorKind.CONFLICT
+
+
+class TwinGone(PlatformError):
+    """The stored bytes that a file was to share are being removed."""
 
     kind = ErrorKind.CONFLICT
 
@@ -298,8 +311,8 @@ class ContentSteward(Quarantine, Uploads, Protocol):
         """What the caller's tenant keeps, and how much it may."""
         ...
 
-    def local_copy(self, file_id: str) -> AbstractAsyncContextManager[Path]:
-        """A local path to read a stored client file from while the block lasts.
+    def local_copy(self, file_id: str) -> AbstractAsyncContextManager[LocalCopy]:
+        """A local path to read a stored client file from while the block lasts, and its record.
 
         Raises FileUnknown, FileRefused, or FileNotStored when it is still on its way in.
         """

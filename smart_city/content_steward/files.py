@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Self
 from weakref import WeakValueDictionary
@@ -20,6 +19,7 @@ from smart_city.content_steward.api import (
     FilePage,
     FileRecord,
     FileStatus,
+    LocalCopy,
     ProcessedFile,
     StorageUsage,
     Track,
@@ -193,11 +193,11 @@ class ContentStewardService(QuarantineDesk, UploadDesk, ContentSteward):
         return await self._records.usage(current().tenant, limit=self._settings.storage_quota_bytes)
 
     @asynccontextmanager
-    async def local_copy(self, file_id: str) -> AsyncIterator[Path]:
-        """A local path to read a stored client file from while the block lasts."""
+    async def local_copy(self, file_id: str) -> AsyncIterator[LocalCopy]:
+        """A local path to read a stored client file from while the block lasts, and its record."""
         record = available(await self._reception.find(Track.CLIENT, file_id))
         async with self._objects.local_copy(record.storage_location) as path:
-            yield path
+            yield LocalCopy(record, path)
 
     async def stream_content(
         self, file_id: str, *, start: int = 0, end: int | None = None

@@ -145,6 +145,12 @@ class Intake:
         """Remove what quarantine may hold of a file."""
         await self._objects.delete(quarantine_key(track, record))
 
+    async def clear_needless(self, track: Track, record: FileRecord) -> None:
+        """Remove bytes of a file's own where it shares those that another process was to store."""
+        own = storage_key(track.value, record.tenant, record.file_id)
+        if record.storage_location != own:
+            await self._objects.delete(own)
+
     async def verify(self, record: FileRecord) -> None:
         """Compare a stored file with the digest in its record.
 

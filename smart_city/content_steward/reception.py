@@ -17,6 +17,7 @@ from smart_city.content_steward.api import (
     FileStatus,
     FileUnknown,
     Track,
+    TwinGone,
 )
 from smart_city.content_steward.intake import Intake
 from smart_city.content_steward.naming import safe_name
@@ -101,14 +102,19 @@ class Reception:
         async with lock:
             twin = await self._records.twin(track, record)
             stored = await self._intake.store(track, record, path, twin=twin)
-            if record.status is FileStatus.STAGED:
-                return await self._records.judged(track, stored)
-            return stored
+            if record.status is not FileStatus.STAGED:
+                return stored
+            try:
+                return await self._records.judged(track, stored, twin=twin)
+            except TwinGone:  # another process removes what this one would share
+                stored = await self._intake.store(track, record, path, twin=None)
+                return await self._records.judged(track, stored, twin=twin)
 
     async def announce(self, track: Track, record: FileRecord) -> None:
-        """Lineage and event. Both are idempotent, so a crash in between costs nothing."""
+        """Needless bytes, lineage, event: all idempotent, so a crash in between costs nothing."""
         of = DataTrack.CLIENT if track is Track.CLIENT else DataTrack.PLATFORM
         await self._intake.clear_apart(track, record)
+        await self._intake.clear_needless(track, record)
         await self._data.record_lineage(record.storage_location, "stores", record.file_id, track=of)
         if track is Track.CLIENT:
             facts = record.model_dump(

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from foundations.public_works.database import Database
+from foundations.public_works.rows import Rows
 from smart_city.content_steward.api import (
     Arriving,
     FileRecord,
@@ -19,8 +20,10 @@ from smart_city.content_steward.api import (
     QuotaExceeded,
     StorageUsage,
     Track,
+    TwinGone,
     UploadUnknown,
 )
+from smart_city.content_steward.naming import storage_key
 from smart_city.stamps import stamp
 
 _metadata = sa.MetaData()
@@ -52,6 +55,7 @@ def _of_files(name: str) -> sa.Table:
 
 
 _TABLES = {Track.CLIENT: _of_files("files"), Track.INTERNAL: _of_files("platform_files")}
+_FILES = {track: Rows(table, "tenant", "track", "file_id") for track, table in _TABLES.items()}
 _decisions = sa.Table(
     "quarantine_decisions",
     _metadata,
@@ -109,8 +113,10 @@ class FileRecords:
         await self._database.write(work)
 
     async def find(self, tenant: str, track: Track, file_id: str) -> FileRecord | None:
-        table = _TABLES[track]
-        return await self._one(_of(tenant, track).where(table.c.file_id == file_id))
+        row = await self._database.read(lambda c: _FILES[track].first(c, tenant, track, file_id))
+        if row is None or row["status"] == FileStatus.DELETING:
+            return None
+        return _record(row)
 
     async def find_by_spool(self, tenant: str, track: Track, spool: str) -> FileRecord | None:
         return await self._one(_of(tenant, track).where(_TABLES[track].c.spool == spool))
@@ -156,13 +162,28 @@ class FileRecords:
         chosen = _same_name(track, record).order_by(table.c.version.desc()).limit(limit)
         return await self._all(chosen)
 
-    async def judged(self, track: Track, record: FileRecord) -> FileRecord:
-        """Write down what became of a file; one that is stored becomes the newest version."""
+    async def judged(
+        self, track: Track, record: FileRecord, *, twin: FileRecord | None = None
+    ) -> FileRecord:
+        """Write down what became of a file; one that is stored becomes the newest version.
+
+        Where another process has stored the same bytes meanwhile, the file is where those are;
+        `twin` is what was known of them before.
+
+        Raises:
+            TwinGone: the bytes it shares with its twin are being removed.
+        """
+        known = twin.storage_location if twin else ""
 
         def work(connection: sa.Connection) -> FileRecord:
             judged = record
             if record.status is FileStatus.STORED:
-                judged = _newest(connection, track, record)
+                other = _twin(connection, track, record)
+                if other and record.storage_location != known != other["storage_location"]:
+                    shared = {"storage_location": other["storage_location"]}
+                    judged = record.model_copy(update=shared)
+                _require_bytes(connection, track, judged)
+                judged = _newest(connection, track, judged)
             connection.execute(_update(track, judged))
             return judged
 
@@ -174,9 +195,7 @@ class FileRecords:
         await self._database.write(lambda connection: connection.execute(statement))
 
     async def remove(self, tenant: str, track: Track, file_id: str) -> None:
-        table = _TABLES[track]
-        statement = sa.delete(table).where(table.c.tenant == tenant, table.c.file_id == file_id)
-        await self._database.write(lambda connection: connection.execute(statement))
+        await self._database.write(lambda c: _FILES[track].forget(c, tenant, track, file_id))
 
     async def decide(
         self, track: Track, record: FileRecord, decision: QuarantineDecision
@@ -185,6 +204,7 @@ class FileRecords:
 
         Raises:
             NotInQuarantine: somebody else has decided meanwhile.
+            TwinGone: see `judged`.
         """
         table = _TABLES[track]
         values = {**decision.model_dump(), "decided_at": stamp(decision.decided_at)}
@@ -192,6 +212,7 @@ class FileRecords:
         def work(connection: sa.Connection) -> FileRecord:
             judged = record
             if record.status is FileStatus.STORED:
+                _require_bytes(connection, track, record)
                 judged = _newest(connection, track, record)
             change = _update(track, judged).where(table.c.status == FileStatus.QUARANTINED)
             if connection.execute(change.values(announced=False)).rowcount != 1:
@@ -348,6 +369,19 @@ def _twin(connection: sa.Connection, track: Track, record: FileRecord) -> sa.Row
         table.c.status == FileStatus.STORED,
     )
     return connection.execute(chosen.order_by(table.c.file_id).limit(1)).mappings().first()
+
+
+def _require_bytes(connection: sa.Connection, track: Track, record: FileRecord) -> None:
+    """Pass a file that has bytes of its own, or shares those of a file that is stored."""
+    if record.storage_location == storage_key(track.value, record.tenant, record.file_id):
+        return
+    table = _TABLES[track]
+    sharing = _of(record.tenant, track).where(
+        table.c.storage_location == record.storage_location,
+        table.c.status == FileStatus.STORED,
+    )
+    if connection.execute(sharing.limit(1)).first() is None:
+        raise TwinGone(f"the bytes of {record.file_id} were just removed", hint="retry")
 
 
 def _newest(connection: sa.Connection, track: Track, record: FileRecord) -> FileRecord:

@@ -1,5 +1,6 @@
 """The data steward's work: judge by the policy of a track, keep decisions, quality and lineage."""
 
+import asyncio
 from datetime import timedelta
 from typing import Annotated
 
@@ -312,7 +313,7 @@ class DataStewardService(DataSteward):
             decided_at=now,
             trace_id=context.trace_id,
         )
-        await self._records.keep_decision(context.tenant, decision)
+        kept = [self._records.keep_decision(context.tenant, decision)]
         if subject.content is not None:
             days = self._force.policy.retention_days(track, frozenset(classes))
             seen = DataClasses(
@@ -325,7 +326,8 @@ class DataStewardService(DataSteward):
                 recorded_at=now,
                 trace_id=context.trace_id,
             )
-            await self._records.keep_classes(context.tenant, track, seen)
+            kept.append(self._records.keep_classes(context.tenant, track, seen))
+        await asyncio.gather(*kept)  # one commit may keep both
         level = "WARNING" if refusal else "DEBUG"
         logger.bind(track=track.value, rule=decision.refused_by).log(
             level, "the policy {} {}", "refused" if refusal else "let in", subject.file_id

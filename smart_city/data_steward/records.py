@@ -5,6 +5,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from foundations.public_works.database import Database
+from foundations.public_works.rows import Rows
 from smart_city.data_steward.api import (
     DataClasses,
     DataTrack,
@@ -72,6 +73,14 @@ _LINK = (
 )
 
 
+_FILE = ("tenant", "track", "file_id")
+_DECISION = Rows(_decisions, *_FILE, "policy_version")
+_DECISIONS = Rows(_decisions, *_FILE, order="decided_at")
+_CLASSES = Rows(_classes, *_FILE)
+_QUALITY = Rows(_quality, *_FILE)
+_SAME_LINK = Rows(_lineage, "tenant", "track", "subject", "predicate", "object")
+
+
 class DataRecords:
     """What the data steward has written down. Every query is one tenant's."""
 
@@ -80,64 +89,34 @@ class DataRecords:
 
     async def keep_decision(self, tenant: str, decision: PolicyDecision) -> None:
         """Keep a decision in the place of the one by the same policy."""
-        values = {**decision.model_dump(), "decided_at": stamp(decision.decided_at)}
-
-        def work(connection: sa.Connection) -> None:
-            connection.execute(
-                sa.delete(_decisions).where(
-                    _decisions.c.tenant == tenant,
-                    _decisions.c.track == decision.track,
-                    _decisions.c.file_id == decision.file_id,
-                    _decisions.c.policy_version == decision.policy_version,
-                )
-            )
-            connection.execute(sa.insert(_decisions).values(tenant=tenant, **values))
-
-        await self._database.write(work)
+        row = {
+            **decision.model_dump(),
+            "tenant": tenant,
+            "decided_at": stamp(decision.decided_at),
+        }
+        await self._database.write(lambda connection: _DECISION.replace(connection, row))
 
     async def decisions(
         self, tenant: str, track: DataTrack, file_id: str
     ) -> tuple[PolicyDecision, ...]:
         """The decisions of one track about a file, oldest first."""
-        chosen = (
-            sa.select(_decisions)
-            .where(
-                _decisions.c.tenant == tenant,
-                _decisions.c.track == track,
-                _decisions.c.file_id == file_id,
-            )
-            .order_by(_decisions.c.decided_at)
-        )
-        rows = await self._database.read(lambda c: c.execute(chosen).mappings().all())
+        rows = await self._database.read(lambda c: _DECISIONS.find(c, tenant, track, file_id))
         return tuple(PolicyDecision.model_validate(dict(row)) for row in rows)
 
     async def keep_classes(self, tenant: str, track: DataTrack, seen: DataClasses) -> None:
         """Keep what classes of data a file holds in the place of what was known before."""
-        old = sa.delete(_classes).where(
-            _classes.c.tenant == tenant,
-            _classes.c.track == track,
-            _classes.c.file_id == seen.file_id,
-        )
-        new = sa.insert(_classes).values(
-            tenant=tenant,
-            track=track,
-            file_id=seen.file_id,
-            keep_until=stamp(seen.keep_until),
-            seen=seen.model_dump_json(),
-        )
-
-        def work(connection: sa.Connection) -> None:
-            connection.execute(old)
-            connection.execute(new)
-
-        await self._database.write(work)
+        row = {
+            "tenant": tenant,
+            "track": track,
+            "file_id": seen.file_id,
+            "keep_until": stamp(seen.keep_until),
+            "seen": seen.model_dump_json(),
+        }
+        await self._database.write(lambda connection: _CLASSES.replace(connection, row))
 
     async def classes(self, tenant: str, track: DataTrack, file_id: str) -> DataClasses | None:
-        chosen = sa.select(_classes.c.seen).where(
-            _classes.c.tenant == tenant, _classes.c.track == track, _classes.c.file_id == file_id
-        )
-        seen = await self._database.read(lambda c: c.execute(chosen).scalar_one_or_none())
-        return None if seen is None else DataClasses.model_validate_json(seen)
+        row = await self._database.read(lambda c: _CLASSES.first(c, tenant, track, file_id))
+        return None if row is None else DataClasses.model_validate_json(row["seen"])
 
     async def by_retention(
         self, tenant: str, track: DataTrack, *, limit: int, before: datetime | None
@@ -154,31 +133,18 @@ class DataRecords:
 
     async def keep_quality(self, tenant: str, track: DataTrack, quality: Quality) -> None:
         """Keep a quality report in the place of the file's last one."""
-        old = sa.delete(_quality).where(
-            _quality.c.tenant == tenant,
-            _quality.c.track == track,
-            _quality.c.file_id == quality.file_id,
-        )
-        new = sa.insert(_quality).values(
-            tenant=tenant,
-            track=track,
-            file_id=quality.file_id,
-            report=quality.report.model_dump_json(),
-            recorded_at=stamp(quality.recorded_at),
-            trace_id=quality.trace_id,
-        )
-
-        def work(connection: sa.Connection) -> None:
-            connection.execute(old)
-            connection.execute(new)
-
-        await self._database.write(work)
+        row = {
+            "tenant": tenant,
+            "track": track,
+            "file_id": quality.file_id,
+            "report": quality.report.model_dump_json(),
+            "recorded_at": stamp(quality.recorded_at),
+            "trace_id": quality.trace_id,
+        }
+        await self._database.write(lambda connection: _QUALITY.replace(connection, row))
 
     async def quality(self, tenant: str, track: DataTrack, file_id: str) -> Quality | None:
-        chosen = sa.select(_quality).where(
-            _quality.c.tenant == tenant, _quality.c.track == track, _quality.c.file_id == file_id
-        )
-        row = await self._database.read(lambda c: c.execute(chosen).mappings().one_or_none())
+        row = await self._database.read(lambda c: _QUALITY.first(c, tenant, track, file_id))
         if row is None:
             return None
         report = QualityReport.model_validate_json(row["report"])
@@ -189,12 +155,8 @@ class DataRecords:
         links = (_lineage.c.tenant == tenant) & (_lineage.c.track == track)
 
         def work(connection: sa.Connection) -> int:
-            rows = 0
-            for table in (_decisions, _classes, _quality):
-                gone = sa.delete(table).where(
-                    table.c.tenant == tenant, table.c.track == track, table.c.file_id == file_id
-                )
-                rows += connection.execute(gone).rowcount
+            known = (_DECISIONS, _CLASSES, _QUALITY)
+            rows = sum(one.forget(connection, tenant, track, file_id) for one in known)
             about = (_lineage.c.object == file_id) | (_lineage.c.subject == file_id)
             return rows + connection.execute(sa.delete(_lineage).where(links, about)).rowcount
 
@@ -202,20 +164,19 @@ class DataRecords:
 
     async def keep_link(self, tenant: str, track: DataTrack, link: LineageLink) -> LineageLink:
         """Keep a link; when there is one that says the same, that one stays and is answered."""
-        same = sa.select(*_LINK).where(
-            _lineage.c.tenant == tenant,
-            _lineage.c.track == track,
-            _lineage.c.subject == link.subject,
-            _lineage.c.predicate == link.predicate,
-            _lineage.c.object == link.object,
-        )
-        values = {**link.model_dump(), "recorded_at": stamp(link.recorded_at)}
+        key = (tenant, track, link.subject, link.predicate, link.object)
+        row = {
+            **link.model_dump(),
+            "tenant": tenant,
+            "track": track,
+            "recorded_at": stamp(link.recorded_at),
+        }
 
         def work(connection: sa.Connection) -> LineageLink:
-            row = connection.execute(same).mappings().one_or_none()
-            if row is not None:
-                return LineageLink.model_validate(dict(row))
-            connection.execute(sa.insert(_lineage).values(tenant=tenant, track=track, **values))
+            there = _SAME_LINK.first(connection, *key)
+            if there is not None:
+                return LineageLink.model_validate({name.name: there[name.name] for name in _LINK})
+            _SAME_LINK.add(connection, row)
             return link
 
         return await self._database.write(work)

@@ -14,6 +14,7 @@ from foundations.public_works.media_types import FORMATS
 from foundations.public_works.parsing.models import Passage
 from foundations.public_works.parsing.places import Place
 from foundations.public_works.records import kept_place, place_at
+from foundations.public_works.rows import Rows
 from foundations.public_works.semantics import IndexableContent
 from foundations.public_works.words import any_of, words_of
 from smart_city.librarian.api import IndexEntry, Only
@@ -47,6 +48,9 @@ _passages = sa.Table(
     sa.Column("name", sa.Text),
     sa.Column("text", sa.Text),
 )
+_ENTRIES = Rows(_entries, "tenant", "file_id")
+_PASSAGES = Rows(_passages, "tenant", "file_id")
+_COLUMNS = "tenant file_id name owner number headings text place at"
 _BY_WORDS = (
     "SELECT p.file_id, p.number, p.name, p.place, p.at, p.text "
     "FROM library_words JOIN library_passages AS p ON p.id = library_words.rowid "
@@ -116,25 +120,22 @@ class LibraryRecords:
     async def replace(self, tenant: str, entry: IndexEntry, content: IndexableContent) -> None:
         """Put a file's content in the place of what was there: whole, or not at all."""
         values = {**entry.model_dump(), "indexed_at": stamp(entry.indexed_at), "tenant": tenant}
-        own = {"tenant": tenant, "file_id": entry.file_id, "name": entry.name}
-        own["owner"] = _owner(tenant)
-        rows = [own | _values(passage) for passage in content.passages]
+        own = (tenant, entry.file_id, entry.name, _owner(tenant))
+        rows = [(*own, *_plain(passage)) for passage in content.passages]
 
         def work(connection: sa.Connection) -> None:
-            _forget(connection, tenant, entry.file_id)
-            connection.execute(sa.insert(_entries).values(values))
+            _PASSAGES.forget(connection, tenant, entry.file_id)
+            _ENTRIES.replace(connection, values)
             if rows and self._server:
-                connection.execute(_ADD_WITH_WORDS, _with_words(rows))
-            elif rows:
-                connection.execute(sa.insert(_passages), rows)
+                named = [dict(zip(_COLUMNS.split(), row, strict=True)) for row in rows]
+                connection.execute(_ADD_WITH_WORDS, _with_words(named))
+            else:
+                _PASSAGES.add_plain(connection, _COLUMNS, rows)
 
         await self._database.write(work)
 
     async def entry(self, tenant: str, file_id: str) -> IndexEntry | None:
-        chosen = sa.select(_entries).where(
-            _entries.c.tenant == tenant, _entries.c.file_id == file_id
-        )
-        row = await self._database.read(lambda c: c.execute(chosen).mappings().one_or_none())
+        row = await self._database.read(lambda c: _ENTRIES.first(c, tenant, file_id))
         return IndexEntry.model_validate(dict(row)) if row else None
 
     async def forget(self, tenant: str, file_id: str) -> None:
@@ -183,16 +184,13 @@ class LibraryRecords:
 
 
 def _forget(connection: sa.Connection, tenant: str, file_id: str) -> None:
-    for table in (_entries, _passages):
-        connection.execute(
-            sa.delete(table).where(table.c.tenant == tenant, table.c.file_id == file_id)
-        )
+    for rows in (_ENTRIES, _PASSAGES):
+        rows.forget(connection, tenant, file_id)
 
 
-def _values(passage: Passage) -> dict[str, Any]:
+def _plain(passage: Passage) -> tuple[Any, ...]:
     headings = " / ".join(passage.place.headings)
-    said = {"number": passage.number, "headings": headings, "text": passage.text}
-    return said | kept_place(passage.place)
+    return (passage.number, headings, passage.text, *kept_place(passage.place))
 
 
 def _look_up_tsvector(

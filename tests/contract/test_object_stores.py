@@ -104,11 +104,15 @@ async def test_several_files_are_put_below_a_folder_and_removed_with_it(
         path.write_bytes(name.encode())
     await objects.put("derived/north/file-10/a", b"of another folder")
 
-    await objects.put_files("derived/north/file-1", paths)
+    await objects.put_files("derived/north/file-1", paths, last={"d": b"last"})
 
+    told = await objects.get_files("derived/north/file-1", ["d", *paths])
+    assert told == [b"last", *(name.encode() for name in paths)]
+    with pytest.raises(ObjectNotFound):
+        await objects.get_files("derived/north/file-1", ["a", "e"])
     for name in paths:
         assert await objects.get(f"derived/north/file-1/{name}") == name.encode()
-    assert await objects.delete_below("derived/north/file-1") == 3
+    assert await objects.delete_below("derived/north/file-1") == 4
     assert await objects.delete_below("derived/north/file-1") == 0
     with pytest.raises(ObjectNotFound):
         await objects.get("derived/north/file-1/a")

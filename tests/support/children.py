@@ -8,21 +8,38 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
+from foundations.public_works.parsing import frames
 from foundations.public_works.parsing.child import MEMORY_EXIT, limit
+
+
+def answer(said: dict[str, Any]) -> None:
+    frames.send(1, json.dumps(said).encode())
 
 
 def main() -> int:
     try:
-        return misbehave()
+        while (told := frames.receive(0)) is not None:
+            code = misbehave(json.loads(told))
+            if code is not None:
+                return code
     except MemoryError:
         return MEMORY_EXIT
+    return 0
 
 
-def misbehave() -> int:  # noqa: C901 - a list of cases
-    request = json.loads(sys.stdin.buffer.read())
+def misbehave(request: dict[str, Any]) -> int | None:  # noqa: C901 - a list of cases
+    """What the exit code is, or None to go on."""
     limit(request["limits"])
     match request["do"]:
+        case "go on":
+            answer({"result": os.getpid(), "again": True})
+            return None
+        case "crash when used":
+            if request["pid"] == os.getpid():
+                os.kill(os.getpid(), signal.SIGSEGV)
+            answer({"result": os.getpid()})
         case "spin":
             while True:
                 pass
@@ -44,7 +61,13 @@ def misbehave() -> int:  # noqa: C901 - a list of cases
             return 0
         case "chatter":
             os.write(2, b"x" * 300_000)
-            os.write(1, json.dumps({"result": "heard"}).encode())
+            answer({"result": "heard"})
+        case "babble":
+            frames.send(1, b"no JSON")
+            return None
+        case "talk without end":
+            frames.send(1, b"x" * 5_000_000)
+            return None
         case "grandchild":
             lock = os.open(request["lock"], os.O_RDWR)
             fcntl.flock(lock, fcntl.LOCK_EX)  # held until this process and its child have ended
@@ -53,15 +76,15 @@ def misbehave() -> int:  # noqa: C901 - a list of cases
         case "once":
             lock = os.open(request["lock"], os.O_RDWR)
             if os.read(lock, 1):
-                os.write(1, json.dumps({"result": "again"}).encode())
+                answer({"result": "again"})
                 return 0
             os.write(lock, b"x")
             fcntl.flock(lock, fcntl.LOCK_EX)
             time.sleep(600)
         case "descriptors":
             found = sorted(int(path.name) for path in Path("/proc/self/fd").iterdir())
-            os.write(1, json.dumps({"result": found[:-1]}).encode())  # the last is the listing's
+            answer({"result": found[:-1]})  # the last is the listing's
         case "environment":
             told = {"environment": dict(os.environ), "path": sys.path}
-            os.write(1, json.dumps({"result": told}).encode())
+            answer({"result": told})
     return 0

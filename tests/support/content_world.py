@@ -23,7 +23,7 @@ from foundations.public_works.settings import Settings
 from foundations.public_works.vectors.records import VectorRecords
 from realms.business_enablement.content_analysis import ContentAnalysisOrchestrator
 from realms.business_enablement.insights import InsightsOrchestrator
-from smart_city.content_steward.api import FileRecord, FileStatus, FileUnknown
+from smart_city.content_steward.api import FileRecord, FileStatus, FileUnknown, LocalCopy
 from smart_city.data_steward.governance import DataStewardService
 from smart_city.data_steward.policy_reading import PolicyInForce
 from smart_city.data_steward.records import DataRecords
@@ -68,10 +68,10 @@ class FakeSteward:
         return record
 
     @asynccontextmanager
-    async def local_copy(self, file_id: str) -> AsyncIterator[Path]:
+    async def local_copy(self, file_id: str) -> AsyncIterator[LocalCopy]:
         record = await self.get_file(file_id)
         async with self._objects.local_copy(record.storage_location) as path:
-            yield path
+            yield LocalCopy(record, path)
 
 
 @dataclass

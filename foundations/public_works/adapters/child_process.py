@@ -1,4 +1,4 @@
-"""The parsers as children: each file is read in a process of its own."""
+"""The parsers as children: files are read in processes apart from the server."""
 
 import asyncio
 import os
@@ -18,12 +18,13 @@ from foundations.public_works.parsing.models import (
     TableFormat,
 )
 from foundations.public_works.settings import Settings
+from utilities.context import current_or_none
 
 _CHILD = "foundations.public_works.parsing.child"
 
 
 class ChildProcessParsers(Parsers):
-    """Parses each file in a process of its own, as many at once as there are processors."""
+    """Parses each file in a child with limits, as many at once as there are processors."""
 
     def __init__(self, *, settings: Settings) -> None:
         self._limits = ChildLimits(
@@ -80,7 +81,9 @@ class ChildProcessParsers(Parsers):
     async def _run(self, request: dict[str, Any]) -> Any:
         """Wait for a place, then work; the time limit counts from there."""
         async with self._places:
-            return await self._children.run(request, self._limits)
+            call = current_or_none()
+            tenant = call.tenant if call else ""
+            return await self._children.run(request, self._limits, tenant=tenant)
 
 
 def _told(file: ParsedFile) -> dict[str, Any]:

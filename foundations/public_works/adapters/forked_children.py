@@ -8,14 +8,14 @@ import socket
 import subprocess
 import sys
 import weakref
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from loguru import logger
 
 import foundations
+from foundations.public_works.adapters.one_child import Child, Done, ServerGone
 from foundations.public_works.parsing.child import MEMORY_EXIT
 from foundations.public_works.parsing.faults import (
     ParseMemoryExceeded,
@@ -24,12 +24,11 @@ from foundations.public_works.parsing.faults import (
     ParseTimeout,
     from_message,
 )
-from foundations.public_works.parsing.fork_server import STATUS
 
 _SERVER = "foundations.public_works.parsing.fork_server"
 _QUIET = "ignore:This process:DeprecationWarning"  # it forks beside a thread of polars that idles
-_ANSWER_LIMIT = 4 * 1024 * 1024
-_NOISE_LIMIT = 64 * 1024
+_MOMENT = 0.25
+"""Seconds that a child waits for more to do."""
 _OUT_OF_MEMORY = (b"memory allocation of", b"MemoryError", b"bad_alloc", b"Cannot allocate memory")
 _SETTINGS = {
     "POLARS_MAX_THREADS": "2",
@@ -66,17 +65,22 @@ class ForkedChildren:
     That process is started by the first request, finds this very `foundations` package first (so
     also from a checkout, a wheel, or beside a foreign folder of that name), sees no environment but
     what it needs, and ends with `close`, with this object, or with this process.
+
+    A child that says it may go on is given the next request of the same tenant, or ends when none
+    comes at once: many files one after the other do not pay for a process each.
     """
 
     def __init__(self, module: str) -> None:
         self._module = module
         self._server: _Server | None = None
         self._closed = False
+        self._idle: list[_Idle] = []
 
-    async def run(self, request: dict[str, Any], limits: ChildLimits) -> Any:
+    async def run(self, request: dict[str, Any], limits: ChildLimits, *, tenant: str = "") -> Any:
         """Have a child do `request` under `limits`, and return its result.
 
-        The child leads a process group that never outlives this call, cancelled or not.
+        The child leads a process group that does not outlive this call by more than a moment, and
+        not at all where the call is cancelled.
 
         Raises:
             ParseTimeout, ParseMemoryExceeded, ParserCrashed: the child was ended, or ended badly.
@@ -87,18 +91,18 @@ class ForkedChildren:
         try:
             async with asyncio.timeout(limits.wall_seconds):
                 try:
-                    ended = await self._forked(told)
-                except _ServerGone:
+                    done = await self._done(told, tenant)
+                except ServerGone:
                     self._drop()
-                    ended = await self._forked(told)
+                    done = await self._done(told, tenant)
         except TimeoutError:
             raise _too_slow(f"{limits.wall_seconds:g} s") from None
-        except _ServerGone as error:
+        except ServerGone as error:
             self._drop()
             raise ParserUnavailable(
                 "the process that reads files cannot be started", hint="see the server's output"
             ) from error
-        return _understood(*ended, limits)
+        return _understood(done, limits)
 
     @property
     def process_id(self) -> int:
@@ -112,32 +116,62 @@ class ForkedChildren:
 
     def _drop(self) -> None:
         server, self._server = self._server, None
+        self._let_go()
         if server is not None:
             server.close()
 
-    async def _forked(self, told: bytes) -> tuple[int, bytes, bytes]:
-        """Exit code, answer and noise of one child."""
+    async def _done(self, told: bytes, tenant: str) -> Done:
+        """Have a child do it that goes on, or a new one.
+
+        What befalls a child that did others before may be their doing: then a new one tries.
+        """
+        used = self._idle_of(tenant)
+        if used is not None:
+            done = await self._asked(used, told, tenant)
+            if done.answer or done.code == -signal.SIGXCPU:
+                return done
+        return await self._asked(self._forked(), told, tenant)
+
+    async def _asked(self, child: Child, told: bytes, tenant: str) -> Done:
+        done = await child.ask(told)
+        if done.goes_on and not self._closed:
+            idle = _Idle(tenant, child)
+            self._idle.append(idle)
+            idle.timer = asyncio.get_running_loop().call_later(_MOMENT, self._let_go, idle)
+        return done
+
+    def _forked(self) -> Child:
         if self._closed:
-            raise _ServerGone
+            raise ServerGone
+        self._let_go()  # whoever waits for another tenant makes room
         if self._server is None:
             self._server = _Server(self._module)
-        talk, noise, status = self._server.fork()
-        async with _Stream(talk) as talking, _Stream(noise) as noisy, _Stream(status) as ending:
-            heard = asyncio.gather(_conversation(talking, told), _last(noisy.reader, _NOISE_LIMIT))
-            try:
-                code = await _last(ending.reader, STATUS.size)
-                if len(code) < STATUS.size:
-                    raise _ServerGone
-                return STATUS.unpack(code)[0], *await heard
-            except asyncio.CancelledError:
-                await asyncio.shield(_ended(ending))
-                raise
-            finally:
-                heard.cancel()
+        return Child(*self._server.fork())
+
+    def _idle_of(self, tenant: str) -> Child | None:
+        """A child that waits for more of this tenant, which now has something to do."""
+        for at, idle in enumerate(self._idle):
+            if idle.tenant == tenant:
+                del self._idle[at]
+                idle.timer.cancel()
+                return idle.child
+        return None
+
+    def _let_go(self, idle: "_Idle | None" = None) -> None:
+        """Let a child end that waits, or all of them."""
+        for one in [idle] if idle else list(self._idle):
+            self._idle.remove(one)
+            one.timer.cancel()
+            one.child.hang_up()
 
 
-class _ServerGone(Exception):
-    """The prepared process ended before the child did."""
+@dataclass(slots=True, eq=False)
+class _Idle:
+    """A child that waits for more of its tenant, until its timer lets it go."""
+
+    tenant: str
+    child: Child
+    timer: asyncio.TimerHandle = field(init=False)
 
 
 class _Server:
@@ -164,7 +198,7 @@ class _Server:
         except OSError as error:
             for end in ours:
                 end.close()
-            raise _ServerGone from error
+            raise ServerGone from error
         finally:
             for end in theirs:
                 end.close()
@@ -182,67 +216,13 @@ def _end(control: socket.socket, process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-class _Stream:
-    """A socket as streams of the running loop, closed at the end of the block."""
-
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-
-    def __init__(self, ours: socket.socket) -> None:
-        self._socket = ours
-
-    async def __aenter__(self) -> "_Stream":
-        self.reader, self.writer = await asyncio.open_unix_connection(sock=self._socket)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self.writer.close()
-        with suppress(OSError):
-            await self.writer.wait_closed()
-
-
-async def _conversation(talking: _Stream, told: bytes) -> bytes:
-    """Write the request and read the answer."""
-    with suppress(ConnectionError):  # a child that died at once is judged by its exit code
-        talking.writer.write(told)
-        await talking.writer.drain()
-        talking.writer.write_eof()
-    with suppress(ConnectionError):
-        return await _first(talking.reader, _ANSWER_LIMIT)
-    return b""
-
-
-async def _ended(ending: _Stream) -> None:
-    """Hang up, which kills the child and its group, and wait until that is told."""
-    with suppress(OSError):
-        ending.writer.write_eof()
-        await ending.reader.read()
-
-
-async def _first(stream: asyncio.StreamReader, limit: int) -> bytes:
-    """Read to the end, keeping the first `limit` bytes."""
-    kept = bytearray()
-    while chunk := await stream.read(65_536):
-        kept += chunk[: limit - len(kept)]
-    return bytes(kept)
-
-
-async def _last(stream: asyncio.StreamReader, limit: int) -> bytes:
-    """Read to the end, keeping the last `limit` bytes."""
-    kept = b""
-    with suppress(ConnectionError):
-        while chunk := await stream.read(65_536):
-            kept = (kept + chunk)[-limit:]
-    return kept
-
-
-def _understood(code: int, answer: bytes, noise: bytes, limits: ChildLimits) -> Any:
+def _understood(done: Done, limits: ChildLimits) -> Any:
     """The result in the answer, or the fault that the child's end means."""
-    if code == 0 and answer:
-        message = json.loads(answer)
-        if "fault" in message:
-            raise from_message(message)
-        return message["result"]
+    code, noise = done.code, done.noise
+    if code == 0 and done.answer:
+        if "fault" in done.answer:
+            raise from_message(done.answer)
+        return done.answer["result"]
     logger.debug(
         "the parser's child ended with {}: {}", code, noise.decode(errors="replace")[-4000:]
     )

@@ -1,18 +1,23 @@
-"""The object store on a local folder, through obstore."""
+"""The object store on a local folder: read through obstore, written so that it is durable."""
 
+import errno
 import os
+import secrets
+import shutil
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
+from typing import IO
 
-import obstore
 from obstore.store import LocalStore
 
 from foundations.public_works.adapters.obstore_objects import ObstoreObjects
 from foundations.public_works.data_folder import DataFolder
 from foundations.public_works.database import StorageFull
-from foundations.public_works.object_store import ObjectNotFound
+from foundations.public_works.object_store import NONE, ObjectNotFound
 from foundations.public_works.threads import in_thread
+
+_REMEMBERED = 10_000
 
 
 class LocalObjectStore(ObstoreObjects):
@@ -21,16 +26,21 @@ class LocalObjectStore(ObstoreObjects):
     def __init__(self, *, folder: DataFolder) -> None:
         self._root = folder.objects
         self._opened: LocalStore | None = None
+        self._durable: set[Path] = set()
+        """Folders that are known to be entered in the folder above, whatever happens."""
 
     @asynccontextmanager
     async def local_copy(self, key: str) -> AsyncIterator[Path]:
-        await self._size(key)
+        if not (self._root / key).is_file():
+            raise _not_found(key)
         yield self._root / key
 
     async def delete_below(self, folder: str) -> int:
         removed = await super().delete_below(folder)
+        self._durable.discard(self._root / folder)
         with suppress(OSError):  # somebody may have put something into it again
             (self._root / folder).rmdir()
+        self._durable.discard(self._root / folder)
         return removed
 
     @property
@@ -39,38 +49,111 @@ class LocalObjectStore(ObstoreObjects):
             self._opened = LocalStore(self._root)
         return self._opened
 
-    async def put_files(self, folder: str, paths: Mapping[str, Path]) -> None:
-        await self._put_all({f"{folder}/{name}": path for name, path in paths.items()})
+    async def put_files(
+        self, folder: str, paths: Mapping[str, Path], *, last: Mapping[str, bytes] = NONE
+    ) -> None:
+        contents: dict[str, bytes | Path] = {**paths, **last}
+        await self._put_all({f"{folder}/{name}": one for name, one in contents.items()})
+
+    async def get_files(self, folder: str, names: Sequence[str]) -> list[bytes]:
+        async with self._translated(folder):
+            return await in_thread(_read_all, [self._root / folder / name for name in names])
 
     async def _put(self, key: str, content: bytes | Path) -> None:
         await self._put_all({key: content})
 
     async def _put_all(self, contents: Mapping[str, bytes | Path]) -> None:
         try:
-            for key, content in contents.items():
-                await obstore.put_async(self._store, key, content)
-            await in_thread(_make_durable, self._root, [self._root / key for key in contents])
+            await in_thread(self._write_all, contents)
         except OSError as error:
-            if "No space left" in str(error):
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
                 raise StorageFull(
                     "the disk that holds the data folder is full", hint="free some space and retry"
                 ) from error
             raise
+
+    def _write_all(self, contents: Mapping[str, bytes | Path]) -> None:
+        """Write files beside their places, sync them, and put them there in their order."""
+        written: list[tuple[Path, Path]] = []
+        try:
+            with ExitStack() as opened:
+                files: list[IO[bytes]] = []
+                for key, content in contents.items():
+                    place = self._place(key)
+                    beside = place.with_name(f"{place.name}#{secrets.randbelow(2**62)}")
+                    files.append(opened.enter_context(_created(beside)))
+                    written.append((beside, place))
+                    _fill(files[-1], content)
+                for file in files:
+                    os.fsync(file.fileno())
+            for beside, place in written:
+                beside.replace(place)
+        except BaseException:
+            for beside, _ in written:
+                beside.unlink(missing_ok=True)
+            raise
+        for folder in {place.parent for _, place in written}:
+            self._sync_folders(folder)
+
+    def _place(self, key: str) -> Path:
+        """Where the object of a key lies.
+
+        Raises:
+            ValueError: the key leads elsewhere.
+        """
+        if any(part in {"", ".", ".."} for part in key.split("/")):
+            raise ValueError(f"{key!r} is no key of an object")
+        return self._root / key
+
+    def _sync_folders(self, folder: Path) -> None:
+        """Sync a folder, and those above it as far as they may not know it yet."""
+        synced: list[Path] = []
+        for one in (folder, *folder.parents):
+            _sync(one)
+            synced.append(one)
+            if one == self._root or one in self._durable:
+                break
+        if len(self._durable) > _REMEMBERED:
+            self._durable.clear()
+        self._durable.update(synced)
 
     @asynccontextmanager
     async def _translated(self, key: str) -> AsyncIterator[None]:
         try:
             yield
         except FileNotFoundError as error:
-            raise ObjectNotFound(f"no object under {key}") from error
+            raise _not_found(key) from error
 
 
-def _make_durable(root: Path, paths: Sequence[Path]) -> None:
-    """Sync files and the folders that lead to them, so that a power cut loses none of them."""
-    folders = {folder for path in paths for folder in path.parents if folder.is_relative_to(root)}
-    for synced in (*paths, *sorted(folders, key=lambda folder: -len(folder.parts))):
-        descriptor = os.open(synced, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+def _not_found(key: str) -> ObjectNotFound:
+    return ObjectNotFound(f"no object under {key}")
+
+
+def _created(path: Path) -> IO[bytes]:
+    """A new file, its folder made where it is missing: somebody may just have removed it."""
+    try:
+        return path.open("xb")
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("xb")
+
+
+def _fill(file: IO[bytes], content: bytes | Path) -> None:
+    if isinstance(content, bytes):
+        file.write(content)
+    else:
+        with content.open("rb") as source:
+            shutil.copyfileobj(source, file, 1024 * 1024)
+    file.flush()
+
+
+def _read_all(paths: Sequence[Path]) -> list[bytes]:
+    return [path.read_bytes() for path in paths]
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -2,14 +2,14 @@
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 import obstore
 
-from foundations.public_works.object_store import ObjectNotFound, ObjectStore
+from foundations.public_works.object_store import NONE, ObjectNotFound, ObjectStore
 
 _CHUNK = 1024 * 1024
 
@@ -35,14 +35,20 @@ class ObstoreObjects(ObjectStore):
     async def put_file(self, key: str, path: Path) -> None:
         await self._put(key, path)
 
-    async def put_files(self, folder: str, paths: Mapping[str, Path]) -> None:
-        puts = (self._put(f"{folder}/{name}", path) for name, path in paths.items())
-        await asyncio.gather(*puts)
+    async def put_files(
+        self, folder: str, paths: Mapping[str, Path], *, last: Mapping[str, bytes] = NONE
+    ) -> None:
+        for contents in (paths, last):
+            puts = (self._put(f"{folder}/{name}", content) for name, content in contents.items())
+            await asyncio.gather(*puts)
 
     async def get(self, key: str) -> bytes:
         async with self._translated(key):
             found = await obstore.get_async(self._store, key)
             return bytes(await found.bytes_async())
+
+    async def get_files(self, folder: str, names: Sequence[str]) -> list[bytes]:
+        return await asyncio.gather(*(self.get(f"{folder}/{name}") for name in names))
 
     async def stream(
         self, key: str, *, start: int = 0, end: int | None = None

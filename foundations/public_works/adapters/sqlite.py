@@ -25,11 +25,13 @@ from foundations.public_works.adapters.sqlite_driver import (
     sqlite_driver,
     unusable,
 )
+from foundations.public_works.adapters.sqlite_gathered import Gathering, gathered
 from foundations.public_works.adapters.sqlite_transactions import DriverTransactions
 from foundations.public_works.ballast import Ballast
 from foundations.public_works.data_folder import DataFolder
 from foundations.public_works.database import (
     Database,
+    DatabaseBusy,
     Dialect,
     DriverConnection,
     StorageFull,
@@ -57,6 +59,7 @@ class SqliteDatabase(Database):
         self._reader_engine = self._engine("BEGIN", pool_size=4)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
         self._queued = 0
+        self._gathering: Gathering | None = None
         self._engine_commits = 0
 
     @property
@@ -111,14 +114,11 @@ class SqliteDatabase(Database):
         return await in_thread(self._explained, run)
 
     async def write(self, work: Callable[[Connection], T]) -> T:
-        def run() -> T:
-            with self._writer_engine.begin() as connection:
-                result = work(connection)
-            self._engine_commits += 1
-            return result
-
-        # A write that has begun ends, whatever becomes of its caller.
-        return await self._on_writer(run)
+        future: asyncio.Future[T] = self._loop.create_future()
+        write = gathered(work, future)
+        if self._gathering is None or not self._gathering.add(write):
+            self._gather(Gathering(write))
+        return await future  # a write that has begun ends, whatever becomes of its caller
 
     async def write_with_checkpoint(self, work: Writes) -> None:
         attempt = current_attempt()
@@ -186,9 +186,39 @@ class SqliteDatabase(Database):
         self._engine_commits += 1
         return result
 
+    def _gather(self, gathering: Gathering) -> None:
+        """Have the writer's thread make all writes that have come until it is free.
+
+        Where one of them raises, nothing of them is kept, and each is made again by itself: what is
+        refused spoils nothing for the others.
+        """
+
+        def write() -> list[Any]:
+            writes = gathering.close()
+            with self._writer_engine.begin() as connection:
+                results = [one.make(connection) for one in writes]
+            self._engine_commits += 1
+            return results
+
+        def settle(done: asyncio.Future[list[Any]]) -> None:
+            writes, error = gathering.close(), done.exception()
+            if error is None:
+                for one, result in zip(writes, done.result(), strict=True):
+                    one.answer(result)
+                return
+            for one in writes:
+                if len(writes) == 1 or isinstance(error, DatabaseBusy | StorageFull):
+                    one.refuse(error)
+                else:
+                    self._gather(Gathering(one, alone=True))
+
+        self._on_writer(write).add_done_callback(settle)
+        self._gathering = gathering
+
     def _on_writer(self, run: Callable[[], T]) -> asyncio.Future[T]:
         """Queue `run` for the writer's thread; until it is done, no commit is made elsewhere."""
         future: asyncio.Future[T] = self._loop.create_future()
+        self._gathering = None  # what comes from now on does not overtake this
 
         def delivered(done: Future[T]) -> None:
             self._loop.call_soon_threadsafe(self._deliver, done, future)

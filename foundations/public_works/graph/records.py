@@ -10,14 +10,13 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    delete,
     func,
-    insert,
     select,
 )
 
 from foundations.public_works.database import Database
 from foundations.public_works.graph.model import Edge, Graph, Node, NodeKind, Predicate
+from foundations.public_works.rows import Rows
 
 _metadata = MetaData()
 _nodes = Table(
@@ -45,6 +44,10 @@ _edges = Table(
 )
 
 
+_NODES = Rows(_nodes, "tenant", "file_id", order="rank")
+_EDGES = Rows(_edges, "tenant", "file_id")
+
+
 class GraphRecords:
     """Reads the graphs of contents. Every query is one tenant's."""
 
@@ -53,12 +56,7 @@ class GraphRecords:
 
     async def nodes_of(self, tenant: str, file_id: str) -> list[Node]:
         """What a file holds and names, in the order it was drawn."""
-        query = (
-            select(_nodes)
-            .where(_nodes.c.tenant == tenant, _nodes.c.file_id == file_id)
-            .order_by(_nodes.c.rank)
-        )
-        rows = await self._database.read(lambda c: c.execute(query).mappings().all())
+        rows = await self._database.read(lambda c: _NODES.find(c, tenant, file_id))
         return [_node(row) for row in rows]
 
     async def edges_of(
@@ -133,38 +131,38 @@ class GraphRecords:
 def replace_graph(connection: Connection, tenant: str, file_id: str, graph: Graph) -> None:
     """Put a file's graph in the place of what was there, in somebody's transaction."""
     forget_graph(connection, tenant, file_id)
-    own = {"tenant": tenant, "file_id": file_id}
-    if graph.nodes:
-        connection.execute(insert(_nodes), [_values(own, *one) for one in enumerate(graph.nodes)])
-    if graph.edges:
-        connection.execute(insert(_edges), [own | _plain(edge) for edge in graph.edges])
+    _NODES.add_plain(
+        connection,
+        "tenant file_id node kind name folded type count rank",
+        (
+            (
+                tenant,
+                file_id,
+                one.id,
+                one.kind.value,
+                one.name,
+                _folded(one),
+                one.type,
+                one.count,
+                rank,
+            )
+            for rank, one in enumerate(graph.nodes)
+        ),
+    )
+    _EDGES.add_plain(
+        connection,
+        "tenant file_id subject predicate object",
+        ((tenant, file_id, one.subject, one.predicate.value, one.object) for one in graph.edges),
+    )
 
 
 def forget_graph(connection: Connection, tenant: str, file_id: str) -> None:
-    for table in (_nodes, _edges):
-        connection.execute(
-            delete(table).where(table.c.tenant == tenant, table.c.file_id == file_id)
-        )
+    for rows in (_NODES, _EDGES):
+        rows.forget(connection, tenant, file_id)
 
 
-def _values(own: dict[str, Any], rank: int, node: Node) -> dict[str, Any]:
-    return own | {
-        "node": node.id,
-        "kind": node.kind.value,
-        "name": node.name,
-        "folded": " ".join(node.name.casefold().split())[:400],
-        "type": node.type,
-        "count": node.count,
-        "rank": rank,
-    }
-
-
-def _plain(edge: Edge) -> dict[str, Any]:
-    return {
-        "subject": edge.subject,
-        "predicate": edge.predicate.value,
-        "object": edge.object,
-    }
+def _folded(node: Node) -> str:
+    return " ".join(node.name.casefold().split())[:400]
 
 
 def _node(row: Any) -> Node:

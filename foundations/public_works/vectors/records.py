@@ -32,6 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError
 
 from foundations.public_works.database import Database, DatabaseUnusable, Dialect
+from foundations.public_works.rows import Rows
 from foundations.public_works.settings import Settings
 from foundations.public_works.vectors.shelf import Near, Row, Shelf
 
@@ -56,6 +57,8 @@ _models = Table(
     Column("model", String(200), nullable=False),
     Column("dimensions", Integer, nullable=False),
 )
+_VECTORS = Rows(vectors, "tenant", "file_id")
+_MODELS = Rows(_models, "tenant")
 _contents = table("content", column("tenant"), column("file_id"), column("stamp"))
 _passages = table(
     "content_passage",
@@ -128,16 +131,17 @@ class VectorRecords:
     def add(self, connection: Connection, tenant: str, model: str, rows: Sequence[Row]) -> None:
         """Add vectors of passages that have none of this model."""
         own = {"tenant": tenant, "model": model}
-        values = [
-            own | {"file_id": file_id, "number": number, "vector": vector}
-            for file_id, number, vector in rows
-        ]
-        if not values:
-            return
-        connection.execute(insert(vectors), values)
-        if self._pgvector:
-            texts = [{"vector": _as_text(row[2])} for row in rows]
-            connection.execute(_FILL, [one | said for one, said in zip(values, texts, strict=True)])
+        _VECTORS.add_plain(
+            connection,
+            "tenant model file_id number vector",
+            ((tenant, model, *row) for row in rows),
+        )
+        if rows and self._pgvector:
+            values = [
+                own | {"file_id": file_id, "number": number, "vector": _as_text(vector)}
+                for file_id, number, vector in rows
+            ]
+            connection.execute(_FILL, values)
 
     async def nearest(
         self,
@@ -301,9 +305,8 @@ def new_stamp() -> int:
 
 
 def indexed_by(connection: Connection, tenant: str) -> IndexedBy | None:
-    query = select(_models.c.model, _models.c.dimensions).where(_models.c.tenant == tenant)
-    row = connection.execute(query).first()
-    return None if row is None else IndexedBy(*row)
+    row = _MODELS.first(connection, tenant)
+    return None if row is None else IndexedBy(row["model"], row["dimensions"])
 
 
 def begin_index(connection: Connection, tenant: str, first: IndexedBy) -> None:
@@ -313,9 +316,7 @@ def begin_index(connection: Connection, tenant: str, first: IndexedBy) -> None:
 
 
 def forget_vectors(connection: Connection, tenant: str, file_id: str) -> None:
-    connection.execute(
-        delete(vectors).where(vectors.c.tenant == tenant, vectors.c.file_id == file_id)
-    )
+    _VECTORS.forget(connection, tenant, file_id)
 
 
 def _of(tenant: str, model: str) -> tuple[ColumnElement[bool], ...]:

@@ -4,6 +4,7 @@ import asyncio
 import multiprocessing
 import os
 import random
+import resource
 import shutil
 import tempfile
 import time
@@ -11,11 +12,12 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from foundations.public_works.adapters.wordllama_embedder import WordLlamaEmbedder
 from foundations.public_works.content_metadata import ContentMetadataAbstraction
 from foundations.public_works.data_folder import DataFolder
+from foundations.public_works.parsing.insights.texts.naming import name_entities
 from foundations.public_works.parsing.models import ParseOptions
 from foundations.public_works.parsing.reading import PASSAGES, read, read_passages
 from foundations.public_works.settings import Settings
@@ -32,28 +34,41 @@ MOST = 1.25
 IN_FLIGHT = 8
 
 
+class Spent(NamedTuple):
+    """Seconds by the clock, and of all processors together."""
+
+    wall: float
+    processor: float
+
+
 def measure(documents: int, words: int, rounds: int, say: Say) -> dict[str, Any]:
-    """Wall seconds of both ways, by turns; the city's has every passage searchable at the end."""
+    """Seconds of both ways, by turns; the city's has every passage searchable at the end.
+
+    By the clock, which is what was promised, and of processors, which other work disturbs less.
+    """
     configure_logs(level="ERROR")
     with tempfile.TemporaryDirectory(prefix="civitas-indexing-") as folder:
         paths = written(Path(folder) / "documents", documents, words)
-        bare: list[float] = []
-        city: list[float] = []
+        bare: list[Spent] = []
+        city: list[Spent] = []
         for turn in range(rounds):
             bare.append(_bare(paths, Path(folder) / "bare"))
-            say(f"called directly: {bare[-1]:.1f} s")
+            say(f"called directly: {bare[-1].wall:.1f} s")
             city.append(asyncio.run(_city(paths, Path(folder) / f"city-{turn}")))
-            say(f"by the city: {city[-1]:.1f} s")
-    ratio = sorted(city)[rounds // 2] / sorted(bare)[rounds // 2]
+            say(f"by the city: {city[-1].wall:.1f} s")
+    walls, processors = _ratios(bare, city)
     return {
         "documents": documents,
         "bytes": sum(map(len, _texts(documents, words))) // documents,
         "cores": os.cpu_count(),
         "load_average": os.getloadavg()[0],
-        "direct_s": [round(one, 2) for one in bare],
-        "city_s": [round(one, 2) for one in city],
-        "ratio": round(ratio, 2),
-        "passed": ratio <= MOST,
+        "direct_s": [round(one.wall, 2) for one in bare],
+        "city_s": [round(one.wall, 2) for one in city],
+        "direct_cpu_s": [round(one.processor, 2) for one in bare],
+        "city_cpu_s": [round(one.processor, 2) for one in city],
+        "ratio": round(walls, 2),
+        "cpu_ratio": round(processors, 2),
+        "passed": walls <= MOST,
     }
 
 
@@ -63,9 +78,23 @@ def shown(found: dict[str, Any]) -> list[tuple[list[str], list[list[str]]]]:
         ["documents", "", f"{found['documents']:,} of {found['bytes']:,} bytes"],
         ["called directly, seconds", "", ", ".join(map(str, found["direct_s"]))],
         ["by the city, seconds", "", ", ".join(map(str, found["city_s"]))],
+        ["processor seconds, directly", "", ", ".join(map(str, found["direct_cpu_s"]))],
+        ["processor seconds, the city", "", ", ".join(map(str, found["city_cpu_s"]))],
+        ["ratio of processor seconds", "", str(found["cpu_ratio"])],
         ["ratio", f"at most {MOST}", str(found["ratio"])],
     ]
     return [(["figure", "promised", "measured"], rows)]
+
+
+def _ratios(bare: Sequence[Spent], city: Sequence[Spent]) -> tuple[float, float]:
+    """Of the medians: by the clock, and of processors."""
+
+    def median(of: Sequence[float]) -> float:
+        return sorted(of)[len(of) // 2]
+
+    walls = median([one.wall for one in city]) / median([one.wall for one in bare])
+    processors = median([one.processor for one in city]) / median([one.processor for one in bare])
+    return walls, processors
 
 
 def written(folder: Path, documents: int, words: int) -> list[Path]:
@@ -92,17 +121,17 @@ def _text(draw: random.Random, sentences: Sequence[str], words: int) -> str:
     return "\n\n".join(paragraphs) + "\n"
 
 
-def _bare(paths: Sequence[Path], output: Path) -> float:
+def _bare(paths: Sequence[Path], output: Path) -> Spent:
     """Parse and embed in as many processes as there are cores, and nothing else."""
     output.mkdir()
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(os.cpu_count(), context, _loaded) as pool:
         list(pool.map(_nothing, range(8)))
         begun = time.perf_counter()
-        list(pool.map(_parsed_and_embedded, paths, [output] * len(paths), chunksize=8))
+        seconds = list(pool.map(_parsed_and_embedded, paths, [output] * len(paths), chunksize=8))
         taken = time.perf_counter() - begun
     shutil.rmtree(output)
-    return taken
+    return Spent(taken, sum(seconds))
 
 
 _EMBEDDER = WordLlamaEmbedder()
@@ -116,17 +145,20 @@ def _nothing(number: int) -> int:
     return number
 
 
-def _parsed_and_embedded(path: Path, output: Path) -> int:
+def _parsed_and_embedded(path: Path, output: Path) -> float:
+    """What a child is asked for, and what the city embeds of it, by the same functions."""
+    begun = time.process_time()
     own = output / path.stem
     own.mkdir()
-    read(path, own, name=path.name, options=ParseOptions())
+    name_entities(read(path, own, name=path.name, options=ParseOptions()), own)
     passages = read_passages(own / PASSAGES)
-    vectors = asyncio.run(_EMBEDDER.embed([passage.in_context for passage in passages]))
-    return len(vectors)
+    asyncio.run(_EMBEDDER.embed([passage.in_context for passage in passages]))
+    return time.process_time() - begun
 
 
-async def _city(paths: Sequence[Path], folder: Path) -> float:
+async def _city(paths: Sequence[Path], folder: Path) -> Spent:
     """Parse, embed, store and index by the city's services, several at once."""
+    before = _of_children()
     async with AsyncExitStack() as stack:
         stack.enter_context(as_user(NORTH))
         city = await stack.enter_async_context(Platform(Settings(data_dir=folder)))
@@ -146,8 +178,16 @@ async def _city(paths: Sequence[Path], folder: Path) -> float:
                 parsed = await analysis.parse_file(file_id)
                 await layer.store_semantic_embeddings(file_id, parsed.semantic_result)
 
-        begun = time.perf_counter()
+        begun, own = time.perf_counter(), time.process_time()
         async with asyncio.TaskGroup() as group:
             for _ in range(IN_FLIGHT):
                 group.create_task(work())
-        return time.perf_counter() - begun
+        taken, own = time.perf_counter() - begun, time.process_time() - own
+        await asyncio.sleep(1)  # until the last child has ended, and is counted
+    return Spent(taken, own + _of_children() - before)
+
+
+def _of_children() -> float:
+    """Processor seconds of the processes that were started here and have ended."""
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime

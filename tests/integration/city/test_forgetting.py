@@ -130,8 +130,8 @@ async def test_bytes_that_files_share_stay_as_long_as_one_of_them(city: Platform
     shared = set(objects(city)) - before
 
     await steward.delete_file(first)
-    async with steward.local_copy(second) as path:
-        assert path.read_bytes() == LETTER
+    async with steward.local_copy(second) as copy:
+        assert copy.path.read_bytes() == LETTER
     assert set(objects(city)) - before == shared
     await steward.delete_file(second)
 

@@ -40,8 +40,15 @@ def forked() -> Iterator[ForkedChildren]:
     made.close()
 
 
-async def told(children: ForkedChildren, do: str, limits: ChildLimits = LIMITS, **more: Any) -> Any:
-    return await children.run({"do": do, **more}, limits)
+async def told(
+    children: ForkedChildren,
+    do: str,
+    limits: ChildLimits = LIMITS,
+    *,
+    tenant: str = "",
+    **more: Any,
+) -> Any:
+    return await children.run({"do": do, **more}, limits, tenant=tenant)
 
 
 async def test_u23_child_that_spins_is_killed_at_its_processor_limit(
@@ -103,6 +110,18 @@ async def test_noise_beside_the_answer_is_no_harm(children: ForkedChildren) -> N
     assert await told(children, "chatter") == "heard"
 
 
+@pytest.mark.parametrize("do", ["babble", "talk without end"])
+async def test_child_that_says_what_nobody_can_read_is_ended(
+    children: ForkedChildren, do: str
+) -> None:
+    started = time.perf_counter()
+
+    with pytest.raises((ParserCrashed, ParseMemoryExceeded)):
+        await told(children, do)
+
+    assert time.perf_counter() - started < 10
+
+
 async def test_child_sees_no_settings_and_finds_this_very_code(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -140,6 +159,63 @@ async def test_children_do_not_see_what_belongs_to_each_other(children: ForkedCh
         found = await told(children, "descriptors")
 
     assert found == [0, 1, 2]
+
+
+# --- children that go on -----------------------------------------------------------------------
+
+
+async def test_child_that_goes_on_takes_the_next_request_of_its_tenant_alone(
+    children: ForkedChildren,
+) -> None:
+    first = await told(children, "go on", tenant="north")
+
+    assert await told(children, "go on", tenant="north") == first
+    assert await told(children, "go on", tenant="south") != first
+
+
+async def test_child_that_waits_for_another_tenant_makes_room(children: ForkedChildren) -> None:
+    first = await told(children, "go on", tenant="north")
+
+    await told(children, "go on", tenant="south")
+
+    await _ended(first)
+
+
+async def test_child_that_is_given_nothing_more_ends_by_itself(children: ForkedChildren) -> None:
+    await _ended(await told(children, "go on"))
+
+
+async def test_crash_of_a_child_that_did_others_before_is_tried_anew(
+    children: ForkedChildren,
+) -> None:
+    used = await told(children, "go on")
+
+    assert await told(children, "crash when used", pid=used) != used
+
+
+async def test_time_of_a_child_that_goes_on_begins_anew_with_each_request(
+    children: ForkedChildren,
+) -> None:
+    used = await told(children, "go on")
+
+    with pytest.raises(ParseTimeout, match="1 s of processor time"):
+        await told(children, "spin", ChildLimits(1, 512 * 2**20, wall_seconds=30))
+    await _ended(used)
+
+
+async def test_closing_leaves_no_child_that_waits() -> None:
+    mine = ForkedChildren(MODULE)
+    waiting = await told(mine, "go on")
+
+    mine.close()
+
+    await _ended(waiting)
+
+
+async def _ended(pid: int) -> None:
+    async with asyncio.timeout(10):
+        while Path(f"/proc/{pid}").exists():  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.01)
 
 
 async def test_prepared_process_that_was_killed_is_started_anew(children: ForkedChildren) -> None:
@@ -251,7 +327,7 @@ async def test_children_beyond_the_processors_wait_for_a_place(
 ) -> None:
     running, most = 0, 0
 
-    async def counted(*_: object) -> dict[str, Any]:
+    async def counted(*_: object, **__: object) -> dict[str, Any]:
         nonlocal running, most
         running += 1
         most = max(most, running)

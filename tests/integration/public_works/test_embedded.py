@@ -1,6 +1,7 @@
 """The embedded infrastructure on a real disk, from the data folder to the file of spans."""
 
 import asyncio
+import errno
 import json
 import os
 import subprocess
@@ -149,6 +150,44 @@ async def test_write_that_raises_leaves_nothing(database: SqliteDatabase) -> Non
     with pytest.raises(ValueError, match="no"):
         await database.write(fail)
     assert await counted(database) == 0
+
+
+async def test_writes_that_wait_are_made_in_one_transaction(database: SqliteDatabase) -> None:
+    await make_counter(database)
+    before = database.commits
+
+    await asyncio.gather(*(database.write(add_one) for _ in range(50)))
+
+    assert await counted(database) == 50
+    assert database.commits - before <= 5
+
+
+async def test_write_that_raises_spoils_none_of_those_beside_it(database: SqliteDatabase) -> None:
+    await make_counter(database)
+
+    def fail(connection: Connection) -> None:
+        add_one(connection)
+        raise ValueError("no")
+
+    writes = [fail if number % 5 == 0 else add_one for number in range(20)]
+    ended = await asyncio.gather(*map(database.write, writes), return_exceptions=True)
+
+    assert [isinstance(one, ValueError) for one in ended] == [one is fail for one in writes]
+    assert await counted(database) == 16
+
+
+async def test_write_does_not_overtake_a_commit_that_was_asked_for_before(
+    database: SqliteDatabase,
+) -> None:
+    await make_counter(database)
+    first = asyncio.ensure_future(database.write(add_one))
+    await asyncio.sleep(0)
+    doubled = database.commit(lambda c: c.execute("UPDATE counter SET value = value * 10"))
+    later = asyncio.ensure_future(database.write(add_one))
+
+    await asyncio.gather(first, doubled, later)
+
+    assert await counted(database) == 11
 
 
 async def test_cancelled_caller_does_not_tear_a_write(database: SqliteDatabase) -> None:
@@ -316,7 +355,7 @@ async def test_stored_object_and_its_folders_are_synced(
     real = os.fsync
 
     def fsync(descriptor: int) -> None:
-        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name.partition("#")[0])
         real(descriptor)
 
     monkeypatch.setattr(os, "fsync", fsync)
@@ -324,18 +363,41 @@ async def test_stored_object_and_its_folders_are_synced(
 
     assert synced == ["f1", "local", "client", "objects"]
 
+    synced.clear()
+    await objects.put("client/local/f2", b"2")
+    assert synced == ["f2", "local"]  # the folders above know it since
+
 
 async def test_full_disk_is_explained(
-    objects: LocalObjectStore, monkeypatch: pytest.MonkeyPatch
+    objects: LocalObjectStore, folder: DataFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def full(*_: object) -> None:
-        raise OSError("Generic LocalFileSystem error: No space left on device (os error 28)")
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("obstore.put_async", full)
+    monkeypatch.setattr(os, "fsync", full)
 
     with pytest.raises(StorageFull) as caught:
         await objects.put("a", b"1")
     assert "free some space" in caught.value.hint
+    assert list(folder.objects.iterdir()) == []
+
+
+@pytest.mark.parametrize("key", ["../a", "a/../../b", "/etc/passwd", "a//b", "."])
+async def test_key_that_leads_elsewhere_is_refused(objects: LocalObjectStore, key: str) -> None:
+    with pytest.raises(ValueError, match="no key of an object"):
+        await objects.put(key, b"1")
+
+
+async def test_folder_that_was_removed_is_made_and_synced_again(
+    objects: LocalObjectStore, folder: DataFolder
+) -> None:
+    await objects.put("derived/north/f1/a", b"1")
+    await objects.delete_below("derived/north/f1")
+    assert not (folder.objects / "derived/north/f1").exists()
+
+    await objects.put("derived/north/f1/a", b"2")
+
+    assert await objects.get("derived/north/f1/a") == b"2"
 
 
 # dispatch

@@ -464,8 +464,8 @@ async def test_content_can_be_read_whole_in_part_and_from_a_path(
 
     assert await whole(steward.stream_content(record.file_id)) == CSV
     assert await whole(steward.stream_content(record.file_id, start=3, end=7)) == CSV[3:7]
-    async with steward.local_copy(record.file_id) as path:
-        assert path.read_bytes() == CSV
+    async with steward.local_copy(record.file_id) as copy:
+        assert copy.path.read_bytes() == CSV
 
 
 async def test_content_of_a_refused_file_is_not_there(

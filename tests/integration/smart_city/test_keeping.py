@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -12,6 +13,7 @@ from foundations.public_works.object_store import ObjectStore
 from foundations.public_works.scanner import Malware
 from smart_city.content_steward.api import (
     ContentSteward,
+    FileRecord,
     FileRefused,
     FileStatus,
     FileUnknown,
@@ -25,7 +27,8 @@ from smart_city.content_steward.api import (
     UploadUnknown,
     Verdict,
 )
-from smart_city.content_steward.intake import DigestMismatch, StoredFileCorrupt
+from smart_city.content_steward.intake import DigestMismatch, Intake, StoredFileCorrupt
+from smart_city.content_steward.records import FileRecords
 from smart_city.content_steward.uploading import PiecesMissing
 from tests.support.role_city import NORTH, NORTH_SECOND, SOUTH, RoleCity, as_user, role_city
 from utilities.context import UserContext
@@ -107,6 +110,41 @@ async def test_same_bytes_of_the_platform_are_its_own(
     assert theirs.storage_location.startswith("client/")
     assert theirs.version == 1
     assert (await steward.get_usage()).used == len(CSV)
+
+
+async def test_same_bytes_that_another_process_stored_meanwhile_are_shared(
+    city: RoleCity, steward: ContentSteward, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def none_yet(*_: object) -> None:
+        """What this process saw when it looked."""
+
+    first = await steward.register_upload(city.spool(CSV), "first.csv")
+    monkeypatch.setattr(FileRecords, "twin", none_yet)
+
+    second = await steward.register_upload(city.spool(CSV), "second.csv")
+
+    assert second.storage_location == first.storage_location
+    assert city.objects() == [first.storage_location]
+
+
+async def test_file_whose_twin_another_process_removes_has_bytes_of_its_own(
+    city: RoleCity, steward: ContentSteward, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await steward.register_upload(city.spool(CSV), "first.csv")
+    records, store = city.get(FileRecords), Intake.store
+
+    async def removed_meanwhile(intake: Intake, *call: Any, **more: Any) -> FileRecord:
+        stored = await store(intake, *call, **more)
+        going = first.model_copy(update={"status": FileStatus.DELETING})
+        await records.judged(Track.CLIENT, going)
+        await city.get(ObjectStore).delete(first.storage_location)
+        return stored
+
+    monkeypatch.setattr(Intake, "store", removed_meanwhile)
+    second = await steward.register_upload(city.spool(CSV), "second.csv")
+
+    assert second.storage_location != first.storage_location
+    assert await content(steward, second.file_id) == CSV
 
 
 async def test_bytes_whose_twin_is_spoilt_are_stored_anew(

@@ -1,17 +1,17 @@
 """The child's own code, run in this process."""
 
-import io
 import json
 import os
 import resource
-import sys
+import socket
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from foundations.public_works.parsing import child, faults, reading
+from foundations.public_works.parsing import child, faults, frames, reading
 from foundations.public_works.parsing.faults import NoData, NoText, ParserCrashed
 from foundations.public_works.parsing.models import (
     DEFAULT,
@@ -79,42 +79,106 @@ def test_fault_of_no_known_class_is_a_crash() -> None:
     assert isinstance(faults.from_message({"fault": "Sudden"}), ParserCrashed)
 
 
+class Talk:
+    """Stands in for the child's socket: what it is asked, one after the other, and its answers."""
+
+    def __init__(self) -> None:
+        self.asked: list[dict[str, Any]] = []
+        self.answers: list[dict[str, Any]] = []
+
+    def receive(self, _: int) -> bytes | None:
+        return json.dumps(self.asked.pop(0)).encode() if self.asked else None
+
+    def send(self, _: int, message: bytes) -> None:
+        self.answers.append(json.loads(message))
+
+
 @pytest.fixture
-def pipes(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Stand in for the child's standard streams; descriptor 1 itself is left alone."""
-    reader, writer = os.pipe()
-    monkeypatch.setattr(os, "dup", lambda _: writer)
+def talk(monkeypatch: pytest.MonkeyPatch) -> Talk:
+    made = Talk()
+    monkeypatch.setattr(os, "dup", lambda _: -1)
     monkeypatch.setattr(os, "dup2", lambda *_: 1)
     monkeypatch.setattr(child, "limit", lambda _: None)
-
-    def ask(request: dict[str, Any]) -> None:
-        told = io.TextIOWrapper(io.BytesIO(json.dumps(request).encode()))
-        monkeypatch.setattr(sys, "stdin", told)
-
-    yield ask, reader
-    os.close(reader)
+    monkeypatch.setattr(child, "_private_bytes", lambda: 0)
+    monkeypatch.setattr(frames, "receive", made.receive)
+    monkeypatch.setattr(frames, "send", made.send)
+    return made
 
 
-def test_main_reads_one_request_and_answers_once(pipes: Any, tmp_path: Path) -> None:
-    ask, reader = pipes
-    ask(asked(DATA / "rain-gauge.md", tmp_path))
+def test_child_goes_on_after_a_text_until_nobody_asks(talk: Talk, tmp_path: Path) -> None:
+    talk.asked = [asked(DATA / "rain-gauge.md", tmp_path), asked(DATA / "weather.csv", tmp_path)]
 
     assert child.main() == 0
 
-    assert json.loads(os.read(reader, 100_000))["result"]["kind"] == "text"
+    assert [answer["result"]["kind"] for answer in talk.answers] == ["text", "table"]
+    assert [answer["again"] for answer in talk.answers] == [True, True]
+
+
+@pytest.mark.parametrize("name", ["declaration.pdf", "annual-report.docx", "scanned.pdf"])
+def test_child_ends_with_a_file_that_a_foreign_parser_read(
+    talk: Talk, tmp_path: Path, name: str
+) -> None:
+    talk.asked = [asked(DATA / name, tmp_path), asked(DATA / "rain-gauge.md", tmp_path)]
+
+    assert child.main() == 0
+
+    (answer,) = talk.answers
+    assert not answer["again"]
+
+
+def test_child_ends_when_it_has_grown(
+    talk: Talk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = iter([0, child.MOST_GROWTH - 1, child.MOST_GROWTH])
+    monkeypatch.setattr(child, "_private_bytes", lambda: next(sizes))
+    talk.asked = [asked(DATA / "rain-gauge.md", tmp_path)] * 3
+
+    child.main()
+
+    assert [answer["again"] for answer in talk.answers] == [True, False]
+
+
+def test_child_ends_after_its_last_request(
+    talk: Talk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child, "MOST_REQUESTS", 2)
+    talk.asked = [asked(DATA / "rain-gauge.md", tmp_path)] * 3
+
+    child.main()
+
+    assert [answer["again"] for answer in talk.answers] == [True, False]
+
+
+def test_growth_is_what_the_limit_of_memory_counts() -> None:
+    before = child._private_bytes()
+    held = bytearray(64 * 2**20)
+
+    assert child._private_bytes() - before >= len(held)
+
+
+def test_frames_come_out_as_they_went_in() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        for message in (b"", b"short", b"x" * 100_000):
+            sending = threading.Thread(target=frames.send, args=(ours.fileno(), message))
+            sending.start()
+            assert frames.receive(theirs.fileno()) == message
+            sending.join()
+        ours.close()
+        assert frames.receive(theirs.fileno()) is None
 
 
 def test_main_without_memory_ends_with_its_own_code(
-    pipes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    talk: Talk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(_: object) -> None:
         raise MemoryError
 
-    ask, _ = pipes
     monkeypatch.setitem(child._WORK, "parse", full)
-    ask(asked(DATA / "rain-gauge.md", tmp_path))
+    talk.asked = [asked(DATA / "rain-gauge.md", tmp_path)]
 
     assert child.main() == 86
+    assert not talk.answers
 
 
 def test_limits_are_lowered_and_never_raised(monkeypatch: pytest.MonkeyPatch) -> None:
