@@ -56,7 +56,7 @@ def told_outliers(table: Table, found: dict[str, Strangers]) -> Iterator[Insight
         yield Insight(
             kind=InsightKind.OUTLIER,
             sentence=f"{count:,} {verb} far from all others of {name} ({figure(strange.low)} to "
-            f"{figure(strange.high)}): {named} in row {row + 1:,}.",
+            f"{figure(strange.high)}): {named} in row {table.number(row):,}.",
             figures={
                 "outliers": count,
                 "values": len(column.present),
@@ -127,7 +127,7 @@ def _combined(
         kind=InsightKind.COMBINATION,
         sentence=f"{counted(count, 'row').split(' ')[0]} {verb} values of "
         f"{listed([column.name for column in columns])} that do not go together elsewhere: row "
-        f"{row + 1:,} has {names[0]} = {figure(x)} with {names[1]} = {figure(y)}.",
+        f"{table.number(row):,} has {names[0]} = {figure(x)} with {names[1]} = {figure(y)}.",
         figures={"rows": count, "row": row + 1, names[0]: x, names[1]: y},
         evidence=table.evidence(*(column.name for column in columns), rows=rows),
         strength=0.8,
