@@ -22,8 +22,7 @@ import sys
 from pathlib import Path
 from foundations.public_works.parsing.models import ParseOptions
 from foundations.public_works.parsing.reading import read
-options = ParseOptions(max_rows=10_000_000)
-result = read(Path(sys.argv[1]), Path(sys.argv[2]), name="large.csv", options=options)
+result = read(Path(sys.argv[1]), Path(sys.argv[2]), name="large.csv", options=ParseOptions())
 rows = result.tables[0].row_count
 """
 _POLARS = """

@@ -56,7 +56,7 @@ class CsvRows:
         self._path = path
         self._encoding = encoding
         self._delimiter = delimiter
-        self._most = options.max_rows
+        self._most = options.most_rows_of_text
         self._strict = strict
         self._of_header = Notes()
         with self._text() as file:

@@ -12,7 +12,7 @@ import polars as pl
 
 from foundations.public_works.parsing.faults import FieldLimit
 
-BLOCK = 1 << 25
+BLOCK = 1 << 24
 """Bytes of text that are read at once."""
 _END = "\x01"
 

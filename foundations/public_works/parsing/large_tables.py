@@ -65,11 +65,11 @@ def store(
     writing.note(rows.notes)
     whole = pl.scan_parquet(path, glob=False)
     first = whole.head(ROW_PASSAGES).collect()
-    hashes = np.concatenate(writing.row_hashes)
+    different, _, _ = _repeated(writing.row_hashes)
     known = Known(
-        rows=len(hashes),
-        repeated=len(hashes) - len(_counted(hashes)[0]),
-        columns=tuple(_column(whole, len(hashes), like=column) for column in first),
+        rows=writing.height,
+        repeated=writing.height - different,
+        columns=tuple(_column(whole, writing.height, like=column) for column in first),
     )
     return Stored(path, known), first, deciding.mark
 
@@ -162,6 +162,7 @@ class _Writing:
     """One reading of all rows, which writes them as long as nothing changes how they are read."""
 
     def __init__(self, deciding: _Deciding) -> None:
+        self.height = 0
         self.row_hashes: list[Hashes] = []
         self._deciding = deciding
         self._words: dict[str, list[pl.Series]] = defaultdict(list)
@@ -194,6 +195,7 @@ class _Writing:
                 continue
             made = pl.DataFrame([self._read_column(series) for series in block])
             if not self._deciding.changed:
+                self.height += made.height
                 self.row_hashes.append(made.hash_rows().to_numpy())
                 yield made
 
@@ -244,25 +246,23 @@ class _Texts:
             if len(values):
                 ends += [str(values.min()), str(values.max())]
                 hashes.append(values.hash().to_numpy())
-        different, counts = _counted(np.concatenate(hashes) if hashes else np.empty(0, np.uint64))
+        different, repeated, counts = _repeated(hashes)
         return ColumnProfile(
             name=self._name,
             type=ColumnType.TEXT if filled else ColumnType.EMPTY,
             missing=self._height - filled,
-            distinct=len(different),
+            distinct=different,
             minimum=scalar(min(ends, default=None)),
             maximum=scalar(max(ends, default=None)),
-            most_frequent=self._most_frequent(different, counts),
+            most_frequent=self._most_frequent(repeated, counts),
         )
 
-    def _most_frequent(
-        self, different: Hashes, counts: NDArray[np.int64]
-    ) -> tuple[ValueCount, ...]:
+    def _most_frequent(self, repeated: Hashes, counts: NDArray[np.int64]) -> tuple[ValueCount, ...]:
         """The commonest values; of those that are as common as the last, the first by value."""
-        if len(counts) == 0 or counts.max() < 2:
+        if not len(counts):
             return ()
-        last = max(2, int(np.partition(counts, -min(TOP, len(counts)))[-min(TOP, len(counts))]))
-        common, tied = (pl.Series(different[counts > last]), pl.Series(different[counts == last]))
+        last = np.sort(counts)[-TOP:][0]
+        common, tied = pl.Series(repeated[counts > last]), pl.Series(repeated[counts == last])
         found: dict[str, int] = {}
         for values in self._slices():
             for hashes in (common, tied):
@@ -271,7 +271,7 @@ class _Texts:
             if len(found) == len(common) + len(tied):
                 break
         names = pl.Series(list(found), dtype=pl.String)
-        places = np.searchsorted(different, names.hash().to_numpy())
+        places = np.searchsorted(repeated, names.hash().to_numpy())
         ordered = sorted(zip(-counts[places], found, strict=True))[:TOP]
         return tuple(ValueCount(value=str(scalar(name)), count=-int(n)) for n, name in ordered)
 
@@ -281,8 +281,20 @@ class _Texts:
             yield self._column.slice(start, _SLICE_ROWS).collect().to_series().drop_nulls()
 
 
-def _counted(hashes: Hashes) -> tuple[Hashes, NDArray[np.int64]]:
-    """The different hashes in order, and how often each is there."""
-    ordered = pl.Series(hashes).sort().to_numpy()
-    begins = np.flatnonzero(np.diff(ordered, prepend=~ordered[:1]))
-    return ordered[begins], np.diff(begins, append=len(ordered))
+def _repeated(parts: list[Hashes]) -> tuple[int, Hashes, NDArray[np.int64]]:
+    """How many hashes differ, those that are there more than once, and how often each is.
+
+    `parts` are emptied: there is no room for all of them twice.
+    """
+    ordered = np.empty(sum(map(len, parts)), np.uint64)
+    end = len(ordered)
+    while parts:
+        part = parts.pop()
+        ordered[end - len(part) : end] = part
+        end -= len(part)
+    ordered.sort()
+    same = np.zeros(len(ordered) + 1, np.bool_)
+    np.equal(ordered[1:], ordered[:-1], out=same[1:-1])
+    begins = np.flatnonzero(same[1:] & ~same[:-1])
+    ends = np.flatnonzero(same[:-1] & ~same[1:])
+    return len(ordered) - int(same.sum()), ordered[begins], ends - begins + 1

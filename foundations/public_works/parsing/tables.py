@@ -88,16 +88,16 @@ def of_cells(
         return None
     header = even[0] if has_header else [""] * width
     names = unique_names(header, notes if has_header else Notes())
-    truncated = len(body) > options.max_rows
+    truncated = len(body) > options.most_rows
     if truncated:
         notes.add(
-            "rows", f"only the first {options.max_rows:,} rows of {name} were read", code="row_cap"
+            "rows", f"only the first {options.most_rows:,} rows of {name} were read", code="row_cap"
         )
     frame = pl.DataFrame(
         [
             pl.Series(column, [cell.strip() or None for cell in cells], pl.String)
             for column, cells in zip(
-                names, zip(*body[: options.max_rows], strict=True), strict=True
+                names, zip(*body[: options.most_rows], strict=True), strict=True
             )
         ]
     )
