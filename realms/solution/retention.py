@@ -16,7 +16,7 @@ from foundations.declarations import Effect, service, soa_api
 from foundations.public_works.dispatch import Dispatch
 from realms.journey.api import Journeys
 from realms.solution.api import FileRetention, RetentionSweep, UsedFile
-from smart_city.content_steward.api import ContentSteward, FileInUse, FileRefused
+from smart_city.content_steward.api import ContentSteward, FileInUse
 from smart_city.data_steward.api import DataClasses, DataSteward, EndedRetention
 from utilities.clock import Clock
 from utilities.context import CallContext, UserContext, bound, current
@@ -155,8 +155,6 @@ class FileRetentionService(FileRetention, Works):
             await self._files.delete_unused(seen.file_id, users)
         except FileInUse:
             return await users()
-        except FileRefused:
-            return ()
         await self._data.record_removal(seen)
         logger.bind(classes=seen.classes, policy=seen.policy_version).info(
             "{} was removed: its retention ended on {:%Y-%m-%d}", seen.file_id, seen.keep_until
