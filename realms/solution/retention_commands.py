@@ -34,6 +34,9 @@ def removed(context: typer.Context, data_dir: DataDir = None, as_json: AsJson = 
     if as_json:
         invocation.terminal.json(found)
         return
+    if not found["removals"]:
+        invocation.terminal.say("nothing was removed")
+        return
     invocation.terminal.table(
         ["removed", "file", "was kept until", "classes", "policy"],
         [
