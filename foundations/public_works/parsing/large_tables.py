@@ -6,10 +6,12 @@ block decides, and every later one is asked whether it holds a witness against w
 Where one does, the rest is only asked, and then all is read again.
 """
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import polars as pl
@@ -42,6 +44,8 @@ from foundations.public_works.parsing.typing_cells import (
 
 _SLICE_ROWS = 250_000
 _FEW = 1_000
+_AT_ONCE = ThreadPoolExecutor(2)
+"""Columns of a block are worked on by as many threads as polars has in a child."""
 Hashes = NDArray[np.uint64]
 
 
@@ -88,6 +92,7 @@ class _Deciding:
         self._witnesses: dict[str, list[str]] = {name: [] for name in names}
         self._answered: dict[str, set[tuple[str, bool]]] = {name: set() for name in names}
         self._spoilt: set[str] = set()
+        self._spoiling = Lock()
 
     def look(self, block: pl.DataFrame) -> None:
         """Gather from a block what its columns hold against what was decided; decide anew."""
@@ -96,7 +101,8 @@ class _Deciding:
                 self._gather(series)
             self._decide()
         before = self.typings, self.pointed
-        self.settled = frozenset(one.name for one in block if self._is_settled(one))
+        settled = _AT_ONCE.map(self._is_settled, block)
+        self.settled = frozenset(one.name for one, hold in zip(block, settled, strict=True) if hold)
         grown = [self._gather(one) for one in block if one.name not in self.settled]
         if any(grown):
             self._decide()
@@ -104,9 +110,10 @@ class _Deciding:
 
     def spoil(self, name: str) -> None:
         """Leave a column text: a cell that looks right means nothing, such as the 31st of June."""
-        self._spoilt.add(name)
-        self._decide()
-        self.changed = True
+        with self._spoiling:
+            self._spoilt.add(name)
+            self._decide()
+            self.changed = True
 
     def _is_settled(self, cells: pl.Series) -> bool:
         """Whether these cells, read as they stand, tell nothing new of their column."""
@@ -165,7 +172,7 @@ class _Writing:
         self.height = 0
         self.row_hashes: list[Hashes] = []
         self._deciding = deciding
-        self._words: dict[str, list[pl.Series]] = defaultdict(list)
+        self._words: dict[str, Counter[str]] = {}
         self._spoilers: dict[str, Spoilers] = {}
 
     def write(self, blocks: Iterator[pl.DataFrame], path: Path) -> None:
@@ -173,8 +180,9 @@ class _Writing:
         self._deciding.look(first)
         self._deciding.changed = False  # nothing was written yet
         self._spoilers = {name: Spoilers(name) for name in first.columns}
+        self._words = {name: Counter() for name in first.columns}
         empty = pl.DataFrame([self._read_column(series) for series in first.clear()])
-        made = self._typed(chain([first], blocks))
+        made = self._typed(chain([first], _ahead(blocks)))
         register_io_source(lambda *_: made, schema=empty.schema).sink_parquet(
             path, row_group_size=_SLICE_ROWS
         )
@@ -183,8 +191,8 @@ class _Writing:
         for name, typing in self._deciding.typings.items():
             if typing.convert is None:
                 self._spoilers[name].note(notes)
-            elif name in self._words:
-                note_words(pl.concat(self._words[name]), notes)
+            else:
+                note_words(name, self._words[name], notes)
 
     def _typed(self, blocks: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
         """The blocks in their types, the first of which was looked at; none once that changes."""
@@ -193,7 +201,7 @@ class _Writing:
                 self._deciding.look(block)
             if self._deciding.changed:
                 continue
-            made = pl.DataFrame([self._read_column(series) for series in block])
+            made = pl.DataFrame(list(_AT_ONCE.map(self._read_column, block)))
             if not self._deciding.changed:
                 self.height += made.height
                 self.row_hashes.append(made.hash_rows().to_numpy())
@@ -209,15 +217,22 @@ class _Writing:
         if name in self._deciding.pointed:
             cells = without_points(cells)
         if name not in self._deciding.settled:
-            words = missing_words(cells)
-            if words.len():
-                self._words[name].append(words)
+            self._words[name].update(missing_words(cells))
             cells = meant(cells)
         made = typing.convert(cells)
         if made is None or made.null_count() != cells.null_count():
             self._deciding.spoil(name)
             return cells
         return made.alias(name)
+
+
+def _ahead(blocks: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """The blocks, each read while the one before is at work."""
+    with ThreadPoolExecutor(1) as reading:
+        coming = reading.submit(next, blocks, None)
+        while (block := coming.result()) is not None:
+            coming = reading.submit(next, blocks, None)
+            yield block
 
 
 def _column(whole: pl.LazyFrame, height: int, *, like: pl.Series) -> ColumnProfile:

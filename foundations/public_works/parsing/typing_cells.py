@@ -6,8 +6,9 @@ missing values in a column of numbers or dates, and words in a column of words. 
 3/4/2024 are read only where some date of the column tells day from month.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -69,7 +70,7 @@ class Typing:
     """
 
     name: str
-    convert: Attempt | None = None
+    convert: Attempt | None = field(default=None, compare=False)
     settled: str = ""
     witness: str = ""
 
@@ -158,19 +159,20 @@ def meant(series: pl.Series) -> pl.Series:
     return stripped.set(_says_missing(stripped), None)
 
 
-def missing_words(series: pl.Series) -> pl.Series:
-    """The cells that say in words that nothing is there."""
+def missing_words(series: pl.Series) -> Counter[str]:
+    """The words that say that nothing is there, and how many cells say each."""
     stripped = series.str.strip_chars()
-    return stripped.filter(_says_missing(stripped))
+    said = stripped.filter(_says_missing(stripped)).alias("word").value_counts(name="cells")
+    return Counter(dict(said.iter_rows()))
 
 
-def note_words(words: pl.Series, notes: Notes) -> None:
+def note_words(name: str, words: Counter[str], notes: Notes) -> None:
     """Say so where words of a column were read as missing."""
-    if words.len():
-        shown = ", ".join(sorted(set(words.to_list())))
+    if words:
+        shown = ", ".join(sorted(words))
         notes.add(
             "words read as missing",
-            f"{words.len()} cells of {words.name!r} say {shown}; they are read as missing",
+            f"{words.total()} cells of {name!r} say {shown}; they are read as missing",
             code="missing_words",
         )
 
@@ -191,7 +193,7 @@ def _typed(series: pl.Series, notes: Notes, *, comma_is_decimal: bool) -> pl.Ser
     made = typing.convert(wanted)
     if made is None or made.null_count() != wanted.null_count():
         return series
-    note_words(missing_words(series), notes)
+    note_words(series.name, missing_words(series), notes)
     return made.alias(series.name)
 
 
