@@ -182,7 +182,7 @@ class _Writing:
         self._spoilers = {name: Spoilers(name) for name in first.columns}
         self._words = {name: Counter() for name in first.columns}
         empty = pl.DataFrame([self._read_column(series) for series in first.clear()])
-        made = self._typed(chain([first], _ahead(blocks)))
+        made = _ahead(self._typed(chain([first], _ahead(blocks))))
         register_io_source(lambda *_: made, schema=empty.schema).sink_parquet(
             path, row_group_size=_SLICE_ROWS
         )
@@ -227,11 +227,11 @@ class _Writing:
 
 
 def _ahead(blocks: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """The blocks, each read while the one before is at work."""
-    with ThreadPoolExecutor(1) as reading:
-        coming = reading.submit(next, blocks, None)
+    """The blocks, each made while the one before is at work."""
+    with ThreadPoolExecutor(1) as making:
+        coming = making.submit(next, blocks, None)
         while (block := coming.result()) is not None:
-            coming = reading.submit(next, blocks, None)
+            coming = making.submit(next, blocks, None)
             yield block
 
 
