@@ -152,9 +152,12 @@ class FileRetentionService(FileRetention, Works):
             return await self._journeys.unfinished_naming(seen.file_id)
 
         try:
-            await self._files.delete_unused(seen.file_id, users)
+            gone = await self._files.delete_unused(seen.file_id, users)
         except FileInUse:
             return await users()
+        if not gone.existed:  # deleted by hand, while it was looked at
+            await self._data.forget_file(seen.file_id)
+            return ()
         await self._data.record_removal(seen)
         logger.bind(classes=seen.classes, policy=seen.policy_version).info(
             "{} was removed: its retention ended on {:%Y-%m-%d}", seen.file_id, seen.keep_until

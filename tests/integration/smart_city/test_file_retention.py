@@ -227,6 +227,26 @@ async def test_person_deletes_a_file_whoever_uses_it(city: RoleCity, journeys: R
     assert (await city.get(ContentSteward).delete_file(file_id)).existed
 
 
+async def test_file_that_is_gone_already_leaves_no_note(
+    city: RoleCity, retention: FileRetentionService
+) -> None:
+    text = Passage(number=1, place=Place.read("line 1"), text="write to anna@example.org")
+    gone = PolicySubject(
+        file_id="01gone",
+        name="a.txt",
+        media_type="text/plain",
+        size=9,
+        content=ContentSeen(tables=(), passages=(text,)),
+    )
+    await city.get(DataSteward).enforce_client_data_policy(gone)
+    city.clock.move(KEPT)
+
+    await retention.sweep_all()
+
+    assert (await city.get(DataSteward).list_retention()).files == ()
+    assert (await city.get(DataSteward).list_removals()).removals == ()
+
+
 async def test_city_looks_every_hour(city: RoleCity, journeys: RunsOf) -> None:
     bell = Bell()
     service = FileRetentionService(

@@ -146,6 +146,12 @@ class Table:
         """The number that a row, counted from 0, has in its file, where the first is 1."""
         return row + 1 if self.drawn is None else int(self.drawn.rows[row]) + 1
 
+    @property
+    def numbers(self) -> Numbers:
+        """The numbers that its rows have in their file."""
+        places = np.arange(self.height) if self.drawn is None else self.drawn.rows
+        return np.asarray(places + 1.0)
+
     def evidence(self, *columns: str, rows: object = ()) -> Evidence:
         """A place in this table; `rows` are counted from 0."""
         numbers = tuple(self.number(row) for row in first_rows(rows))

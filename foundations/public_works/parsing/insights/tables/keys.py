@@ -63,7 +63,7 @@ def keys(table: Table) -> Iterator[Insight]:
             kind=InsightKind.KEY,
             sentence=f"{column.name} should identify each row, but {counted(twice, 'row')} "
             f"{'repeats' if twice == 1 else 'repeat'} an earlier one: {quoted(value)} stands in "
-            f"rows {table.number(first):,} and {table.number(int(rows[0])):,}.",
+            f"rows {first + 1:,} and {int(rows[0]) + 1:,}.",
             figures={"repeated": twice, "different": distinct, "rows": len(filled)},
             evidence=table.evidence(column.name, rows=rows),
             strength=bounded(0.8 + 0.2 * twice / len(filled)),
@@ -75,8 +75,8 @@ def _known_keys(meant: Sequence[Column], drawn: Drawn) -> Iterator[Insight]:
     """The same of a table whose rows were not all looked at, from what is known of all."""
     for column in meant:
         known = drawn.column(column.name)
-        if known is None:
-            continue
+        if known is None or (known.missing and drawn.known.duplicate_rows):
+            continue  # whether rows that repeat others have a key is not known
         filled = drawn.known.row_count - known.missing - drawn.known.duplicate_rows
         twice = filled - known.distinct
         if twice <= 0 or known.distinct < _NEARLY * filled:
@@ -178,7 +178,7 @@ def _reference(
         says += (
             f", but {counted(len(lost), 'row')} ({percent(len(lost) / len(values))}) "
             f"{'has' if len(lost) == 1 else 'have'} one that is not there, such as {quoted(value)} "
-            f"in row {ours.table.number(int(lost[0])):,}."
+            f"in row {int(lost[0]) + 1:,}."
         )
     else:
         says += " in every row."
