@@ -364,6 +364,13 @@ class Journeys(Protocol):
         """
         ...
 
+    async def unfinished_naming(self, word: str) -> tuple[str, ...]:
+        """The ids of the caller's tenant's runs that have not ended and name a thing by its id.
+
+        The first hundred; large values that lie outside of the journal are not looked at.
+        """
+        ...
+
 
 class DataMashJourneys(Protocol):
     """The data mash as a journey."""

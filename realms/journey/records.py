@@ -524,6 +524,14 @@ class DatabaseJournal(Journal):
         where = f"WHERE tenant = ? AND lane = ? AND lane <> '' AND {_OPEN} ORDER BY run_id"
         return await self._rows(where, (tenant, lane))
 
+    async def unfinished_naming(self, tenant: str, word: str, *, limit: int) -> list[RunRow]:
+        holds = "position(?::bytea in f.data)" if self._server else "instr(f.data, ?)"
+        where = (
+            f"WHERE tenant = ? AND {_OPEN} AND EXISTS (SELECT 1 FROM journey_facts AS f "  # noqa: S608 - constants
+            f"WHERE f.run_id = journey_runs.run_id AND {holds} > 0) ORDER BY run_id LIMIT ?"
+        )
+        return await self._rows(where, (tenant, word.encode(), limit))
+
     async def queued_lanes(self) -> list[tuple[str, str]]:
         select = (
             "SELECT DISTINCT tenant, lane FROM journey_runs "  # noqa: S608 - a constant

@@ -8,10 +8,32 @@ from pydantic import BaseModel, ConfigDict, Field
 from foundations.public_works.parsing.insights.model import Insight
 from realms.journey.api import Failure, Journey, Reason, RunStatus
 from smart_city.content_steward.api import FileRecord
-from smart_city.data_steward.api import LineageLink, Quality
+from smart_city.data_steward.api import DataClasses, LineageLink, Quality
 from smart_city.librarian.api import IndexEntry
 from utilities.context import UserContext
 from utilities.errors import ErrorKind, PlatformError
+
+
+class UsedFile(BaseModel):
+    """A file whose retention has ended, and the runs that still use it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file_id: str
+    runs: tuple[str, ...]
+
+
+class RetentionSweep(BaseModel):
+    """The files whose retention has ended: those that nothing uses, and those that runs use.
+
+    `removed` says whether the first were removed, or would only be.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    removed: bool
+    unused: tuple[DataClasses, ...]
+    used: tuple[UsedFile, ...]
 
 
 class MilestoneOutcome(BaseModel):
@@ -179,3 +201,15 @@ class DataMashSolutions(Protocol):
     ) -> Journey: ...
 
     async def get_data_mash(self, journey_id: str) -> DataMashOutcome: ...
+
+
+class FileRetention(Protocol):
+    """Removes files whose retention has ended."""
+
+    async def preview_retention(self) -> RetentionSweep:
+        """What would be removed of the caller's tenant's files now; nothing is."""
+        ...
+
+    async def sweep_retention(self) -> RetentionSweep:
+        """Remove the caller's tenant's files whose retention has ended, but those in use."""
+        ...

@@ -10,6 +10,7 @@ import typer
 from foundations.experience.exit_codes import DONE, FAILED, REFUSED, exit_code, worst
 from foundations.experience.invocation import AsJson, DataDir, Invocation
 from realms.solution.lineage_commands import app as lineage
+from realms.solution.retention_commands import app as retention
 from utilities.errors import ErrorKind, PlatformError
 from utilities.observability.trace_id_generator import TraceIDGenerator
 
@@ -27,6 +28,7 @@ _JUDGED_UNFIT = {ErrorKind.INVALID, ErrorKind.UNSUPPORTED, ErrorKind.TOO_LARGE, 
 
 app = typer.Typer()
 app.add_typer(lineage)
+app.add_typer(retention)
 
 
 class Format(StrEnum):

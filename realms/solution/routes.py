@@ -18,7 +18,7 @@ from foundations.experience.edge import (
 )
 from foundations.experience.problems import STATUS, InvalidRequest, problem_response
 from realms.journey.api import Failure, RunStatus
-from realms.solution.api import DataMashOutcome, FileLineage, FindingLineage, Phases
+from realms.solution.api import DataMashOutcome, FileLineage, FindingLineage, Phases, RetentionSweep
 from utilities.errors import FieldError, PlatformError
 
 router = APIRouter(prefix="/api/solution", tags=["solution"])
@@ -26,6 +26,7 @@ router = APIRouter(prefix="/api/solution", tags=["solution"])
 LONGEST_WAIT = 60.0
 _SERVICE = "DataMashSolutionOrchestratorService"
 _LINEAGE = "DataLineageService"
+_RETENTION = "FileRetentionService"
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, None: 1.0}
 
@@ -179,3 +180,23 @@ def _seconds(wait: str) -> float:
         fault = FieldError("/query/wait", "is no duration such as 30s, 500ms or 1m")
         raise InvalidRequest("the wait is no duration", errors=[fault])
     return min(float(found[1]) * _SECONDS[found[2]], LONGEST_WAIT)
+
+
+@router.get(
+    "/retention",
+    summary="Files that would be removed by retention",
+    response_model=Answer[RetentionSweep],
+)
+async def preview_retention(call: Call) -> Response:
+    """The files whose retention has ended: those that nothing uses, and those that runs use."""
+    return await call(_RETENTION, "preview_retention")
+
+
+@router.post(
+    "/retention/sweep",
+    summary="Remove files whose retention has ended",
+    response_model=Answer[RetentionSweep],
+)
+async def sweep_retention(call: Call) -> Response:
+    """Delete them with all that was made from them, but those that unfinished runs use."""
+    return await call(_RETENTION, "sweep_retention")

@@ -1,6 +1,6 @@
 """What the rest of the city may know about the content steward."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from enum import StrEnum
@@ -159,6 +159,16 @@ class FileUnknown(PlatformError):
     kind = ErrorKind.NOT_FOUND
 
 
+Users = Callable[[], Awaitable[Sequence[str]]]
+"""Tells who uses a file."""
+
+
+class FileInUse(PlatformError):
+    """The file is not to go while somebody uses it."""
+
+    kind = ErrorKind.CONFLICT
+
+
 class FileRefused(PlatformError):
     """The file was refused when it was uploaded."""
 
@@ -297,6 +307,13 @@ class ContentSteward(Quarantine, Uploads, Protocol):
 
     async def delete_file(self, file_id: str) -> DeletedFile:
         """Delete a client's file and all that was made from it; nothing there is no error."""
+        ...
+
+    async def delete_unused(self, file_id: str, users: Users) -> DeletedFile:
+        """The same for a file that is not to go while it is used. Raises FileInUse.
+
+        `users` is asked before the file is unknown to everybody, and once more after that.
+        """
         ...
 
     async def list_files(self, limit: int = 50, cursor: str = "") -> FilePage:

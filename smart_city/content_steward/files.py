@@ -23,6 +23,7 @@ from smart_city.content_steward.api import (
     ProcessedFile,
     StorageUsage,
     Track,
+    Users,
 )
 from smart_city.content_steward.forgetting import Forgetting
 from smart_city.content_steward.intake import Intake
@@ -159,6 +160,10 @@ class ContentStewardService(QuarantineDesk, UploadDesk, ContentSteward):
         was, deletes nothing and is no error.
         """
         return await self._forgetting.forget(file_id)
+
+    async def delete_unused(self, file_id: str, users: Users) -> DeletedFile:
+        """The same, unless somebody uses it. Raises FileInUse."""
+        return await self._forgetting.forget(file_id, users=users)
 
     @soa_api()
     async def get_internal_file(self, file_id: str) -> FileRecord:

@@ -1,6 +1,6 @@
 """Deletes a client's file, and with it everything that was made from it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from loguru import logger
@@ -9,15 +9,22 @@ from foundations.boot import Duty, Works
 from foundations.public_works.content_metadata import ContentMetadataAbstraction
 from smart_city.content_steward.api import (
     DeletedFile,
+    FileInUse,
     FileRecord,
     FileRefused,
     FileStatus,
     Track,
+    Users,
 )
 from smart_city.content_steward.reception import Reception
 from smart_city.content_steward.records import FileRecords
 from smart_city.data_steward.api import DataSteward
 from utilities.context import CallContext, UserContext, bound, current
+
+
+async def nobody() -> Sequence[str]:
+    """Whoever deletes a file in person does so whoever uses it."""
+    return ()
 
 
 class Forgetting(Works):
@@ -52,11 +59,15 @@ class Forgetting(Works):
             logger.info("the deletion of {} was cut short and is done now", record.file_id)
         yield
 
-    async def forget(self, file_id: str) -> DeletedFile:
-        """Delete a client's file of the caller's tenant.
+    async def forget(self, file_id: str, *, users: Users = nobody) -> DeletedFile:
+        """Delete a client's file of the caller's tenant, unless somebody uses it.
+
+        `users` is asked before the file is unknown to everybody, and once more after that, when
+        nobody new can begin to use it.
 
         Raises:
             FileRefused: it is in quarantine, where others decide about it.
+            FileInUse: somebody uses it.
         """
         tenant = current().tenant
         record = await self._records.find(tenant, Track.CLIENT, file_id)
@@ -67,9 +78,13 @@ class Forgetting(Works):
                 f"the file {file_id} is in quarantine",
                 hint="an owner or a data steward may release or destroy it",
             )
+        _require_unused(file_id, await users())
         await self._records.judged(
             Track.CLIENT, record.model_copy(update={"status": FileStatus.DELETING})
         )
+        if using := await users():
+            await self._records.put_back(Track.CLIENT, record)
+            _require_unused(file_id, using)
         await self._forget(record)
         return DeletedFile(file_id=file_id, existed=True)
 
@@ -79,3 +94,11 @@ class Forgetting(Works):
         await self._semantic_layer.forget_content(record.file_id)
         await self._data.forget_file(record.file_id)  # what was recorded meanwhile
         await self._reception.drop(Track.CLIENT, record)
+
+
+def _require_unused(file_id: str, users: Sequence[str]) -> None:
+    if users:
+        raise FileInUse(
+            f"the file {file_id} is used by {', '.join(users)}",
+            hint="delete it when they have ended, or cancel them",
+        )

@@ -189,6 +189,10 @@ class FileRecords:
 
         return await self._database.write(work)
 
+    async def put_back(self, track: Track, record: FileRecord) -> None:
+        """Write down that a file is again as it was."""
+        await self._database.write(lambda connection: connection.execute(_update(track, record)))
+
     async def announced(self, track: Track, record: FileRecord) -> None:
         """Write down that the city has been told of a stored file."""
         statement = _chosen(track, record).values(announced=True)

@@ -148,6 +148,36 @@ class RetentionPage(BaseModel):
     files: tuple[DataClasses, ...]
 
 
+class EndedRetention(BaseModel):
+    """A client's file of some tenant that may be kept no longer."""
+
+    model_config = ConfigDict(frozen=True)
+
+    tenant: str
+    seen: DataClasses
+
+
+class Removal(BaseModel):
+    """A file that was removed because its retention had ended: what stays of it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file_id: str
+    keep_until: datetime
+    classes: tuple[str, ...]
+    policy_version: str
+    removed_at: datetime
+    trace_id: str
+
+
+class RemovalPage(BaseModel):
+    """Files that were removed because their retention had ended, the last one first."""
+
+    model_config = ConfigDict(frozen=True)
+
+    removals: tuple[Removal, ...]
+
+
 class Deduction(BaseModel):
     """What was taken from the full score of a file, and why."""
 
@@ -315,6 +345,20 @@ class DataSteward(Protocol):
 
     async def list_retention(self, limit: int = 50, due: bool = False) -> RetentionPage:
         """The client files by the end of their retention; with `due` those it has ended for."""
+        ...
+
+    async def ended_retentions(
+        self, *, limit: int, after: EndedRetention | None = None
+    ) -> tuple[EndedRetention, ...]:
+        """The client files of every tenant whose retention has ended, those after `after`."""
+        ...
+
+    async def record_removal(self, seen: DataClasses) -> Removal:
+        """Keep that a file was removed because its retention had ended."""
+        ...
+
+    async def list_removals(self, limit: int = 50) -> RemovalPage:
+        """The files that were removed because their retention had ended, the last one first."""
         ...
 
     async def get_decisions(self, file_id: str) -> PolicyDecisions:

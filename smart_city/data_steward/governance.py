@@ -18,6 +18,7 @@ from smart_city.data_steward.api import (
     DataHidden,
     DataSteward,
     DataTrack,
+    EndedRetention,
     Forgotten,
     Lineage,
     LineageLink,
@@ -30,6 +31,8 @@ from smart_city.data_steward.api import (
     Quality,
     QualityReport,
     QualityUnknown,
+    Removal,
+    RemovalPage,
     RetentionPage,
 )
 from smart_city.data_steward.content import found_in
@@ -169,6 +172,33 @@ class DataStewardService(DataSteward):
             before=self._clock.now() if due else None,
         )
         return RetentionPage(files=files)
+
+    async def ended_retentions(
+        self, *, limit: int, after: EndedRetention | None = None
+    ) -> tuple[EndedRetention, ...]:
+        """The client files of every tenant whose retention has ended, by tenant and file."""
+        return await self._records.ended_everywhere(self._clock.now(), limit=limit, after=after)
+
+    @soa_api(effect=Effect.KEYED)
+    async def record_removal(self, seen: DataClasses) -> Removal:
+        """Keep that a file was removed because its retention had ended; once for each file."""
+        removal = Removal(
+            file_id=seen.file_id,
+            keep_until=seen.keep_until,
+            classes=seen.classes,
+            policy_version=seen.policy_version,
+            removed_at=self._clock.now(),
+            trace_id=current().trace_id,
+        )
+        await self._records.keep_removal(current().tenant, removal)
+        return removal
+
+    @soa_api(public=True)
+    async def list_removals(
+        self, limit: Annotated[int, Field(ge=1, le=_MOST_LISTED)] = 50
+    ) -> RemovalPage:
+        """The files that were removed because their retention had ended, the last one first."""
+        return RemovalPage(removals=await self._records.removals(current().tenant, limit=limit))
 
     @soa_api(public=True)
     async def get_decisions(self, file_id: str) -> PolicyDecisions:

@@ -9,10 +9,12 @@ from foundations.public_works.rows import Rows
 from smart_city.data_steward.api import (
     DataClasses,
     DataTrack,
+    EndedRetention,
     LineageLink,
     PolicyDecision,
     Quality,
     QualityReport,
+    Removal,
 )
 from smart_city.stamps import stamp
 
@@ -41,6 +43,14 @@ _classes = sa.Table(
     sa.Column("file_id", sa.Text, primary_key=True),
     sa.Column("keep_until", sa.Text),
     sa.Column("seen", sa.Text),
+)
+_removals = sa.Table(
+    "data_removals",
+    _metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("file_id", sa.Text, primary_key=True),
+    sa.Column("removed_at", sa.Text),
+    sa.Column("removal", sa.Text),
 )
 _quality = sa.Table(
     "data_quality",
@@ -130,6 +140,51 @@ class DataRecords:
         chosen = chosen.order_by(_classes.c.keep_until, _classes.c.file_id).limit(limit)
         rows = await self._database.read(lambda c: c.execute(chosen).scalars().all())
         return tuple(DataClasses.model_validate_json(row) for row in rows)
+
+    async def ended_everywhere(
+        self, at: datetime, *, limit: int, after: EndedRetention | None
+    ) -> tuple[EndedRetention, ...]:
+        """The client files of every tenant whose retention has ended, by tenant and file."""
+        place = sa.tuple_(_classes.c.tenant, _classes.c.file_id)
+        chosen = sa.select(_classes.c.tenant, _classes.c.seen).where(
+            _classes.c.track == DataTrack.CLIENT, _classes.c.keep_until <= stamp(at)
+        )
+        if after is not None:
+            chosen = chosen.where(place > sa.tuple_(after.tenant, after.seen.file_id))
+        chosen = chosen.order_by(_classes.c.tenant, _classes.c.file_id).limit(limit)
+        rows = await self._database.across_tenants().read(lambda c: c.execute(chosen).all())
+        return tuple(
+            EndedRetention(tenant=tenant, seen=DataClasses.model_validate_json(seen))
+            for tenant, seen in rows
+        )
+
+    async def keep_removal(self, tenant: str, removal: Removal) -> None:
+        """Keep that a file was removed, in the place of what was kept of it before."""
+        old = sa.delete(_removals).where(
+            _removals.c.tenant == tenant, _removals.c.file_id == removal.file_id
+        )
+        new = sa.insert(_removals).values(
+            tenant=tenant,
+            file_id=removal.file_id,
+            removed_at=stamp(removal.removed_at),
+            removal=removal.model_dump_json(),
+        )
+
+        def work(connection: sa.Connection) -> None:
+            connection.execute(old)
+            connection.execute(new)
+
+        await self._database.write(work)
+
+    async def removals(self, tenant: str, *, limit: int) -> tuple[Removal, ...]:
+        chosen = (
+            sa.select(_removals.c.removal)
+            .where(_removals.c.tenant == tenant)
+            .order_by(_removals.c.removed_at.desc(), _removals.c.file_id.desc())
+            .limit(limit)
+        )
+        rows = await self._database.read(lambda c: c.execute(chosen).scalars().all())
+        return tuple(Removal.model_validate_json(row) for row in rows)
 
     async def keep_quality(self, tenant: str, track: DataTrack, quality: Quality) -> None:
         """Keep a quality report in the place of the file's last one."""

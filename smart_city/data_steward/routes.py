@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
 from foundations.experience.edge import Answer, Call
-from smart_city.data_steward.api import DataClasses, Policies, Quality, RetentionPage
+from smart_city.data_steward.api import DataClasses, Policies, Quality, RemovalPage, RetentionPage
 
 router = APIRouter(prefix="/api/data", tags=["data"])
 
@@ -31,6 +31,12 @@ async def list_retention(
 ) -> Response:
     """The first to end first."""
     return await call(_SERVICE, "list_retention", limit=limit, due=due)
+
+
+@router.get("/removals", summary="Files removed by retention", response_model=Answer[RemovalPage])
+async def list_removals(call: Call, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> Response:
+    """What stays of files whose retention had ended: which, when and by which policy."""
+    return await call(_SERVICE, "list_removals", limit=limit)
 
 
 @router.get(

@@ -11,6 +11,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -22,8 +23,7 @@ import sys
 from pathlib import Path
 from foundations.public_works.parsing.models import ParseOptions
 from foundations.public_works.parsing.reading import read
-options = ParseOptions(max_rows=10_000_000)
-result = read(Path(sys.argv[1]), Path(sys.argv[2]), name="large.csv", options=options)
+result = read(Path(sys.argv[1]), Path(sys.argv[2]), name="large.csv", options=ParseOptions())
 rows = result.tables[0].row_count
 """
 _POLARS = """
@@ -44,6 +44,8 @@ frame.n_unique()
 frame.write_parquet(sys.argv[2] + "/table.parquet")
 rows = frame.height
 """
+ROWS = 40_000
+_WORDS = ("pump", "valve", "report", "checked", "by", "the", "night", "shift", "replaced", "again")
 _TOLD = """
 import json, resource
 used = resource.getrusage(resource.RUSAGE_SELF)
@@ -53,20 +55,40 @@ print(json.dumps({"rows": rows, "cpu_s": used.ru_utime + used.ru_stime,
 
 
 def write(path: Path, megabytes: int) -> None:
-    """A table of seven columns, drawn at random, its rows repeated in blocks under new numbers."""
-    draw = Random(1)
-    rows = [
-        f",2025-0{n % 9 + 1}-1{n % 9},station {n % 50},{draw.gauss(0, 1):.3f},"
-        f"{draw.random() * 10_000:.3f},{draw.randint(0, 999)},{n % 997} words that say "
-        f"something of the reading at station {n % 50}\n"
-        for n in range(50_000)
-    ]
+    """A table of eleven columns, drawn at random, its rows repeated in blocks under new numbers.
+
+    Numbers, codes, dates, times, labels, figures, yes and no, remarks; one cell in ten is empty.
+    """
+    rows = list(_rows(Random(1)))
     number = 0
     with path.open("w") as file:
-        file.write("id,day,station,x,y,n,words\n")
+        file.write("id,code,day,moment,station,temp,flow,n,state,ok,remark\n")
         while file.tell() < megabytes * 1_000_000:
-            file.write("".join(f"{number + at}{row}" for at, row in enumerate(rows)))
+            file.write(
+                "".join(
+                    f"{at},{at * 2654435761 % 2**40:010x},{row}\n"
+                    for at, row in enumerate(rows, start=number)
+                )
+            )
             number += len(rows)
+
+
+def _rows(draw: Random) -> Iterator[str]:
+    for _ in range(ROWS):
+        day = f"2025-0{draw.randint(1, 9)}-{draw.randint(10, 28)}"
+        remark = " ".join(draw.choice(_WORDS) for _ in range(8))
+        cells = (
+            day,
+            f"{day} {draw.randint(10, 23)}:{draw.randint(10, 59)}:{draw.randint(10, 59)}",
+            f"station {int(draw.paretovariate(0.6)) % 300}",
+            "" if draw.random() < 0.02 else f"{draw.gauss(20, 5):.2f}",
+            "" if draw.random() < 0.3 else f"{draw.lognormvariate(3, 1):.4f}",
+            str(draw.randint(0, 999)),
+            draw.choice(("open", "closed", "held", "")),
+            draw.choice(("true", "false")),
+            "" if draw.random() < 0.4 else f'"{remark}, again"' if draw.random() < 0.1 else remark,
+        )
+        yield ",".join(cells)
 
 
 def measure(megabytes: int, times: int) -> dict[str, Any]:

@@ -648,6 +648,23 @@ async def test_a_lane_is_told_from_the_oldest_without_those_that_ended(
     assert sorted(await journal.queued_lanes()) == [("north", "a"), ("north", "b")]
 
 
+async def test_unfinished_runs_that_name_a_thing_are_told(journal: Journal, me: int) -> None:
+    naming = b'{"file_id": "01abc"}'
+    await write(
+        journal,
+        first("run-1", naming),
+        first("run-2", naming, status=RunStatus.WAITING),
+        first("run-3", naming, status=RunStatus.FAILED),
+        first("run-4", naming, tenant="south"),
+        first("run-5", b'{"file_id": "01abd"}'),
+        holder=me,
+    )
+
+    found = await journal.unfinished_naming("north", "01abc", limit=9)
+    assert [r.run_id for r in found] == ["run-1", "run-2"]
+    assert len(await journal.unfinished_naming("north", "01abc", limit=1)) == 1
+
+
 async def test_finished_runs_are_told_page_by_page_and_dead_letters_are_none(
     journal: Journal, me: int
 ) -> None:

@@ -252,7 +252,7 @@ _MEANINGS = {
     "log_level": "`DEBUG`, `INFO`, `WARNING` or `ERROR`",
     "max_upload_bytes": "of one uploaded file",
     "upload_idle_seconds": "an upload that sends nothing for so long is ended",
-    "parse_cpu_seconds": "CPU time that reading one file may take",
+    "parse_cpu_seconds": "CPU time that reading one file may take; a second more for each 10 MB",
     "parse_memory_bytes": "memory that reading one file may take",
     "parse_wall_seconds": "time on the clock that reading one file may take",
 }

@@ -169,6 +169,9 @@ class OtherJournal(Journal):
     async def lane(self, tenant: str, lane: str) -> list[RunRow]:
         return await self.inner.lane(tenant, lane)
 
+    async def unfinished_naming(self, tenant: str, word: str, *, limit: int) -> list[RunRow]:
+        return await self.inner.unfinished_naming(tenant, word, limit=limit)
+
     async def queued_lanes(self) -> list[tuple[str, str]]:
         return await self.inner.queued_lanes()
 

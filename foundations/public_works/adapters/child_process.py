@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,6 +22,8 @@ from foundations.public_works.settings import Settings
 from utilities.context import current_or_none
 
 _CHILD = "foundations.public_works.parsing.child"
+_BYTES_A_SECOND = 10_000_000
+"""A large file may take as much longer: a third of the speed at which tables are read."""
 
 
 class ChildProcessParsers(Parsers):
@@ -56,13 +59,13 @@ class ChildProcessParsers(Parsers):
             "name": name,
             "options": options.model_dump(mode="json"),
         }
-        return ParseResult.model_validate(await self._run(request))
+        return ParseResult.model_validate(await self._run(request, path))
 
     async def find_insights(
         self, parsed: ParseResult, artifacts: Mapping[str, Path]
     ) -> InsightsResult:
         request = {"work": "find_insights"} | _told(ParsedFile(parsed, artifacts))
-        return InsightsResult.model_validate(await self._run(request))
+        return InsightsResult.model_validate(await self._run(request, *artifacts.values()))
 
     async def convert(self, path: Path, output: Path, *, of: TableFormat, to: TableFormat) -> None:
         request = {
@@ -72,18 +75,25 @@ class ChildProcessParsers(Parsers):
             "of": of,
             "to": to,
         }
-        await self._run(request)
+        await self._run(request, path)
 
     async def compare(self, files: Sequence[ParsedFile]) -> ComparisonResult:
         request = {"work": "compare", "files": [_told(file) for file in files]}
-        return ComparisonResult.model_validate(await self._run(request))
+        paths = [path for file in files for path in file.artifacts.values()]
+        return ComparisonResult.model_validate(await self._run(request, *paths))
 
-    async def _run(self, request: dict[str, Any]) -> Any:
-        """Wait for a place, then work; the time limit counts from there."""
+    async def _run(self, request: dict[str, Any], *paths: Path) -> Any:
+        """Wait for a place, then work on these files; the time limit counts from there."""
+        more = sum(path.stat().st_size for path in paths) // _BYTES_A_SECOND
+        limits = replace(
+            self._limits,
+            cpu_seconds=self._limits.cpu_seconds + more,
+            wall_seconds=self._limits.wall_seconds + 2 * more,
+        )
         async with self._places:
             call = current_or_none()
             tenant = call.tenant if call else ""
-            return await self._children.run(request, self._limits, tenant=tenant)
+            return await self._children.run(request, limits, tenant=tenant)
 
 
 def _told(file: ParsedFile) -> dict[str, Any]:

@@ -36,6 +36,7 @@ _LOADED = (
             "insights.texts.naming",
             "insights.texts.text",
             "json_documents",
+            "large_tables",
             "markdown",
             "parquet_files",
             "phrases",

@@ -7,15 +7,18 @@ lines are passed over. Duplicate column names get a number, empty ones are calle
 
 import csv
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from itertools import chain, islice
+from codecs import BOM_UTF8
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from io import BytesIO, TextIOWrapper
+from itertools import islice
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO, TypeVar, cast
 
 import polars as pl
 
-from foundations.public_works.parsing.even_rows import read_even
+from foundations.public_works.parsing.even_rows import blocks_of_rows, lines_in, read_even
 from foundations.public_works.parsing.faults import (
     ColumnLimit,
     FieldLimit,
@@ -31,17 +34,142 @@ MAX_COLUMNS = 4_096
 _DELIMITERS = ",;\t|"
 _SAMPLE_ROWS = 200
 _CHUNK_ROWS = 50_000
+_UTF_8 = ("utf-8", "utf-8-sig")
 _STATED = re.compile(r"\ufeff?sep=(.)\r?\n", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LIKE_DATA = re.compile(r"\s*(?:[+-]?[\d.,]+(?:[eE][+-]?\d+)?|\d{4}-\d\d-\d\d.*)\s*")
 
 Row = list[str]
+Made = TypeVar("Made")
+
+
+class CsvRows:
+    """The rows of delimited text as strings, block by block, from the first as often as is asked.
+
+    Missing cells are null. `notes` and `truncated` (rows beyond the cap were left) tell of the last
+    time that they were read to the end.
+    """
+
+    def __init__(
+        self, path: Path, *, encoding: str, delimiter: str, options: ParseOptions, strict: bool
+    ) -> None:
+        self._path = path
+        self._encoding = encoding
+        self._delimiter = delimiter
+        self._most = options.most_rows_of_text
+        self._strict = strict
+        self._of_header = Notes()
+        with self._text() as file:
+            sample = list(islice(_rows(file, delimiter, strict=strict), _SAMPLE_ROWS))
+        if not sample:
+            raise NoData("the file holds no rows")
+        self.names, body = _headed(sample, options, self._of_header)
+        self._above = len(sample) - len(body)
+        self._begin()
+
+    def __iter__(self) -> Iterator[pl.DataFrame]:
+        self._begin()
+        if self._strict:
+            yield from self._in_blocks()
+            return
+        with self._text() as file:
+            rows = _rows(file, self._delimiter, strict=False)
+            yield from self._framed(islice(rows, self._above, None))
+
+    def _begin(self) -> None:
+        self.notes, self.truncated = Notes(), False
+        self.notes.take(self._of_header)
+        self._read = 0
+
+    def _in_blocks(self) -> Iterator[pl.DataFrame]:
+        """Even blocks at once, the others row by row."""
+        above, line = self._above, 0
+        with self._bytes() as file:
+            for block in blocks_of_rows(file):
+                even = read_even(
+                    block, delimiter=self._delimiter, width=len(self.names), longest=MAX_FIELD
+                )
+                if even is not None and self._read + even.height - above <= self._most:
+                    even.columns = self.names
+                    frames = [even.slice(above)]
+                    self._read += frames[0].height
+                else:
+                    with TextIOWrapper(BytesIO(block), encoding="utf-8", newline="") as text:
+                        rows = _rows(text, self._delimiter, strict=True, above=line)
+                        frames = list(self._framed(islice(rows, above, None)))
+                if any(frame.height for frame in frames):
+                    yield pl.concat(frames, rechunk=True)
+                if self.truncated:
+                    return
+                above = 0
+                line += lines_in(block)
+
+    def _framed(self, rows: Iterable[tuple[int, Row]]) -> Iterator[pl.DataFrame]:
+        """Rows as columns of strings, fifty thousand at a time, up to the cap."""
+        block: list[Row] = []
+        for line, row in rows:
+            fitted = _fitted(row, len(self.names), line, self.notes)
+            if fitted is None:
+                continue
+            if self._read == self._most:
+                told = f"only the first {self._most:,} rows were read"
+                self.notes.add("rows", told, line=line, code="row_cap")
+                self.truncated = True
+                break
+            block.append(fitted)
+            self._read += 1
+            if len(block) == _CHUNK_ROWS:
+                yield _block(block, self.names)
+                block = []
+        if block:
+            yield _block(block, self.names)
+
+    @contextmanager
+    def _text(self) -> Iterator[TextIO]:
+        with self._path.open(encoding=self._encoding, newline="", errors="strict") as file:
+            _pass_over_stated(file)
+            yield file
+
+    @contextmanager
+    def _bytes(self) -> Iterator[BinaryIO]:
+        """The text as UTF-8, below what only states its delimiter."""
+        if self._encoding in _UTF_8:
+            with self._path.open("rb") as file:
+                begin = len(BOM_UTF8) if file.read(len(BOM_UTF8)) == BOM_UTF8 else 0
+                file.seek(begin)
+                if not _STATED.fullmatch(file.readline(16).decode(errors="replace")):
+                    file.seek(begin)
+                yield file
+            return
+        try:
+            with self._text() as text:
+                yield cast("BinaryIO", _InUtf8(text))
+        except UnicodeDecodeError:
+            with self._text() as text:  # row by row, which tells where
+                deque(_rows(text, self._delimiter, strict=True), maxlen=0)
+            raise
+
+
+class _InUtf8:
+    """What is read of a text, in UTF-8."""
+
+    def __init__(self, text: TextIO) -> None:
+        self._text = text
+
+    def read(self, size: int) -> bytes:
+        return self._text.read(size).encode()
 
 
 def read_csv(
-    path: Path, *, encoding: str, delimiter: str, options: ParseOptions, notes: Notes
-) -> tuple[pl.DataFrame, bool]:
-    """The table as strings (missing cells null), and whether rows beyond the cap were left.
+    path: Path,
+    *,
+    encoding: str,
+    delimiter: str,
+    options: ParseOptions,
+    notes: Notes,
+    take: Callable[[CsvRows], Made],
+) -> Made:
+    """What `take` makes of the rows of a file; it is asked again where quotes stand loose.
 
     Raises:
         FieldLimit, ColumnLimit: a cap is passed. UnreadableFile: bytes or quotes make no sense.
@@ -49,7 +177,8 @@ def read_csv(
     """
     csv.field_size_limit(MAX_FIELD)
     try:
-        return _read(path, encoding, delimiter, options, notes, strict=True)
+        rows = CsvRows(path, encoding=encoding, delimiter=delimiter, options=options, strict=True)
+        made = take(rows)
     except _LooseQuotes as loose:
         notes.add(
             "quotes",
@@ -57,7 +186,10 @@ def read_csv(
             line=loose.line,
             code="loose_quotes",
         )
-        return _read(path, encoding, delimiter, options, notes, strict=False)
+        rows = CsvRows(path, encoding=encoding, delimiter=delimiter, options=options, strict=False)
+        made = take(rows)
+    notes.take(rows.notes)
+    return made
 
 
 def delimiter_of(path: Path, encoding: str) -> str:
@@ -118,34 +250,6 @@ class _LooseQuotes(Exception):
         self.line = line
 
 
-def _read(
-    path: Path, encoding: str, delimiter: str, options: ParseOptions, notes: Notes, *, strict: bool
-) -> tuple[pl.DataFrame, bool]:
-    local = Notes()
-    with path.open(encoding=encoding, newline="", errors="strict") as file:
-        _pass_over_stated(file)
-        rows = _rows(file, delimiter, strict=strict)
-        sample = list(islice(rows, _SAMPLE_ROWS))
-        if not sample:
-            raise NoData("the file holds no rows")
-        header, body = _headed(sample, options, local)
-        even = read_even(
-            path,
-            encoding=encoding,
-            delimiter=delimiter,
-            width=len(header),
-            most=options.max_rows,
-            longest=MAX_FIELD,
-        )
-        if even is not None:
-            even.columns = header
-            frame, truncated = even.slice(len(sample) - len(body)), False
-        else:
-            frame, truncated = _framed(chain(body, rows), header, options.max_rows, local)
-    notes.take(local)
-    return frame, truncated
-
-
 def _pass_over_stated(file: TextIO) -> None:
     """Begin below a first line that only states the delimiter."""
     begin = file.tell()
@@ -176,31 +280,6 @@ def _headed(
     usual = Counter(len(row) for _, row in body).most_common(1)
     width = max(len(first), usual[0][0] if usual and usual[0][1] > len(body) / 2 else 0)
     return unique_names(first + [""] * (width - len(first)), notes, line=line), body
-
-
-def _framed(
-    rows: Iterable[tuple[int, Row]], header: list[str], most: int, notes: Notes
-) -> tuple[pl.DataFrame, bool]:
-    """All rows as columns of strings, fifty thousand rows at a time."""
-    frames: list[pl.DataFrame] = []
-    block: list[Row] = []
-    count = 0
-    truncated = False
-    for line, row in rows:
-        fitted = _fitted(row, len(header), line, notes)
-        if fitted is None:
-            continue
-        if count == most:
-            notes.add("rows", f"only the first {most:,} rows were read", line=line, code="row_cap")
-            truncated = True
-            break
-        block.append(fitted)
-        count += 1
-        if len(block) == _CHUNK_ROWS:
-            frames.append(_block(block, header))
-            block = []
-    frames.append(_block(block, header))
-    return pl.concat(frames, rechunk=True), truncated
 
 
 def _fitted(row: Row, width: int, line: int, notes: Notes) -> Row | None:
@@ -237,32 +316,35 @@ def _block(rows: list[Row], header: list[str]) -> pl.DataFrame:
     return pl.DataFrame(series)
 
 
-def _rows(file: TextIO, delimiter: str, *, strict: bool) -> Iterator[tuple[int, Row]]:
-    """Each row that is not blank with the number of its last line."""
-    reader = csv.reader(_lines(file), delimiter=delimiter, strict=strict)
+def _rows(
+    file: TextIO, delimiter: str, *, strict: bool, above: int = 0
+) -> Iterator[tuple[int, Row]]:
+    """Each row that is not blank with the number of its last line; `above` are lines before."""
+    reader = csv.reader(_lines(file, above), delimiter=delimiter, strict=strict)
     try:
         for row in reader:
             if len(row) > MAX_COLUMNS:
                 raise ColumnLimit(
-                    f"line {reader.line_num} has {len(row):,} columns; {MAX_COLUMNS:,} are allowed",
+                    f"line {above + reader.line_num} has {len(row):,} columns; "
+                    f"{MAX_COLUMNS:,} are allowed",
                     hint="is the delimiter right? a table this wide can be turned on its side",
                 )
             if any(row):
-                yield reader.line_num, row
+                yield above + reader.line_num, row
     except csv.Error as error:
         if "field larger" in str(error):
-            raise _long_field(reader.line_num) from error
-        raise _LooseQuotes(error, reader.line_num) from error
+            raise _long_field(above + reader.line_num) from error
+        raise _LooseQuotes(error, above + reader.line_num) from error
     except UnicodeDecodeError as error:
         raise UnreadableFile(
-            f"after line {reader.line_num} the text is no {error.encoding}",
+            f"after line {above + reader.line_num} the text is no {error.encoding}",
             hint="name the right encoding in the parse options",
         ) from error
 
 
-def _lines(file: TextIO) -> Iterator[str]:
+def _lines(file: TextIO, above: int) -> Iterator[str]:
     """Lines, none longer than the cap and none with a NUL."""
-    number = 0
+    number = above
     while line := file.readline(MAX_LINE):
         number += 1
         if len(line) == MAX_LINE:

@@ -187,12 +187,12 @@ def _is_scalar(value: Any) -> bool:
 
 
 def _table(name: str, records: list[dict[str, Any]], options: ParseOptions, notes: Notes) -> Table:
-    truncated = len(records) > options.max_rows
+    truncated = len(records) > options.most_rows
     if truncated:
         notes.add(
-            "rows", f"only the first {options.max_rows:,} rows of {name} were read", code="row_cap"
+            "rows", f"only the first {options.most_rows:,} rows of {name} were read", code="row_cap"
         )
-    rows = [dict(_spread(record)) for record in records[: options.max_rows]]
+    rows = [dict(_spread(record)) for record in records[: options.most_rows]]
     columns = list(dict.fromkeys(column for row in rows for column in row))
     if len(columns) > MAX_COLUMNS:
         raise ColumnLimit(f"{name} has {len(columns):,} columns; {MAX_COLUMNS:,} are allowed")

@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from foundations.public_works.parsing.places import Place
 
+MOST_ROWS = 10_000_000
+MOST_ROWS_IN_MEMORY = 1_000_000
 Scalar = int | float | str | bool | None
 
 
@@ -40,7 +42,22 @@ class ParseOptions(BaseModel):
     delimiter: str = Field(default="", max_length=1, description="of a CSV file")
     encoding: str = Field(default="", max_length=40, description="of a text file")
     header: bool | None = Field(default=None, description="whether the first row names columns")
-    max_rows: int = Field(default=1_000_000, ge=1, le=10_000_000, description="of each table")
+    max_rows: int | None = Field(
+        default=None,
+        ge=1,
+        le=MOST_ROWS,
+        description="of each table; as many as can be, if nothing is said",
+    )
+
+    @property
+    def most_rows(self) -> int:
+        """How many rows are read of a table that has to fit into memory."""
+        return self.max_rows or MOST_ROWS_IN_MEMORY
+
+    @property
+    def most_rows_of_text(self) -> int:
+        """How many rows are read of delimited text, which is read block by block."""
+        return self.max_rows or MOST_ROWS
 
     @field_validator("encoding")
     @classmethod

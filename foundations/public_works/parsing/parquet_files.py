@@ -37,9 +37,9 @@ def parquet(path: Path, title: str, *, options: ParseOptions, notes: Notes) -> S
         ) from error
     if not frame.height:
         raise NoData("the Parquet file holds no rows")
-    truncated = rows > options.max_rows
+    truncated = rows > options.most_rows
     if truncated:
-        notes.add("rows", f"only the first {options.max_rows:,} rows were read", code="row_cap")
+        notes.add("rows", f"only the first {options.most_rows:,} rows were read", code="row_cap")
     known = frame.rename(dict(zip(frame.columns, unique_names(frame.columns, notes), strict=True)))
     table = Table(title[:100], pl.DataFrame([_plain(series) for series in known]), truncated)
     metadata: dict[str, Scalar] = {"rows": rows}
@@ -52,7 +52,7 @@ def _read(path: Path, options: ParseOptions) -> tuple[pl.DataFrame, int]:
     if width > MAX_COLUMNS:
         raise ColumnLimit(f"the table has {width:,} columns; {MAX_COLUMNS:,} are allowed")
     rows = int(lazy.select(pl.len()).collect().item())
-    kept = min(rows, options.max_rows)
+    kept = min(rows, options.most_rows)
     if kept * width > MAX_CELLS:
         raise CellLimit(
             f"the table has {kept:,} rows of {width:,} columns; {MAX_CELLS:,} cells are allowed",

@@ -1,6 +1,7 @@
 """Profiles tables: for each column its type, what is missing, and the figures of its type."""
 
 import math
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -16,21 +17,39 @@ from foundations.public_works.parsing.models import (
 
 SAMPLE_ROWS = 5
 _SAMPLE_COLUMNS = 30
-_TOP = 5
+TOP = 5
 _CELL = 80
 
 
 def profile(frame: pl.DataFrame, name: str, *, artifact: str, truncated: bool) -> TableProfile:
     """The facts of one table."""
+    repeated = frame.height - frame.n_unique() if frame.height else 0
+    known = Known(frame.height, repeated, tuple(column_profile(series) for series in frame))
+    return profile_from(known, frame, name, artifact=artifact, truncated=truncated)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of all rows of a table: their number, how many repeat others, the columns."""
+
+    rows: int
+    repeated: int
+    columns: tuple[ColumnProfile, ...]
+
+
+def profile_from(
+    known: Known, first: pl.DataFrame, name: str, *, artifact: str, truncated: bool
+) -> TableProfile:
+    """The facts of one table, of which these are the first rows."""
     return TableProfile(
         name=name,
-        row_count=frame.height,
-        column_count=frame.width,
-        columns=tuple(column_profile(series) for series in frame),
-        duplicate_rows=frame.height - frame.n_unique() if frame.height else 0,
+        row_count=known.rows,
+        column_count=first.width,
+        columns=known.columns,
+        duplicate_rows=known.repeated,
         sample=tuple(
             tuple(scalar(cell) for cell in row[:_SAMPLE_COLUMNS])
-            for row in frame.head(SAMPLE_ROWS).iter_rows()
+            for row in first.head(SAMPLE_ROWS).iter_rows()
         ),
         artifact=artifact,
         truncated=truncated,
@@ -121,6 +140,6 @@ def _most_frequent(filled: pl.Series) -> tuple[ValueCount, ...]:
     )
     return tuple(
         ValueCount(value=str(scalar(row[0])), count=row[1])
-        for row in counted.head(_TOP).iter_rows()
+        for row in counted.head(TOP).iter_rows()
         if row[1] > 1
     )

@@ -111,7 +111,14 @@ def _source(
         case media_types.CSV | media_types.TSV:
             from foundations.public_works.parsing.tables import delimited
 
-            return delimited(path, title, encoding=media.encoding, options=options, notes=notes)
+            return delimited(
+                path,
+                title,
+                scratch=scratch,
+                encoding=media.encoding,
+                options=options,
+                notes=notes,
+            )
         case media_types.XLSX | media_types.ODS:
             from foundations.public_works.parsing.workbooks import workbook
 
@@ -208,10 +215,20 @@ def _with_words(result: ParseResult, told: list[Passage]) -> ParseResult:
 
 
 def _stored(table: Table, output: Path, artifact: str) -> TableProfile:
-    from foundations.public_works.parsing.profiles import profile
+    from foundations.public_works.parsing.profiles import profile, profile_from
 
-    table.frame.write_parquet(output / artifact)
-    known = profile(table.frame, table.name, artifact=artifact, truncated=table.truncated)
+    if table.stored is None:
+        table.frame.write_parquet(output / artifact)
+        known = profile(table.frame, table.name, artifact=artifact, truncated=table.truncated)
+    else:
+        table.stored.path.rename(output / artifact)
+        known = profile_from(
+            table.stored.known,
+            table.frame,
+            table.name,
+            artifact=artifact,
+            truncated=table.truncated,
+        )
     return known.model_copy(update={"place": table.place})
 
 

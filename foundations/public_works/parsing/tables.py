@@ -1,12 +1,15 @@
 """Delimited text, and rows of cells found in documents, as tables with types."""
 
 from collections.abc import Sequence
+from itertools import chain, islice
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import polars as pl
 
 from foundations.public_works.parsing.csv_reading import (
     MAX_COLUMNS,
+    CsvRows,
     delimiter_of,
     names_columns,
     read_csv,
@@ -20,24 +23,48 @@ from foundations.public_works.parsing.typing_cells import decimal_mark, typed
 
 
 def delimited(
-    path: Path, title: str, *, encoding: str, options: ParseOptions, notes: Notes
+    path: Path, title: str, *, scratch: Path, encoding: str, options: ParseOptions, notes: Notes
 ) -> Source:
-    """The one table of a CSV or TSV file.
+    """The one table of a CSV or TSV file; one too large for memory is written into `scratch`.
 
     Raises:
         NoData: it has no rows, or none below its header; and what `read_csv` raises.
     """
     delimiter = options.delimiter or delimiter_of(path, encoding)
-    strings, truncated = read_csv(
-        path, encoding=encoding, delimiter=delimiter, options=options, notes=notes
+    table, mark = read_csv(
+        path,
+        encoding=encoding,
+        delimiter=delimiter,
+        options=options,
+        notes=notes,
+        take=lambda rows: _table(rows, scratch, title[:100], comma_is_decimal=delimiter != ","),
     )
-    if not strings.height:
-        raise NoData("the table has a header and no rows", hint="is the file complete?")
     metadata: dict[str, Scalar] = {"delimiter": "tab" if delimiter == "\t" else delimiter}
-    if mark := decimal_mark(strings):
+    if mark:
         metadata["decimal_mark"] = mark
-    frame = typed(strings, notes, comma_is_decimal=delimiter != ",")
-    return Source("table", tables=[Table(title[:100], frame, truncated)], metadata=metadata)
+    return Source("table", tables=[table], metadata=metadata)
+
+
+def _table(
+    rows: CsvRows, scratch: Path, title: str, *, comma_is_decimal: bool
+) -> tuple[Table, str]:
+    """The rows as a table, and the mark before its decimals."""
+    blocks = iter(rows)
+    begun = list(islice(blocks, 2))
+    if not begun:
+        raise NoData("the table has a header and no rows", hint="is the file complete?")
+    if len(begun) == 1:
+        strings = begun[0].rechunk()  # figures summed over chunks differ in their last digits
+        frame = typed(strings, rows.notes, comma_is_decimal=comma_is_decimal)
+        return Table(title, frame, rows.truncated), decimal_mark(strings)
+    from foundations.public_works.parsing import large_tables
+
+    with NamedTemporaryFile(dir=scratch, suffix=".parquet", delete=False) as file:
+        place = Path(file.name)
+    stored, first, mark = large_tables.store(
+        rows, chain(begun, blocks), place, comma_is_decimal=comma_is_decimal
+    )
+    return Table(title, first, rows.truncated, stored=stored), mark
 
 
 def of_cells(
@@ -61,16 +88,16 @@ def of_cells(
         return None
     header = even[0] if has_header else [""] * width
     names = unique_names(header, notes if has_header else Notes())
-    truncated = len(body) > options.max_rows
+    truncated = len(body) > options.most_rows
     if truncated:
         notes.add(
-            "rows", f"only the first {options.max_rows:,} rows of {name} were read", code="row_cap"
+            "rows", f"only the first {options.most_rows:,} rows of {name} were read", code="row_cap"
         )
     frame = pl.DataFrame(
         [
             pl.Series(column, [cell.strip() or None for cell in cells], pl.String)
             for column, cells in zip(
-                names, zip(*body[: options.max_rows], strict=True), strict=True
+                names, zip(*body[: options.most_rows], strict=True), strict=True
             )
         ]
     )

@@ -6,7 +6,9 @@ missing values in a column of numbers or dates, and words in a column of words. 
 3/4/2024 are read only where some date of the column tells day from month.
 """
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -31,10 +33,58 @@ _ISO_INSTANT = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\
 _TIME = r"^\d{1,2}:\d{2}(:\d{2})?$"
 _DAY_MONTH = r"^(\d{1,2})([./-])(\d{1,2})[./-](\d{4})$"
 _WORDS = {"true": True, "false": False, "yes": True, "no": False}
-
+_EITHER = f"{_NUMBER}|{_THOUSANDS}"
+_WORD = r"^([tT][rR][uU][eE]|[fF][aA][lL][sS][eE]|[yY][eE][sS]|[nN][oO])$"
+_DAY_FIRST = r"^(1[3-9]|[2-9]\d)[./-]"
+_MONTH_FIRST = r"^\d{1,2}[./-](1[3-9]|[2-9]\d)[./-]"
+_DECIDING = (
+    _INTEGER,
+    _NUMBER,
+    _EITHER,
+    _DECIMAL_COMMA,
+    _GROUPED,
+    _WORD,
+    _ISO_DATE,
+    _SLASH_DATE,
+    _ISO_DATETIME,
+    _ISO_INSTANT,
+    _TIME,
+    _DAY_MONTH,
+    _LIKE_NUMBER,
+)
+"""A column with a value against each of these is text, and tells nothing of its table's numbers."""
+ASKED_OF_ALL = (*_DECIDING, _POINTED, r"\.")
+ASKED_OF_ANY = (_CODE, _TELLS_COMMA, _TELLS_POINT, _GROUP_MARK, ",", _DAY_FIRST, _MONTH_FIRST)
+"""How a column is read depends on nothing but whether all of its values match the ones, and any the
+others. So a value against each of the ones, and one for each of the others, stand for all."""
 _FEW = 1_000
 
 Attempt = Callable[[pl.Series], pl.Series | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Typing:
+    """How the cells of a column are read.
+
+    Values that match `settled` would not change it, once `witness` is among its values.
+    """
+
+    name: str
+    convert: Attempt | None = field(default=None, compare=False)
+    settled: str = ""
+    witness: str = ""
+
+    def is_settled(self, values: pl.Series, further: pl.Series) -> bool:
+        """Whether a column with these values, read so, is read the same with `further` ones."""
+        if self is TEXT:
+            return not any(values.str.contains(pattern).all() for pattern in _DECIDING)
+        if not self.settled or (self.witness and not values.str.contains(self.witness).any()):
+            return False
+        return bool(further.str.contains(self.settled).all())
+
+
+TEXT = Typing("text")
+_CODES = Typing("codes", None, _INTEGER)
 
 
 def typed(frame: pl.DataFrame, notes: Notes, *, comma_is_decimal: bool = False) -> pl.DataFrame:
@@ -43,9 +93,11 @@ def typed(frame: pl.DataFrame, notes: Notes, *, comma_is_decimal: bool = False) 
     `comma_is_decimal` is what to think of `1,234` while no number of the table tells.
     """
     style = decimal_mark(frame)
-    comma_is_decimal = style == "," or (comma_is_decimal and style != ".")
+    comma_is_decimal = says_comma(style, otherwise=comma_is_decimal)
     if style == ",":
-        frame = frame.with_columns(_without_points(column) for column in frame)
+        frame = frame.with_columns(
+            without_points(column) if is_pointed(column) else column for column in frame
+        )
     return pl.DataFrame(
         [
             _typed(series, notes, comma_is_decimal=comma_is_decimal)
@@ -56,15 +108,16 @@ def typed(frame: pl.DataFrame, notes: Notes, *, comma_is_decimal: bool = False) 
     )
 
 
-def decimal_mark(frame: pl.DataFrame) -> str:
+def decimal_mark(columns: Iterable[pl.Series]) -> str:
     """The mark before decimals, where numbers of the table tell: `1.5` a point, `1.234,5` a comma.
 
     `1,234` alone tells nothing. "" when none tells, or when they disagree.
     """
     comma = point = False
-    for series in frame.select(pl.selectors.string()):
-        values = series.str.strip_chars().drop_nulls()
-        values = values.filter(~values.is_in(MISSING_WORDS))
+    for series in columns:
+        if series.dtype != pl.String:
+            continue
+        values = meant(series).drop_nulls()
         if values.is_empty() or not _all(values, _LIKE_NUMBER):
             continue
         comma = comma or bool(values.str.contains(_TELLS_COMMA).any())
@@ -72,76 +125,112 @@ def decimal_mark(frame: pl.DataFrame) -> str:
     return "," if comma and not point else "." if point and not comma else ""
 
 
-def _without_points(series: pl.Series) -> pl.Series:
-    """A column such as `1.234` in a table whose decimals follow a comma: whole thousands."""
+def says_comma(mark: str, *, otherwise: bool) -> bool:
+    """Whether a comma stands before decimals in a table with this mark, "" where none tells."""
+    return mark == "," or (otherwise and mark != ".")
+
+
+def is_pointed(series: pl.Series) -> bool:
+    """Whether a column holds numbers such as `1.234`, which are thousands beside `1,5`."""
     if series.dtype != pl.String:
-        return series
-    values = series.str.strip_chars().drop_nulls()
-    if values.is_empty() or not _all(values, _POINTED):
-        return series
+        return False
+    values = meant(series).drop_nulls()
+    return not values.is_empty() and _all(values, _POINTED)
+
+
+def without_points(series: pl.Series) -> pl.Series:
+    """The cells without their points."""
     return series.str.replace_all(".", "", literal=True)
 
 
-def _typed(series: pl.Series, notes: Notes, *, comma_is_decimal: bool) -> pl.Series:
-    filled = series.str.strip_chars().drop_nulls()
-    words = filled.is_in(MISSING_WORDS)
-    values = filled.filter(~words)
-    if values.is_empty():
-        return series
-    attempt = _attempt_for(values, comma_is_decimal=comma_is_decimal)
-    if attempt is None:
-        _note_spoilers(series, values, notes)
-        return series
+def without_group_marks(series: pl.Series) -> pl.Series:
+    """The cells without blanks and apostrophes, such as stand between thousands."""
+    return series.str.replace_all(_GROUP_MARK, "")
+
+
+def has_group_marks(series: pl.Series) -> bool:
+    """Whether a cell holds a blank or an apostrophe."""
+    return bool(series.str.contains(_GROUP_MARK).any())
+
+
+def meant(series: pl.Series) -> pl.Series:
+    """The cells without blanks around them; those that say that nothing is there are missing."""
     stripped = series.str.strip_chars()
-    wanted = stripped.set(stripped.is_in(MISSING_WORDS).fill_null(value=False), None)
-    made = attempt(wanted)
-    if made is None or made.null_count() != wanted.null_count():
-        return series
-    if words.any():
-        shown = ", ".join(sorted(set(filled.filter(words).to_list())))
+    return stripped.set(_says_missing(stripped), None)
+
+
+def missing_words(series: pl.Series) -> Counter[str]:
+    """The words that say that nothing is there, and how many cells say each."""
+    stripped = series.str.strip_chars()
+    said = stripped.filter(_says_missing(stripped)).alias("word").value_counts(name="cells")
+    return Counter(dict(said.iter_rows()))
+
+
+def note_words(name: str, words: Counter[str], notes: Notes) -> None:
+    """Say so where words of a column were read as missing."""
+    if words:
+        shown = ", ".join(sorted(words))
         notes.add(
             "words read as missing",
-            f"{int(words.sum())} cells of {series.name!r} say {shown}; they are read as missing",
+            f"{words.total()} cells of {name!r} say {shown}; they are read as missing",
             code="missing_words",
         )
+
+
+def _says_missing(stripped: pl.Series) -> pl.Series:
+    return stripped.is_in(MISSING_WORDS).fill_null(value=False)
+
+
+def _typed(series: pl.Series, notes: Notes, *, comma_is_decimal: bool) -> pl.Series:
+    wanted = meant(series)
+    values = wanted.drop_nulls()
+    typing = typing_of(values, comma_is_decimal=comma_is_decimal)
+    if typing.convert is None:
+        spoilers = Spoilers(series.name)
+        spoilers.look(wanted)
+        spoilers.note(notes)
+        return series
+    made = typing.convert(wanted)
+    if made is None or made.null_count() != wanted.null_count():
+        return series
+    note_words(series.name, missing_words(series), notes)
     return made.alias(series.name)
 
 
-def _attempt_for(values: pl.Series, *, comma_is_decimal: bool) -> Attempt | None:
-    """The conversion whose pattern all values match, or None for text."""
-    if _all(values, _INTEGER) and not values.str.contains(_CODE).any():
-        return lambda s: s.cast(pl.Int64, strict=False)
+def typing_of(values: pl.Series, *, comma_is_decimal: bool) -> Typing:
+    """How a column is read that holds these values: by the pattern that all of them match."""
+    if values.is_empty():
+        return TEXT
     if _all(values, _NUMBER):
-        return None if values.str.contains(_CODE).any() else _number
+        coded = bool(values.str.contains(_CODE).any())
+        if _all(values, _INTEGER):
+            return _CODES if coded else _INTEGERS
+        return TEXT if coded else _NUMBERS
     if comma_is_decimal and _all(values, _DECIMAL_COMMA):
-        return lambda s: _number(
-            s.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
-        )
-    if values.str.contains(",", literal=True).any() and _matches_either(values):
-        return lambda s: _number(s.str.replace_all(",", "", literal=True))
-    if values.str.contains(_GROUP_MARK).any() and _all(values, _GROUPED):
-        bare = values.str.replace_all(_GROUP_MARK, "")
-        within = _attempt_for(bare, comma_is_decimal=comma_is_decimal)
-        return within and (lambda s: within(s.str.replace_all(_GROUP_MARK, "")))
-    if values.str.to_lowercase().is_in(list(_WORDS)).all():
-        return lambda s: s.str.to_lowercase().replace_strict(_WORDS, return_dtype=pl.Boolean)
-    return _temporal(values)
+        return _COMMA_NUMBERS
+    if values.str.contains(",", literal=True).any() and _all(values, _EITHER):
+        return Typing("thousands", lambda s: _number(s.str.replace_all(",", "", literal=True)))
+    if has_group_marks(values) and _all(values, _GROUPED):
+        return _grouped(typing_of(without_group_marks(values), comma_is_decimal=comma_is_decimal))
+    return _BOOLEANS if _all(values, _WORD) else _temporal(values)
 
 
-def _temporal(values: pl.Series) -> Attempt | None:
-    if _all(values, _ISO_DATE):
-        return lambda s: s.str.to_date("%Y-%m-%d", strict=False)
-    if _all(values, _SLASH_DATE):
-        return lambda s: s.str.to_date("%Y/%m/%d", strict=False)
-    if _all(values, _ISO_DATETIME):
-        return lambda s: _spelled_out(s).str.to_datetime("%Y-%m-%d %H:%M:%S%.f", strict=False)
-    if _all(values, _ISO_INSTANT):
-        return _instant
-    if _all(values, _TIME):
-        return lambda s: _with_seconds(s).str.to_time("%H:%M:%S", strict=False)
+def _grouped(bare: Typing) -> Typing:
+    """How cells are read that are read so once nothing stands between their thousands."""
+    if (convert := bare.convert) is None:
+        return TEXT
+    return Typing(f"grouped {bare.name}", lambda s: convert(without_group_marks(s)))
+
+
+def _temporal(values: pl.Series) -> Typing:
+    for typing in _TIMES:
+        if _all(values, typing.settled):
+            return typing
     if _all(values, _DAY_MONTH) and (order := _day_month_order(values)):
-        return lambda s: s.str.replace_all("[./-]", "/").str.to_date(order, strict=False)
-    return None
+        return Typing(
+            order, lambda s: s.str.replace_all("[./-]", "/").str.to_date(order, strict=False)
+        )
+    return TEXT
 
 
 def _number(series: pl.Series) -> pl.Series | None:
@@ -168,39 +257,86 @@ def _with_seconds(series: pl.Series) -> pl.Series:
 
 def _day_month_order(values: pl.Series) -> str:
     """The format that fits dates such as 31/12/2024; "" while both orders would."""
-    first = values.str.extract(_DAY_MONTH, 1).cast(pl.Int64)
-    second = values.str.extract(_DAY_MONTH, 3).cast(pl.Int64)
     if values.str.contains(".", literal=True).all():
         return "%d/%m/%Y"  # with points the day stands first everywhere
-    day_first, month_first = (first > 12).any(), (second > 12).any()
+    day_first = values.str.contains(_DAY_FIRST).any()
+    month_first = values.str.contains(_MONTH_FIRST).any()
     if day_first == month_first:
         return ""
     return "%d/%m/%Y" if day_first else "%m/%d/%Y"
 
 
-def _note_spoilers(series: pl.Series, values: pl.Series, notes: Notes) -> None:
-    """Say so when a few cells keep a column of numbers from being one."""
-    few = values.head(_FEW)
-    if few.str.contains(_NUMBER).sum() < len(few) / 2:
-        return
-    numeric = values.str.contains(_NUMBER)
-    others = int((~numeric).sum())
-    if 0 < others <= max(1, len(values) // 20) and len(values) >= 10:
-        odd = values.filter(~numeric)[0]
-        row = (series.str.strip_chars() == odd).arg_true()[0] + 1
-        notes.add(
-            "columns that a few cells keep from being numbers",
-            f"{series.name!r} is read as text because {others} of {len(values)} cells are no "
-            f"numbers, such as {odd[:40]!r} in row {row}",
-            code="few_cells_no_numbers",
-        )
+class Spoilers:
+    """Finds the few cells that keep a column of text from being numbers, block by block."""
 
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._few = 0
+        self._few_numbers = 0
+        self._rows = 0
+        self._values = 0
+        self._others = 0
+        self._first = ("", 0)
 
-def _matches_either(values: pl.Series) -> bool:
-    return bool((values.str.contains(_NUMBER) | values.str.contains(_THOUSANDS)).all())
+    def look(self, block: pl.Series) -> None:
+        """Look at more cells, as `meant` gives them."""
+        if self._few < _FEW or self._looks_numeric():
+            values = block.drop_nulls()
+            few = values.head(_FEW - self._few)
+            self._few += len(few)
+            self._few_numbers += int(few.str.contains(_NUMBER).sum())
+            other = (~block.str.contains(_NUMBER)).fill_null(value=False)
+            if not self._others and other.any():
+                at = other.arg_max() or 0
+                self._first = (block[at], self._rows + at + 1)
+            self._others += int(other.sum())
+            self._values += len(values)
+        self._rows += len(block)
+
+    def note(self, notes: Notes) -> None:
+        """Say so where there are few enough."""
+        if not self._looks_numeric() or self._values < 10:
+            return
+        if 0 < self._others <= max(1, self._values // 20):
+            odd, row = self._first
+            notes.add(
+                "columns that a few cells keep from being numbers",
+                f"{self._name!r} is read as text because {self._others} of {self._values} cells "
+                f"are no numbers, such as {odd[:40]!r} in row {row}",
+                code="few_cells_no_numbers",
+            )
+
+    def _looks_numeric(self) -> bool:
+        return self._few_numbers >= self._few / 2
 
 
 def _all(values: pl.Series, pattern: str) -> bool:
     """Whether all values match; most patterns are ruled out by the first few."""
     first = values.head(_FEW).str.contains(pattern).all()
     return bool(first and values.str.contains(pattern).all())
+
+
+_INTEGERS = Typing("integer", lambda s: s.cast(pl.Int64, strict=False), r"^[+-]?(0|[1-9]\d{0,17})$")
+_NUMBERS = Typing("number", _number, r"^[+-]?(0|[1-9]\d*)\.?\d*$", _TELLS_POINT)
+_COMMA_NUMBERS = Typing(
+    "number with a comma",
+    lambda s: _number(without_points(s).str.replace(",", ".", literal=True)),
+    r"^[+-]?\d+(,\d+)?$",
+    _TELLS_COMMA,
+)
+_BOOLEANS = Typing(
+    "yes or no",
+    lambda s: s.str.to_lowercase().replace_strict(_WORDS, return_dtype=pl.Boolean),
+    _WORD,
+)
+_TIMES = (
+    Typing("date", lambda s: s.str.to_date("%Y-%m-%d", strict=False), _ISO_DATE),
+    Typing("date by slashes", lambda s: s.str.to_date("%Y/%m/%d", strict=False), _SLASH_DATE),
+    Typing(
+        "time of a day",
+        lambda s: _spelled_out(s).str.to_datetime("%Y-%m-%d %H:%M:%S%.f", strict=False),
+        _ISO_DATETIME,
+    ),
+    Typing("instant", _instant, _ISO_INSTANT),
+    Typing("time", lambda s: _with_seconds(s).str.to_time("%H:%M:%S", strict=False), _TIME),
+)

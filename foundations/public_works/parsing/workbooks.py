@@ -183,13 +183,13 @@ def _sheet(
         return None
     names = first if has_header else [""] * len(first)
     made = unique_names(names, notes if has_header else Notes(), line=at + 1)
-    frame = _cells(reader, name, start, options.max_rows + 1)
-    truncated = frame.height > options.max_rows
+    frame = _cells(reader, name, start, options.most_rows + 1)
+    truncated = frame.height > options.most_rows
     if truncated:
         notes.add(
-            "rows", f"only the first {options.max_rows:,} rows of {name} were read", code="row_cap"
+            "rows", f"only the first {options.most_rows:,} rows of {name} were read", code="row_cap"
         )
-    frame = frame.head(options.max_rows).rename(dict(zip(frame.columns, made, strict=True)))
+    frame = frame.head(options.most_rows).rename(dict(zip(frame.columns, made, strict=True)))
     frame = typed(pl.DataFrame([_as_known(series) for series in frame]), notes)
     frame = frame.filter(~pl.all_horizontal(pl.all().is_null()))
     return Table(name[:100], frame, truncated) if frame.height else None

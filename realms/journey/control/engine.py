@@ -29,6 +29,9 @@ from utilities.ids import Ids
 _REMEMBERED = 10_000
 
 
+_MOST_NAMING = 100
+
+
 class JourneyEngine(Journeys):
     """Accepts runs and tells of them; the driver moves them."""
 
@@ -155,6 +158,10 @@ class JourneyEngine(Journeys):
         if hand is not None and hand.run.start.tenant == current().tenant:
             return views.full(hand.row, hand.run, hand.plan)
         return await self._shown(await self._stored(run_id))
+
+    async def unfinished_naming(self, word: str) -> tuple[str, ...]:
+        rows = await self._journal.unfinished_naming(current().tenant, word, limit=_MOST_NAMING)
+        return tuple(row.run_id for row in rows)
 
     async def _shown(self, stored: Stored) -> JourneyRun:
         """A run as its journal tells it."""

@@ -302,6 +302,13 @@ class Journal(Protocol):
         """The runs of a lane that have not ended, the oldest first."""
         ...
 
+    async def unfinished_naming(self, tenant: str, word: str, *, limit: int) -> list[RunRow]:
+        """Runs of a tenant that have not ended, and have `word` in their entries: an id of ASCII.
+
+        What was too large for an entry is not looked at.
+        """
+        ...
+
     async def queued_lanes(self) -> list[tuple[str, str]]:
         """Tenant and name of each lane in which a run is queued."""
         ...

@@ -208,6 +208,17 @@ class MemoryJournal(Journal):
         found = [r for r in self._rows.values() if lane and (r.tenant, r.lane) == (tenant, lane)]
         return sorted((r for r in found if not r.status.ended), key=lambda row: row.run_id)
 
+    async def unfinished_naming(self, tenant: str, word: str, *, limit: int) -> list[RunRow]:
+        sought = word.encode()
+        found = [
+            row
+            for row in self._rows.values()
+            if row.tenant == tenant
+            and not row.status.ended
+            and any(sought in entry for entry in self._entries[row.run_id])
+        ]
+        return sorted(found, key=lambda row: row.run_id)[:limit]
+
     async def queued_lanes(self) -> list[tuple[str, str]]:
         queued = [r for r in self._rows.values() if r.status is RunStatus.QUEUED and r.lane]
         return sorted({(row.tenant, row.lane) for row in queued})

@@ -176,6 +176,21 @@ def test_classes_tell_columns_passages_and_retention(
     assert owner.get("/api/data/retention?due=true").json()["result"]["files"] == []
 
 
+def test_files_whose_retention_has_ended_are_told_and_removed_by_who_may(
+    server: Server, owner: httpx2.Client, reader: httpx2.Client, people: dict[str, Any]
+) -> None:
+    nothing: dict[str, Any] = {"unused": [], "used": []}
+
+    assert owner.get("/api/solution/retention").json()["result"] == {"removed": False} | nothing
+    check_problem(reader.post("/api/solution/retention/sweep"), 403, "access_denied")
+    with as_bearer(server, MEMBER) as member:
+        check_problem(member.post("/api/solution/retention/sweep"), 403, "not_their_sweep")
+    swept = owner.post("/api/solution/retention/sweep").json()["result"]
+    assert swept == {"removed": True} | nothing
+    assert owner.get("/api/data/removals").json()["result"] == {"removals": []}
+    assert owner.get(f"/api/files/{people['file_id']}").is_success
+
+
 def test_bytes_are_for_those_who_may_see_all_that_is_in_them(
     owner: httpx2.Client, reader: httpx2.Client, letter: dict[str, Any]
 ) -> None:
@@ -288,11 +303,15 @@ def test_commands_tell_policy_classes_quality_and_lineage(
     assert "column account of people" in told("data", "classes", file_id)
     assert "100 of 100" in told("data", "quality", file_id)
     assert file_id in told("data", "retention")
+    for word in ("show", "sweep"):
+        assert "no file's retention has ended" in told("retention", word)
+    assert "nothing was removed" in told("retention", "removed")
     assert "InsightsOrchestrator.analyze_content_for_insights" in told("lineage", "file", file_id)
     assert people["sha256"] in told("lineage", "finding", journey, "--number", "2")
     for arguments in (
         ("policy", "show"), ("data", "classes", file_id), ("data", "quality", file_id),
-        ("data", "retention"), ("lineage", "file", file_id), ("lineage", "finding", journey),
+        ("data", "retention"), ("retention", "show"), ("retention", "sweep"),
+        ("retention", "removed"), ("lineage", "file", file_id), ("lineage", "finding", journey),
     ):  # fmt: skip
         assert json.loads(told(*arguments, "--json"))
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from foundations.public_works.adapters import child_process
 from foundations.public_works.adapters.child_process import ChildProcessParsers
 from foundations.public_works.adapters.forked_children import ChildLimits, ForkedChildren
 from foundations.public_works.archives import Truncated
@@ -306,12 +307,24 @@ def parsers(**settings: Any) -> ChildProcessParsers:
     return ChildProcessParsers(settings=Settings(**settings))
 
 
-async def test_parser_that_needs_too_long_is_stopped(tmp_path: Path) -> None:
+async def test_parser_that_needs_too_long_is_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child_process, "_BYTES_A_SECOND", 10**9)
     big = tmp_path / "big.csv"
     big.write_text("a,b,c\n" + "1,2.5,some words\n" * 3_000_000)
 
     with pytest.raises(ParseTimeout):
         await parsers(parse_cpu_seconds=1).parse(big, tmp_path, name="big.csv")
+
+
+async def test_large_file_may_take_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child_process, "_BYTES_A_SECOND", 10)
+    small = tmp_path / "small.csv"
+    small.write_text("a,b\n" + "1,2\n" * 200)
+
+    result = await parsers(parse_wall_seconds=0.001).parse(small, tmp_path, name="small.csv")
+    assert result.tables[0].row_count == 200
 
 
 async def test_parser_that_needs_too_much_memory_is_stopped(tmp_path: Path) -> None:

@@ -65,6 +65,9 @@ class Refusing(Journeys):
     async def get(self, run_id: str) -> JourneyRun:
         return await self._journeys.get(run_id)
 
+    async def unfinished_naming(self, word: str) -> tuple[str, ...]:
+        return await self._journeys.unfinished_naming(word)
+
 
 @dataclass
 class World:

@@ -1,11 +1,13 @@
 """What each reader of a format makes of files that are right, odd or a little wrong."""
 
 import datetime as dt
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from foundations.public_works import messages
 from foundations.public_works.archives import Encrypted
@@ -13,6 +15,7 @@ from foundations.public_works.messages import MessageLimit, header, is_message
 from foundations.public_works.parsing import (
     csv_reading,
     even_rows,
+    large_tables,
     parquet_files,
     slides,
     web_pages,
@@ -22,6 +25,7 @@ from foundations.public_works.parsing.even_rows import read_even
 from foundations.public_works.parsing.faults import (
     CellLimit,
     ColumnLimit,
+    FieldLimit,
     NoData,
     UnreadableFile,
 )
@@ -105,10 +109,9 @@ def test_first_line_that_is_no_text_in_the_stated_encoding_is_refused(reader: Re
 # --- even rows -----------------------------------------------------------------------------------
 
 
-def even(folder: Path, text: str | bytes, *, width: int = 2, most: int = 100) -> Any:
-    path = folder / "upload"
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    frame = read_even(path, encoding="utf-8", delimiter=",", width=width, most=most, longest=1_000)
+def even(text: str | bytes, *, width: int = 2) -> Any:
+    block = text if isinstance(text, bytes) else text.encode()
+    frame = read_even(block, delimiter=",", width=width, longest=1_000)
     return None if frame is None else frame.rows()
 
 
@@ -119,11 +122,11 @@ def even(folder: Path, text: str | bytes, *, width: int = 2, most: int = 100) ->
         ("a,b\r\n1,2", [("a", "b"), ("1", "2")]),
         ('a,b\n"x,y","p""q"\n', [("a", "b"), ("x,y", 'p"q')]),
         ('a,b\n"l1\nl2", \n', [("a", "b"), ("l1\nl2", None)]),
-        ("\ufeffa,b\n,\n", [("a", "b"), (None, None)]),
+        ('a,b\n,\n"",\n , \n', [("a", "b"), (None, None)]),
     ],
 )
-def test_even_rows_are_read_at_once(tmp_path: Path, text: str, rows: list[Any]) -> None:
-    assert even(tmp_path, text) == rows
+def test_even_rows_are_read_at_once(text: str, rows: list[Any]) -> None:
+    assert even(text) == rows
 
 
 @pytest.mark.parametrize(
@@ -139,22 +142,40 @@ def test_even_rows_are_read_at_once(tmp_path: Path, text: str, rows: list[Any]) 
         "a,b\n1,\0\n",
         b"a,b\n1,\xff\n",
         f"a,b\n1,{'x' * 2_000}\n",
-        "a,b\n" * 101,
     ],
 )
-def test_rows_that_are_not_even_are_left_to_be_read_one_by_one(
-    tmp_path: Path, text: str | bytes
+def test_rows_that_are_not_even_are_left_to_be_read_one_by_one(text: str | bytes) -> None:
+    assert even(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "blocks"),
+    [
+        ("a,b\r\n1,2\r\n33,4\r\n", ["a,b\r\n", "1,2\r\n", "33,4\r\n"]),
+        ('a\n"b\nc"\nd\nef\n', ["a\n", '"b\nc"\nd\n', "ef\n"]),
+        ('a\n"bcdefghijk\n\nl\n', ["a\n", '"bcdefghijk\n\n', "l\n"]),
+        ("a\rb\rcdefg\rhijkl", ["a\rb\rcdefg\r", "hijkl"]),
+    ],
+)
+def test_text_is_cut_where_rows_end(
+    text: str, blocks: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert even(tmp_path, text) is None
+    monkeypatch.setattr(even_rows, "BLOCK", 5)
+
+    assert [b.decode() for b in even_rows.blocks_of_rows(BytesIO(text.encode()))] == blocks
 
 
-def test_line_end_across_two_blocks_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(even_rows, "_BLOCK", 4)
+def test_line_without_an_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(even_rows, "BLOCK", 5)
 
-    assert even(tmp_path, "a,b\r\n1,2\r\n33,4\r\n") == [("a", "b"), ("1", "2"), ("33", "4")]
+    with pytest.raises(FieldLimit, match="line"):
+        list(even_rows.blocks_of_rows(BytesIO(b"a" * 20)))
 
 
-@pytest.mark.parametrize("name", [n for n in data_files() if n.endswith((".csv", ".tsv"))])
+DELIMITED = [name for name in data_files() if name.endswith((".csv", ".tsv"))]
+
+
+@pytest.mark.parametrize("name", DELIMITED)
 def test_both_ways_of_reading_rows_agree(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,6 +183,61 @@ def test_both_ways_of_reading_rows_agree(
     monkeypatch.setattr(csv_reading, "read_even", lambda *_, **__: None)
 
     assert read(DATA / name, tmp_path, name=name, options=DEFAULT) == quick
+
+
+@pytest.mark.parametrize("size", [64, 1_000])
+@pytest.mark.parametrize("name", DELIMITED)
+def test_table_too_large_for_memory_is_read_and_profiled_as_any_other(
+    tmp_path: Path, name: str, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = read(DATA / name, tmp_path, name=name, options=DEFAULT)
+    frame = pl.read_parquet(tmp_path / "table-1.parquet")
+    monkeypatch.setattr(even_rows, "BLOCK", size)
+    monkeypatch.setattr(large_tables, "_SLICE_ROWS", 7)
+
+    assert read(DATA / name, tmp_path, name=name, options=DEFAULT) == whole
+    assert_frame_equal(pl.read_parquet(tmp_path / "table-1.parquet"), frame)
+
+
+LATE = {
+    "a whole number, then one with decimals": ("12", "3.5"),
+    "numbers, then a word": ("12", "pump"),
+    "numbers, then a word that says missing": ("12", "N/A"),
+    "numbers, then a code": ("12", "007"),
+    "codes, then thousands": ("007", "1,234"),
+    "numbers, then thousands": ("12", "1,234"),
+    "numbers, then thousands set apart": ("12", "1 234"),
+    "thousands set apart, then decimals": ("1 234", "1 234.5"),
+    "numbers, then decimals behind a comma": ("1.234", "1.234,5"),
+    "numbers, then an exponent": ("1.5", "1e5"),
+    "numbers, then one beyond all": ("1.5", "1e999"),
+    "dates, then one that no calendar has": ("2025-01-02", "2025-02-30"),
+    "dates, then one that tells day from month": ("1/2/2025", "1/13/2025"),
+    "dates, then one that tells month from day": ("1/2/2025", "13/1/2025"),
+    "dates, then a time": ("2025-01-02", "2025-01-02 10:00"),
+    "yes and no, then perhaps": ("yes", "perhaps"),
+    "blanks, then numbers": (" ", "1"),
+    "nothing, then nothing": ("", ""),
+    "text, then numbers": ("pump", "1"),
+}
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+@pytest.mark.parametrize("late", LATE.values(), ids=LATE)
+def test_what_stands_late_in_a_large_table_counts_as_anywhere(
+    tmp_path: Path, late: tuple[str, str], delimiter: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual, last = late
+    rows = [[str(n), usual, "2.25", f"word {n % 7}"] for n in range(40)]
+    rows[37][1], rows[38][3] = last, '"a; b\nc"'
+    path = tmp_path / "upload"
+    path.write_text("\n".join(delimiter.join(row) for row in [["n", "c", "x", "w"], *rows]))
+    whole = read(path, tmp_path, name="a.csv", options=DEFAULT)
+    frame = pl.read_parquet(tmp_path / "table-1.parquet")
+    monkeypatch.setattr(even_rows, "BLOCK", 200)
+
+    assert read(path, tmp_path, name="a.csv", options=DEFAULT) == whole
+    assert_frame_equal(pl.read_parquet(tmp_path / "table-1.parquet"), frame)
 
 
 # --- cells of documents --------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 
 from foundations.public_works.archives import Truncated
 from foundations.public_works.media_types import detect
-from foundations.public_works.parsing import csv_reading, workbooks
+from foundations.public_works.parsing import csv_reading, even_rows, workbooks
 from foundations.public_works.parsing.faults import (
     CellLimit,
     ColumnLimit,
@@ -36,12 +36,20 @@ class Reader:
         self.notes = Notes()
 
     def csv(self, data: str | bytes, options: ParseOptions = DEFAULT) -> pl.DataFrame:
-        return self.csv_table(data, options).frame
+        table = self.csv_table(data, options)
+        return table.frame if table.stored is None else pl.read_parquet(table.stored.path)
 
     def csv_table(self, data: str | bytes, options: ParseOptions = DEFAULT) -> Table:
         self._path.write_bytes(data if isinstance(data, bytes) else data.encode())
         encoding = options.encoding or detect(self._path, "t.csv").encoding
-        source = delimited(self._path, "t", encoding=encoding, options=options, notes=self.notes)
+        source = delimited(
+            self._path,
+            "t",
+            scratch=self._path.parent,
+            encoding=encoding,
+            options=options,
+            notes=self.notes,
+        )
         return source.tables[0]
 
     def xlsx(self, data: bytes, options: ParseOptions = DEFAULT) -> list[Table]:
@@ -53,8 +61,12 @@ class Reader:
         return [(warning.line, warning.detail) for warning in self.notes.warnings()]
 
 
-@pytest.fixture
-def reader(tmp_path: Path) -> Reader:
+@pytest.fixture(params=[even_rows.BLOCK, 24], ids=["whole", "in blocks"])
+def reader(
+    tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Reader:
+    """Reads tables at once, and again as those too large for memory are read."""
+    monkeypatch.setattr(even_rows, "BLOCK", request.param)
     return Reader(tmp_path)
 
 

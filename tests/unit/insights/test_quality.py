@@ -103,6 +103,24 @@ def test_stray_text_among_numbers_is_told_and_the_rest_counts() -> None:
     assert [cell.value for cell in insight.evidence.cells] == ["n/a", "ask Bo"]
 
 
+COUNTS = {0: 1, 5: 4, 6: 9, 7: 9, 8: 20, 9: 7, 10: 12, 11: 8, 12: 6, 13: 5, 14: 4, 16: 2}
+"""How often each number of events came, where nine are usual."""
+
+
+def test_no_event_is_not_strange_among_counts() -> None:
+    counts = [value for value, times in COUNTS.items() for _ in range(times)]
+
+    assert told({"a": counts, "b": noise(len(counts))}, K.OUTLIER) == []
+
+
+def test_nothing_is_strange_where_all_else_is_much() -> None:
+    values = [100 + value for value in noise(60)]
+    values[7] = 0.0
+
+    [told_one] = told({"a": values, "b": noise(60, 2)}, K.OUTLIER)
+    assert told_one.evidence.rows == (8,)
+
+
 def test_placeholder_is_told_and_no_outlier() -> None:
     values = [20 + value for value in noise(60)]
     for row in (3, 17, 40):

@@ -5,6 +5,7 @@ import math
 import random
 import statistics as reference
 
+import numpy as np
 import pytest
 
 from foundations.public_works.parsing.insights.model import InsightKind as K
@@ -119,6 +120,14 @@ def test_two_random_walks_do_not_correlate() -> None:
         }
         found = {insight.kind for insight in all_told(walks)}
         assert found & {K.CORRELATION, K.CURVE, K.TREND, K.BREAK} == set(), seed
+
+
+@pytest.mark.parametrize("seed", [69, 2203, 4217])
+def test_walk_that_looks_like_a_line_or_a_step_is_neither(seed: int) -> None:
+    walk = np.cumsum(np.random.default_rng(seed).normal(0, 1, 600)).tolist()
+
+    found = {insight.kind for insight in all_told({"day": days(600), "walk": walk})}
+    assert found & {K.TREND, K.BREAK} == set()
 
 
 def _walk(steps: list[float]) -> list[float]:

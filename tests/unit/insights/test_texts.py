@@ -15,7 +15,9 @@ from foundations.public_works.parsing.insights.texts.entities import (
     is_iban,
 )
 from foundations.public_works.parsing.insights.texts.language import language_of
-from foundations.public_works.parsing.models import KeyPhrase, SummarySentence
+from foundations.public_works.parsing.models import DEFAULT, KeyPhrase, SummarySentence
+from foundations.public_works.parsing.reading import PASSAGES, read, read_passages
+from tests.support.data_files import DATA
 from tests.support.insights import text_file
 
 LONG = "The old mill by the river was mended in spring, and its wheel turns again for all to see, "
@@ -187,3 +189,17 @@ def test_texts_that_contradict_or_copy_each_other_are_told_with_their_files(tmp_
         assert (insight.evidence.file, insight.further[0].file) == ("one.txt", "other.txt")
     assert found[K.SIMILAR].evidence.passages == (2,)
     assert found[K.SIMILAR].further[0].passages == (1,)
+
+
+def test_texts_beside_tables_in_an_archive_are_told(tmp_path: Path) -> None:
+    parsed = read(DATA / "bundle.zip", tmp_path, name="bundle.zip", options=DEFAULT)
+
+    found = find(parsed, {name: tmp_path / name for name in parsed.artifacts}).insights
+
+    assert [one.kind for one in found[:2]] == [K.OVERVIEW, K.OVERVIEW]
+    assert found[0].evidence.table
+    assert found[1].figures["words"] == parsed.word_count > 100
+    [summary] = [one for one in found if one.kind is K.SUMMARY]
+    assert set(summary.evidence.passages) <= {
+        passage.number for passage in read_passages(tmp_path / PASSAGES) if not passage.place.table
+    }

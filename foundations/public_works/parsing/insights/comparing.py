@@ -44,25 +44,25 @@ def _distinct(names: Sequence[str]) -> list[str]:
 
 def _of_tables(files: Sequence[ParsedFile], names: Sequence[str]) -> list[Insight]:
     chosen = [
-        (name, file.artifacts[table.artifact], table.name)
+        (name, file.artifacts[table.artifact], table)
         for name, file in zip(names, files, strict=True)
         for table in file.parsed.tables
     ][:MOST_TABLES]
     if len(chosen) < 2:
         return []
-    import polars as pl
-
-    from foundations.public_works.parsing.insights.tables.columns import table_of
+    from foundations.public_works.parsing.insights.tables.columns import stored_table
+    from foundations.public_works.parsing.insights.tables.drawing import told_of_drawn
     from foundations.public_works.parsing.insights.tables.drift import are_versions, drift
     from foundations.public_works.parsing.insights.tables.keys import Source, references
 
-    sources = [Source(table_of(pl.read_parquet(path), table), name) for name, path, table in chosen]
+    sources = [Source(stored_table(path, table), name) for name, path, table in chosen]
     found: list[Insight] = []
     for before, after in combinations(sources, 2):
         if before.file == after.file:
             continue
         if are_versions(before, after):
-            found += drift(before, after)
+            drawn = before.table.drawn, after.table.drawn
+            found += [told_of_drawn(insight, *drawn) for insight in drift(before, after)]
         else:
             found += references([before, after], InsightKind.JOIN)
     return found

@@ -28,22 +28,19 @@ def find(parsed: ParseResult, artifacts: Mapping[str, Path]) -> InsightsResult:
     found: list[Insight] = []
     columns: list[ColumnFacts] = []
     if parsed.tables:
-        import polars as pl
-
         from foundations.public_works.parsing.insights.tables import keys, table
-        from foundations.public_works.parsing.insights.tables.columns import table_of
+        from foundations.public_works.parsing.insights.tables.columns import stored_table
 
-        seen = [
-            table_of(pl.read_parquet(artifacts[one.artifact]), one.name) for one in parsed.tables
-        ]
+        seen = [stored_table(artifacts[one.artifact], one) for one in parsed.tables]
         overviews += [table.overview(one) for one in seen]
         columns += [facts for one in seen for facts in table.facts(one)]
         found += [insight for one in seen for insight in table.of_table(one)]
         found += keys.references([keys.Source(one) for one in seen], InsightKind.FOREIGN_KEY)
-    if parsed.kind == "text":
+    if parsed.kind == "text" or parsed.word_count:
         from foundations.public_works.parsing.insights.texts import text
 
-        overviews.insert(0, text.overview(parsed, artifacts))
+        place = 0 if parsed.kind == "text" else len(overviews)
+        overviews.insert(place, text.overview(parsed, artifacts))
         found += text.of_text(parsed, artifacts)
     kept, left_out = ranked(found)
     nothing = _NOTHING_IN_TEXT if parsed.kind == "text" else _NOTHING_IN_TABLE

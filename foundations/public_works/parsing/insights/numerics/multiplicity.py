@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-ERROR_RATE = 0.001
+ERROR_RATE = 0.0002
 """The share of false ones among the findings of a family of tests that is put up with."""
 
 

@@ -19,6 +19,7 @@ _LEAST_GAP = 1.5
 _FEW = 20.0
 """So many rows double the reach, because their quantiles are little to go by."""
 _MOST_SHARE = 0.03
+_OF_COUNTS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,13 @@ def evened(values: Numbers) -> Numbers | None:
 
 
 def _scaled(values: Numbers, power: float) -> Numbers:
-    """The values to a power, their logarithms for the power 0."""
+    """The values to a power, their logarithms for the power 0.
+
+    Nothing lies far below all on small powers, whatever is above: there it counts as half of the
+    least that is something. Counts are even to the power of one half.
+    """
+    if power < _OF_COUNTS and float(values.min()) == 0:
+        values = np.maximum(values, float(values[values > 0].min()) / 2)
     if power == 1.0:
         return values
     if power == 0.0:

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -11,7 +12,8 @@ import polars as pl
 from foundations.public_works.parsing.insights.model import Cell, Evidence
 from foundations.public_works.parsing.insights.numerics.effects import Codes, Numbers
 from foundations.public_works.parsing.insights.tables.cleaning import NUMERIC, Cleaned, cleaned
-from foundations.public_works.parsing.models import ColumnType
+from foundations.public_works.parsing.insights.tables.drawing import Drawn, read_or_drawn
+from foundations.public_works.parsing.models import ColumnType, TableProfile
 from foundations.public_works.parsing.profiles import column_type, scalar
 
 ROWS_SHOWN = 20
@@ -101,6 +103,8 @@ class Table:
     name: str
     frame: pl.DataFrame
     columns: tuple[Column, ...]
+    drawn: Drawn | None = None
+    """Which rows these are, where they were drawn by lot from too many."""
 
     @property
     def height(self) -> int:
@@ -125,7 +129,8 @@ class Table:
             )
             for column in self.columns
         )
-        return Table(self.name, self.frame[rows], columns)
+        drawn = self.drawn and replace(self.drawn, rows=self.drawn.rows[rows])
+        return Table(self.name, self.frame[rows], columns, drawn)
 
     def named(self, name: str) -> Column:
         """The column of a name."""
@@ -137,21 +142,39 @@ class Table:
         times = self.of(Role.TIME)
         return max(times, key=lambda c: c.filled.n_unique(), default=None)
 
+    def number(self, row: int) -> int:
+        """The number that a row, counted from 0, has in its file, where the first is 1."""
+        return row + 1 if self.drawn is None else int(self.drawn.rows[row]) + 1
+
+    @property
+    def numbers(self) -> Numbers:
+        """The numbers that its rows have in their file."""
+        places = np.arange(self.height) if self.drawn is None else self.drawn.rows
+        return np.asarray(places + 1.0)
+
     def evidence(self, *columns: str, rows: object = ()) -> Evidence:
         """A place in this table; `rows` are counted from 0."""
-        return Evidence(table=self.name, columns=columns, rows=row_numbers(rows))
+        numbers = tuple(self.number(row) for row in first_rows(rows))
+        return Evidence(table=self.name, columns=columns, rows=numbers)
 
     def cells(self, column: str, rows: object) -> tuple[Cell, ...]:
         """Cells of a column as they stand there; `rows` are counted from 0."""
         series = self.frame[column]
         return tuple(
-            Cell(row=row, column=column, value=scalar(series[row - 1])) for row in row_numbers(rows)
+            Cell(row=self.number(row), column=column, value=scalar(series[row]))
+            for row in first_rows(rows)
         )
 
 
-def table_of(frame: pl.DataFrame, name: str) -> Table:
+def table_of(frame: pl.DataFrame, name: str, drawn: Drawn | None = None) -> Table:
     """The columns of a frame, each looked at once."""
-    return Table(name, frame, tuple(_column(series) for series in frame))
+    return Table(name, frame, tuple(_column(series) for series in frame), drawn)
+
+
+def stored_table(path: Path, known: TableProfile) -> Table:
+    """A table as it was stored, or rows drawn by lot of one that is too large."""
+    frame, drawn = read_or_drawn(path, known)
+    return table_of(frame, known.name, drawn)
 
 
 def as_numbers(series: pl.Series) -> Numbers:
@@ -165,8 +188,8 @@ def as_numbers(series: pl.Series) -> Numbers:
     return np.where(np.isfinite(found), found, np.nan)
 
 
-def row_numbers(places: object) -> tuple[int, ...]:
-    """Rows counted from 1, the first few."""
+def first_rows(places: object) -> tuple[int, ...]:
+    """The first few of rows counted from 0."""
     if isinstance(places, pl.Series | np.ndarray):
         places = (
             places[:ROWS_SHOWN].tolist()
@@ -174,7 +197,7 @@ def row_numbers(places: object) -> tuple[int, ...]:
             else list(places[:ROWS_SHOWN])
         )
     assert isinstance(places, list | tuple | range)
-    return tuple(int(place) + 1 for place in places[:ROWS_SHOWN])
+    return tuple(int(place) for place in places[:ROWS_SHOWN])
 
 
 def says_identifier(name: str) -> bool:

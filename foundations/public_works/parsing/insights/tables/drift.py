@@ -51,7 +51,8 @@ def drift(before: Source, after: Source) -> Iterator[Insight]:
     """Everything that changed from one version of a table to the other."""
     pairs = _pairs(before, after)
     yield from _columns(before, after)
-    key = _key(pairs)
+    drawn = before.table.drawn or after.table.drawn
+    key = None if drawn else _key(pairs)  # rows that were not drawn are not gone
     changed: set[str] = set()
     if key is not None:
         yield from _rows(before, after, key)

@@ -35,17 +35,19 @@ def duplicates(table: Table) -> Iterator[Insight]:
     if table.frame.width < 2 or table.height < 3:
         return
     again = ~table.frame.select(pl.struct(pl.all()).is_first_distinct()).to_series()
-    count = int(again.sum())
-    by_chance = _expected_pairs(table.frame.get_columns(), known=count)
+    drawn_twice = int(again.sum())
+    rows = table.drawn.known.row_count if table.drawn else table.height
+    count = table.drawn.known.duplicate_rows if table.drawn else drawn_twice
+    by_chance = _expected_pairs(table.frame.get_columns(), known=drawn_twice, of=rows)
     if not count or poisson_at_least(count, by_chance) > _SO_MANY_BY_CHANCE:
         return
     verb = "row repeats an earlier one" if count == 1 else "rows repeat earlier ones"
     yield Insight(
         kind=InsightKind.DUPLICATE,
         sentence=f"{count:,} {verb} of {table.name} in every column.",
-        figures={"duplicate_rows": count, "rows": table.height},
-        evidence=table.evidence(rows=again.arg_true()),
-        strength=bounded(0.6 + 0.4 * count / table.height),
+        figures={"duplicate_rows": count, "rows": rows},
+        evidence=table.evidence(rows=() if table.drawn else again.arg_true()),
+        strength=bounded(0.6 + 0.4 * count / rows),
         surprise=0.7,
     )
 
@@ -136,15 +138,17 @@ def _pairs(keys: Hashes, exact: NDArray[np.bool_], own: Hashes) -> list[tuple[in
     return sorted((min(pair), max(pair)) for pair in pairs)
 
 
-def _expected_pairs(columns: Sequence[pl.Series], *, known: int = 0) -> float:
+def _expected_pairs(columns: Sequence[pl.Series], *, known: int = 0, of: int = 0) -> float:
     """How many pairs of rows would agree by chance, if the columns knew nothing of each other.
 
-    Pairs of rows that are `known` to agree say nothing of what the columns do by themselves.
+    Pairs of rows that are `known` to agree say nothing of what the columns do by themselves. The
+    columns may be drawn from a table `of` more rows.
     """
     height = len(columns[0])
     if height < 2:
         return 0.0
-    log = np.log(height * (height - 1) / 2)
+    rows = of or height
+    log = np.log(rows * (rows - 1) / 2)
     for column in columns:
         counts = column.alias("v").value_counts(name="n")["n"].to_numpy().astype(np.float64)
         pairs = float((counts * (counts - 1)).sum()) - 2 * known

@@ -14,6 +14,7 @@ from foundations.public_works.parsing.insights.tables.columns import (
     Table,
     says_identifier,
 )
+from foundations.public_works.parsing.insights.tables.drawing import Drawn
 from foundations.public_works.parsing.insights.words import bounded, counted, percent, quoted
 
 _LEAST_ROWS = 5
@@ -42,6 +43,9 @@ class Source:
 def keys(table: Table) -> Iterator[Insight]:
     """Columns meant to identify rows that do not always: numbers given twice, or lacking."""
     meant = [column for column in table.columns if _meant_as_key(column)]
+    if table.drawn:
+        yield from _known_keys(meant, table.drawn)
+        return
     if not meant:
         return
     once = table.frame.select(pl.struct(pl.all()).is_first_distinct()).to_series()
@@ -67,8 +71,33 @@ def keys(table: Table) -> Iterator[Insight]:
         )
 
 
+def _known_keys(meant: Sequence[Column], drawn: Drawn) -> Iterator[Insight]:
+    """The same of a table whose rows were not all looked at, from what is known of all."""
+    for column in meant:
+        known = drawn.column(column.name)
+        if known is None or (known.missing and drawn.known.duplicate_rows):
+            continue  # whether rows that repeat others have a key is not known
+        filled = drawn.known.row_count - known.missing - drawn.known.duplicate_rows
+        twice = filled - known.distinct
+        if twice <= 0 or known.distinct < _NEARLY * filled:
+            continue
+        yield Insight(
+            kind=InsightKind.KEY,
+            sentence=f"{column.name} should identify each row, but {counted(twice, 'row')} "
+            f"{'repeats' if twice == 1 else 'repeat'} an earlier one.",
+            figures={"repeated": twice, "different": known.distinct, "rows": filled},
+            evidence=Evidence(table=drawn.known.name, columns=(column.name,)),
+            strength=bounded(0.8 + 0.2 * twice / filled),
+            surprise=0.8,
+        )
+
+
 def identifying(table: Table) -> list[str]:
     """The columns that do identify each row: no two rows alike, none empty."""
+    if table.drawn:
+        rows = table.drawn.known.row_count
+        known = [table.drawn.column(c.name) for c in table.of(Role.IDENTIFIER, Role.TEXT)]
+        return [one.name for one in known if one is not None and one.distinct == rows]
     return [
         column.name
         for column in table.columns
@@ -91,7 +120,8 @@ def references(sources: Sequence[Source], kind: InsightKind) -> Iterator[Insight
     Numbers stand in other columns by chance: they need a name in common as well.
     """
     found: list[tuple[float, Insight, tuple[str, str]]] = []
-    for ours, theirs in permutations(sources, 2):
+    whole = [source for source in sources if source.table.drawn is None]
+    for ours, theirs in permutations(whole, 2):
         for key in theirs.table.columns:
             if not _is_key(key, theirs.table):
                 continue

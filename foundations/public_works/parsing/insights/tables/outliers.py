@@ -56,7 +56,7 @@ def told_outliers(table: Table, found: dict[str, Strangers]) -> Iterator[Insight
         yield Insight(
             kind=InsightKind.OUTLIER,
             sentence=f"{count:,} {verb} far from all others of {name} ({figure(strange.low)} to "
-            f"{figure(strange.high)}): {named} in row {row + 1:,}.",
+            f"{figure(strange.high)}): {named} in row {table.number(row):,}.",
             figures={
                 "outliers": count,
                 "values": len(column.present),
@@ -72,7 +72,7 @@ def told_outliers(table: Table, found: dict[str, Strangers]) -> Iterator[Insight
             strength=bounded(0.6 + min(far, 40) / 100),
             surprise=0.85,
             chart=charts.points(
-                np.arange(1.0, table.height + 1),
+                table.numbers,
                 column.values,
                 ("row", name),
                 marked=strange.places.tolist(),
@@ -127,8 +127,8 @@ def _combined(
         kind=InsightKind.COMBINATION,
         sentence=f"{counted(count, 'row').split(' ')[0]} {verb} values of "
         f"{listed([column.name for column in columns])} that do not go together elsewhere: row "
-        f"{row + 1:,} has {names[0]} = {figure(x)} with {names[1]} = {figure(y)}.",
-        figures={"rows": count, "row": row + 1, names[0]: x, names[1]: y},
+        f"{table.number(row):,} has {names[0]} = {figure(x)} with {names[1]} = {figure(y)}.",
+        figures={"rows": count, "row": table.number(row), names[0]: x, names[1]: y},
         evidence=table.evidence(*(column.name for column in columns), rows=rows),
         strength=0.8,
         surprise=0.95,

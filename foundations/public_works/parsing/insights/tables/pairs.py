@@ -33,6 +33,8 @@ LEAST_CORRELATION = 0.3
 """The least |rho| that is told: a medium effect in Cohen's (1988) words."""
 LEAST_CURVED = 0.1
 """The least share of the variance of ranks that a curve has to account for."""
+_RATE_OF_PAIRS = 0.001
+"""More than elsewhere is put up with: the best that eight rows can show is 2 in 8!, 1 in 20,160."""
 _LEAST_ROWS = 8
 _LEAST_ROWS_OF_A_CURVE = 80
 _MOST_COLUMNS = 400
@@ -85,7 +87,7 @@ def related(table: Table, explained: frozenset[Pair]) -> list[Related]:
             p = min(1.0, 2 * min(p, in_step))
         candidates.append((int(i), int(j), p))
     tests = len(columns) * (len(columns) - 1) // 2
-    holds = benjamini_yekutieli([c[2] for c in candidates], tests=tests, rate=ERROR_RATE)
+    holds = benjamini_yekutieli([c[2] for c in candidates], tests=tests, rate=_RATE_OF_PAIRS)
     found = (
         _measured(table.named(columns[i].name), table.named(columns[j].name), p)
         for (i, j, p), hold in zip(candidates, holds, strict=True)

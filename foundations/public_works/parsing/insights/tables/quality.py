@@ -74,7 +74,7 @@ def mixed_types(table: Table) -> Iterator[Insight]:
         yield Insight(
             kind=InsightKind.MIXED_TYPES,
             sentence=f"{column.name} holds numbers, but {counted(count, 'value')} "
-            f"{verb}: {shown} (first in row {rows[0] + 1:,}).",
+            f"{verb}: {shown} (first in row {table.number(int(rows[0])):,}).",
             figures={"values": count, "numbers": len(column.filled), "different": len(values)},
             evidence=table.evidence(column.name, rows=rows).model_copy(
                 update={"cells": table.cells(column.name, rows)}
@@ -110,15 +110,18 @@ def constants(table: Table) -> Iterator[Insight]:
         filled = column.raw.drop_nulls()
         if len(filled) < 3:
             continue
+        known = table.drawn and table.drawn.column(column.name)
+        if known and known.distinct > 1:
+            continue  # rows that were not drawn say something else
         if column.role is Role.CONSTANT and column.cleaned.placeholder is None:
             value = scalar(filled[0])
             number = isinstance(value, int | float) and not isinstance(value, bool)
-            known = value if number and isinstance(value, int | float) else str(value)
-            shown = figure(known) if isinstance(known, int | float) else known
+            said = value if number and isinstance(value, int | float) else str(value)
+            shown = figure(said) if isinstance(said, int | float) else said
             yield Insight(
                 kind=InsightKind.CONSTANT,
                 sentence=f"{column.name} is {shown} in every row that has a value.",
-                figures={"value": known},
+                figures={"value": said},
                 evidence=table.evidence(column.name),
                 strength=0.3,
                 surprise=0.3,
@@ -242,7 +245,7 @@ def _invalid(table: Table, column: Column, bad: np.ndarray, says: str) -> Iterat
     yield Insight(
         kind=InsightKind.INVALID,
         sentence=f"{count:,} {verb} in {column.name}: {says}, but it is {shown} in row "
-        f"{rows[0] + 1:,}.",
+        f"{table.number(int(rows[0])):,}.",
         figures={"invalid": count, "values": filled},
         evidence=table.evidence(column.name, rows=rows).model_copy(
             update={"cells": table.cells(column.name, rows)}

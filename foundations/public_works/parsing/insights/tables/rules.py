@@ -175,8 +175,8 @@ def _arithmetic_rule(
     made = a + b if sign == "+" else a * b
     return Insight(
         kind=InsightKind.RULE,
-        sentence=f"{says} in all rows but {len(broken):,}: row {row + 1:,} has {c:,.10g}, where "
-        f"{a:,.10g} {sign} {b:,.10g} = {made:,.10g}.",
+        sentence=f"{says} in all rows but {len(broken):,}: row {table.number(row):,} has "
+        f"{c:,.10g}, where {a:,.10g} {sign} {b:,.10g} = {made:,.10g}.",
         figures={"rows": table.height, "broken": len(broken), "stated": c, "computed": made},
         evidence=table.evidence(*names, rows=broken).model_copy(
             update={"cells": table.cells(result, broken)}
@@ -234,7 +234,7 @@ def _fixed(
     return Insight(
         kind=InsightKind.RULE,
         sentence=f"{says}, but not in {counted(len(broken), 'row')} "
-        f"({percent(len(broken) / table.height)}): row {row + 1:,} has "
+        f"({percent(len(broken) / table.height)}): row {table.number(row):,} has "
         f"{quoted(fixed.labels[int(fixed.codes[row])])} for {quoted(fixing.labels[code])}, which "
         f"else has {quoted(fixed.labels[int(usual[code])])}.",
         figures={"labels": len(fixing.labels), "broken": len(broken)},

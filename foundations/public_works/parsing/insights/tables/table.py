@@ -16,6 +16,7 @@ from foundations.public_works.parsing.insights.tables import (
     times,
 )
 from foundations.public_works.parsing.insights.tables.columns import Column, Role, Table
+from foundations.public_works.parsing.insights.tables.drawing import Drawn, told_of_drawn
 from foundations.public_works.parsing.insights.tables.rules import rules
 from foundations.public_works.parsing.insights.words import counted, listed, percent
 from foundations.public_works.parsing.profiles import scalar
@@ -28,6 +29,10 @@ def of_table(table: Table) -> list[Insight]:
     """What stands out in a table, unranked; empty when nothing does."""
     if not table.height:
         return []
+    return [told_of_drawn(insight, table.drawn) for insight in _found(table)]
+
+
+def _found(table: Table) -> list[Insight]:
     ruled = rules(table)
     related = pairs.related(table, ruled.explained)
     strange = outliers.outliers(table)
@@ -45,10 +50,10 @@ def of_table(table: Table) -> list[Insight]:
         *quality.placeholders(table),
         *quality.invalid(table),
         *quality.constants(table),
-        *quality.stuck(table),
-        *quality.gaps(table),
+        *(() if table.drawn else quality.stuck(table)),
+        *(() if table.drawn else quality.gaps(table)),
         *duplicates.duplicates(table),
-        *duplicates.near_duplicates(table),
+        *(() if table.drawn else duplicates.near_duplicates(table)),
         *duplicates.variants(table),
         *keys.keys(table),
         *ruled.insights,
@@ -67,29 +72,52 @@ def of_table(table: Table) -> list[Insight]:
 
 def overview(table: Table) -> Insight:
     """How large a table is, how full, and what identifies its rows."""
-    frame = table.frame
-    cells = frame.height * frame.width
-    missing = sum(series.null_count() for series in frame)
+    frame, drawn = table.frame, table.drawn
+    rows = drawn.known.row_count if drawn else frame.height
+    cells = rows * frame.width
+    missing = _missing(table)
     numeric = len([c for c in table.columns if c.type.value in ("integer", "number")])
     full = (
         f"{percent(1 - missing / cells)} of its cells are filled" if missing else "no cell is empty"
     )
+    figures: dict[str, float | int | str] = {
+        "rows": rows,
+        "columns": frame.width,
+        "numeric_columns": numeric,
+        "missing_cells": missing,
+    }
+    if drawn:
+        figures |= {"rows_drawn": frame.height, "margin": drawn.margin}
     named = keys.identifying(table)
     verb = "identifies" if len(named) == 1 else "each identify"
     by = f"; {listed(named, most=3)} {verb} its rows" if named else ""
     return Insight(
         kind=InsightKind.OVERVIEW,
-        sentence=f"{table.name} has {counted(frame.height, 'row')} and "
-        f"{counted(frame.width, 'column')}, {numeric} of them numeric; {full}{by}.",
-        figures={
-            "rows": frame.height,
-            "columns": frame.width,
-            "numeric_columns": numeric,
-            "missing_cells": missing,
-        },
+        sentence=f"{table.name} has {counted(rows, 'row')} and "
+        f"{counted(frame.width, 'column')}, {numeric} of them numeric; {full}{by}."
+        f"{_how_drawn(drawn) if drawn else ''}",
+        figures=figures,
         evidence=table.evidence(*named),
         strength=1.0,
         surprise=0.0,
+    )
+
+
+def _missing(table: Table) -> int:
+    """How many cells are empty, of all rows."""
+    missing = 0
+    for series in table.frame:
+        known = table.drawn and table.drawn.column(series.name)
+        missing += known.missing if known else series.null_count()
+    return missing
+
+
+def _how_drawn(drawn: Drawn) -> str:
+    return (
+        f" {len(drawn.rows):,} of the rows, drawn by lot, were looked at for what follows: shares, "
+        f"and the ranks of quantiles, are within {100 * drawn.margin:.1f} percentage points of "
+        f"those of all rows in 19 of 20 draws; what is in fewer than {drawn.least_seen:,} rows "
+        "may be missed."
     )
 
 
@@ -104,7 +132,21 @@ def _facts(table: Table, column: Column, place: int) -> ColumnFacts:
     figures: dict[str, object] = {}
     if ordered:
         figures = {"minimum": scalar(column.filled.min()), "maximum": scalar(column.filled.max())}
-    if column.role is Role.NUMBER:
+    known = table.drawn and table.drawn.column(column.name)
+    counts = {
+        "rows": table.height,
+        "missing": column.raw.null_count(),
+        "distinct": column.raw.drop_nulls().n_unique(),
+    }
+    if known and table.drawn:
+        counts = {
+            "rows": table.drawn.known.row_count,
+            "missing": known.missing,
+            "distinct": known.distinct,
+        }
+    if known and ordered and column.cleaned.series is column.raw:
+        figures = known.model_dump(include={"minimum", "maximum", "q1", "median", "mean", "q3"})
+    elif column.role is Role.NUMBER:
         q1, median, q3 = (float(q) for q in np.quantile(present, [0.25, 0.5, 0.75]))
         figures |= {"q1": q1, "median": median, "q3": q3, "mean": float(present.mean())}
     return ColumnFacts.model_validate(
@@ -114,10 +156,8 @@ def _facts(table: Table, column: Column, place: int) -> ColumnFacts:
             "type": column.type,
             "role": column.role.value,
             "unit": column.unit,
-            "rows": table.height,
-            "missing": column.raw.null_count(),
-            "distinct": column.raw.drop_nulls().n_unique(),
             "chart": _chart(column) if place < _MOST_CHARTED else {},
+            **counts,
             **figures,
         }
     )

@@ -26,6 +26,7 @@ _SHOWN = 4
 _LEAST_PARAGRAPH = 80
 _YEAR = re.compile(r"(?<![\d.,/-])(1[5-9]\d\d|20\d\d)(?![\d,/%-]|\.\d)")
 _COUNTED = frozenset({PlaceKind.PAGE, PlaceKind.SLIDE, PlaceKind.LINE})
+_OF_TABLES = frozenset({PlaceKind.TABLE, PlaceKind.COLUMN, PlaceKind.ROW})
 _NAMED = {
     EntityKind.DATE: (0.35, "dates"),
     EntityKind.MONEY: (0.55, "amounts of money"),
@@ -38,7 +39,7 @@ _NAMED = {
 
 def overview(parsed: ParseResult, artifacts: Mapping[str, Path]) -> Insight:
     """How long a text is, and in which language."""
-    passages = read_passages(artifacts[PASSAGES])
+    passages = running_text(artifacts)
     found = sum(len(sentences(passage.text)) for passage in passages)
     words = parsed.word_count
     pages = parsed.metadata.get("page_count")
@@ -62,7 +63,7 @@ def overview(parsed: ParseResult, artifacts: Mapping[str, Path]) -> Insight:
 
 def of_text(parsed: ParseResult, artifacts: Mapping[str, Path]) -> list[Insight]:
     """What stands in a text, unranked."""
-    passages = read_passages(artifacts[PASSAGES])
+    passages = running_text(artifacts)
     return [
         *_summary(parsed),
         *_key_phrases(parsed),
@@ -73,6 +74,12 @@ def of_text(parsed: ParseResult, artifacts: Mapping[str, Path]) -> list[Insight]
         *_entities(passages),
         *told_within(list(alike(pieces(passages), across=False))),
     ]
+
+
+def running_text(artifacts: Mapping[str, Path]) -> list[Passage]:
+    """The passages of a file, but those that put its tables in words."""
+    passages = read_passages(artifacts[PASSAGES])
+    return [passage for passage in passages if passage.place.kind not in _OF_TABLES]
 
 
 def pieces(passages: Sequence[Passage], file: str = "") -> list[Piece]:
