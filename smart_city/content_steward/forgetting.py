@@ -82,9 +82,11 @@ class Forgetting(Works):
         await self._records.judged(
             Track.CLIENT, record.model_copy(update={"status": FileStatus.DELETING})
         )
-        if using := await users():
+        try:
+            _require_unused(file_id, await users())
+        except BaseException:  # used, or nobody can say
             await self._records.put_back(Track.CLIENT, record)
-            _require_unused(file_id, using)
+            raise
         await self._forget(record)
         return DeletedFile(file_id=file_id, existed=True)
 

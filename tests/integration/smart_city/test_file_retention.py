@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from foundations.public_works.database import DatabaseBusy
 from foundations.public_works.dispatch import Arrived, Dispatch, Handler
 from foundations.public_works.parsing.models import Passage
 from foundations.public_works.parsing.places import Place
@@ -225,6 +226,22 @@ async def test_person_deletes_a_file_whoever_uses_it(city: RoleCity, journeys: R
             file_id, lambda: journeys.unfinished_naming(file_id)
         )
     assert (await city.get(ContentSteward).delete_file(file_id)).existed
+
+
+async def test_file_stays_where_nobody_can_say_whether_it_is_used(city: RoleCity) -> None:
+    file_id = await parsed(city)
+    answers = iter([()])
+
+    async def users() -> tuple[str, ...]:
+        try:
+            return next(answers)
+        except StopIteration:
+            raise DatabaseBusy("locked") from None
+
+    with pytest.raises(DatabaseBusy):
+        await city.get(ContentSteward).delete_unused(file_id, users)
+
+    assert (await city.get(ContentSteward).get_file(file_id)).status is FileStatus.STORED
 
 
 async def test_file_that_is_gone_already_leaves_no_note(
