@@ -9,6 +9,7 @@ from loguru import logger
 
 from foundations.public_works.adapters.postgres_driver import (
     BURIED,
+    BY_KEYS,
     DURABLE,
     SESSION,
     WHO_AM_I,
@@ -79,7 +80,7 @@ class Statements:
         self._connection = None
         connection = await asyncpg.connect(
             self._dsn,
-            server_settings=dict(SESSION),
+            server_settings={**SESSION, **BY_KEYS},
             timeout=_CONNECT_SECONDS,
             command_timeout=_ANSWER_SECONDS,
         )
