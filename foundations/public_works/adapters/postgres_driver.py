@@ -50,6 +50,8 @@ DURABLE = (
     "WHERE current_setting('synchronous_commit') IN ('off', 'local')"
 )
 """Lets a commit wait for the disk where the server's own setting would not; never less than it."""
+PASSING = "SELECT set_config('synchronous_commit', 'off', false)"
+"""Lets no commit of the session wait for the disk; the next that does takes it along."""
 WORKING = "SELECT pg_try_advisory_lock_shared(hashtext('civitas works'))"
 """Held as long as a city works on the database."""
 ALONE = "SELECT pg_try_advisory_lock(hashtext('civitas works'))"

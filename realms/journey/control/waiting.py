@@ -1,7 +1,6 @@
 """Waiting for runs that other processes move: one question for all that are waited for."""
 
 import asyncio
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 
@@ -10,7 +9,6 @@ from utilities.errors import PlatformError
 
 _FIRST_LOOK = 0.004
 _LONGEST_LOOK = 0.1
-_READ_AT_ONCE = 20
 
 
 _Waiters = dict["asyncio.Future[Stored]", datetime | None]
@@ -65,18 +63,16 @@ class Waiting:
 
     async def _rested(self) -> bool:
         """Tell those who wait; whether there was anything to tell."""
-        at_rest = await self._journal.at_rest(list(self._awaited))
-        news = [
-            run_id
-            for run_id, written in at_rest.items()
-            if any(seen != written for seen in self._awaited.get(run_id, {}).values())
-        ]
-        for first in range(0, len(news), _READ_AT_ONCE):
-            await self._tell(news[first : first + _READ_AT_ONCE])
-        return bool(news)
-
-    async def _tell(self, run_ids: Sequence[str]) -> None:
-        for run_id, stored in (await self._journal.load(run_ids)).items():
-            for waiter, seen in self._awaited.get(run_id, {}).items():
-                if seen != stored.row.updated_at and not waiter.done():
+        seen = {run_id: _known_to_all(waiters) for run_id, waiters in self._awaited.items()}
+        at_rest = await self._journal.at_rest(seen)
+        for run_id, stored in at_rest.items():
+            for waiter, known in self._awaited.get(run_id, {}).items():
+                if known != stored.row.updated_at and not waiter.done():
                     waiter.set_result(stored)
+        return bool(at_rest)
+
+
+def _known_to_all(waiters: _Waiters) -> datetime | None:
+    """When the state was written that all of them know."""
+    known = set(waiters.values())
+    return known.pop() if len(known) == 1 else None
