@@ -24,7 +24,7 @@ CLAIM = (
     "r AS (UPDATE journey_runs AS mine SET holder = ?::int FROM free "
     "WHERE mine.run_id = free.id RETURNING free.version, "
     + ", ".join(f"mine.{column}" for column in COLUMNS.split(", "))
-    + f") SELECT {COLUMNS}, CASE WHEN EXISTS (SELECT FROM journey_runs AS seen "
+    + f") SELECT {COLUMNS}, CASE WHEN EXISTS (SELECT FROM journey_runs AS seen "  # noqa: S608 - constants
     f"WHERE seen.run_id = r.run_id AND seen.xmin = r.version) THEN {_ENTRIES} END FROM r"
 )
 """For a holder, ids, a time and the holder again: rows as they are now, each with its entries.

@@ -80,6 +80,10 @@ class SharedDriver(Driver):
         self._most = settings.worker_runs
         self.requesting: Tells | None = None
         self._given_back: list[str] = []
+        self._wanted: dict[str, None] = {}
+        """What is to be claimed next, in order."""
+        self._next_claim: asyncio.Task[None] | None = None
+        self._claiming = asyncio.Lock()
         self._missed: set[str] = set()
         """What was held and not in memory when it was looked last."""
 
@@ -137,7 +141,7 @@ class SharedDriver(Driver):
             if self.has(run_id):
                 self._dispatch.wake(QUEUE, run_id)
         if self.open and wanted:
-            await self._claim(wanted)
+            await self._claim_together(wanted)
 
     async def advance(self, run_id: str) -> None:
         """Look at a run that is held here, or at one that is free."""
@@ -147,6 +151,18 @@ class SharedDriver(Driver):
             stored = (await self._journal.load([run_id])).get(run_id)
             if stored is not None and stored.row.holder == self.holder:
                 await super().advance(run_id)
+
+    async def _claim_together(self, run_ids: Sequence[str]) -> None:
+        """Claim these, with those that come while a claim is under way."""
+        self._wanted.update(dict.fromkeys(run_ids))
+        if self._next_claim is None:
+            self._next_claim = self._owned(self._claim_wanted())
+        await asyncio.shield(self._next_claim)
+
+    async def _claim_wanted(self) -> None:
+        async with self._claiming:
+            wanted, self._wanted, self._next_claim = self._wanted, {}, None
+            await self._claim(list(wanted))
 
     async def _claim(self, run_ids: Sequence[str]) -> Collection[str]:
         """Take those that are free and ready, and let them go on; which they are."""

@@ -36,7 +36,7 @@ async def test_a_run_let_go_while_it_was_being_claimed_is_read_anew(postgres_url
             "UPDATE journey_holders SET until = until WHERE holder = %s", (my_hold,)
         )
         claim = asyncio.ensure_future(me.claim(["run-1"], holder=my_hold, at=BEGAN))
-        while await others.light_statement(_BLOCKED, ()) == [(0,)]:  # noqa: ASYNC110 - the server tells, not the loop
+        while await others.light_statement(_BLOCKED, ()) == [(0,)]:  # noqa: ASYNC110 - the server tells, not the loop  # noqa: ASYNC110 - the server tells
             await asyncio.sleep(0.01)
 
         await other.claim(["run-1"], holder=other_hold, at=BEGAN)
