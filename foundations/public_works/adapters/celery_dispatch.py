@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 
@@ -12,7 +13,7 @@ from foundations.public_works.adapters.celery_messages import (
 )
 from foundations.public_works.adapters.celery_sender import Sender
 from foundations.public_works.adapters.in_process_dispatch import InProcessDispatch
-from foundations.public_works.dispatch import Arrived, Handler, Road
+from foundations.public_works.dispatch import PLAIN, Arrived, Handler, Road
 from foundations.public_works.settings import Settings
 from utilities.clock import Clock
 from utilities.context import current_or_none
@@ -85,7 +86,23 @@ class CeleryDispatch(InProcessDispatch):
     def _ring(self, queue: str, key: str, road: Road | None) -> None:
         if queue in self._handlers or road is None:
             super()._ring(queue, key, road)
+        else:
+            self._leave(queue, key, road)
+
+    def hand_on(self, queue: str, key: str, *, at: datetime) -> None:
+        if not self._open:
             return
+
+        def leave() -> None:
+            self._timers.discard(timer)
+            self._leave(queue, key, PLAIN)
+
+        delay = max(0.0, (at - self._clock.now()).total_seconds())
+        timer = asyncio.get_running_loop().call_later(delay, leave)
+        self._timers.add(timer)
+
+    def _leave(self, queue: str, key: str, road: Road) -> None:
+        """Have a wake sent to other processes, with those that come soon after it."""
         leaving = self._leaving.setdefault((queue, road), {})
         leaving[key] = self._trace()
         if len(leaving) >= _TOGETHER:
