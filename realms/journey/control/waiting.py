@@ -11,7 +11,7 @@ _FIRST_LOOK = 0.004
 _LONGEST_LOOK = 0.1
 
 
-_Waiters = dict["asyncio.Future[Stored]", datetime | None]
+_Waiters = dict["asyncio.Future[Stored | None]", datetime | None]
 """Those who wait for one run, each with when the state was written that it knows."""
 
 
@@ -33,17 +33,16 @@ class Waiting:
         """
         loop = asyncio.get_running_loop()
         waiters = self._awaited.setdefault(run_id, {})
-        waiter: asyncio.Future[Stored] = loop.create_future()
+        waiter: asyncio.Future[Stored | None] = loop.create_future()
+        expiry = loop.call_later(seconds, _tell, waiter, None)  # a timeout costs each run more
         waiters[waiter] = seen
         self._soon.set()
         if self._looking is None or self._looking.done():
             self._looking = loop.create_task(self._look())
         try:
-            async with asyncio.timeout(seconds):
-                return await waiter
-        except TimeoutError:
-            return None
+            return await waiter
         finally:
+            expiry.cancel()
             del waiters[waiter]
             if not waiters and self._awaited.get(run_id) is waiters:
                 del self._awaited[run_id]
@@ -67,9 +66,14 @@ class Waiting:
         at_rest = await self._journal.at_rest(seen)
         for run_id, stored in at_rest.items():
             for waiter, known in self._awaited.get(run_id, {}).items():
-                if known != stored.row.updated_at and not waiter.done():
-                    waiter.set_result(stored)
+                if known != stored.row.updated_at:
+                    _tell(waiter, stored)
         return bool(at_rest)
+
+
+def _tell(waiter: "asyncio.Future[Stored | None]", stored: Stored | None) -> None:
+    if not waiter.done():
+        waiter.set_result(stored)
 
 
 def _known_to_all(waiters: _Waiters) -> datetime | None:
