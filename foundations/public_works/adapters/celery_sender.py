@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _REST_SECONDS = 1.0
 """After the broker failed, what is to be sent is let go for so long: the sweeper rings again."""
+_END_SECONDS = 5.0
+"""So long an end waits for what is still to be sent."""
 _WAITING = 1_000
 """So many messages may wait to be sent; more are let go."""
 _TOGETHER = 64
@@ -50,7 +52,7 @@ class Sender:
         """Send what is there, and end."""
         if self._thread.is_alive():
             self._messages.put(None)
-            self._thread.join(_REST_SECONDS * 5)
+            self._thread.join(_END_SECONDS)
 
     def send(self, name: str, keys: Keys, road: Road) -> None:
         """Have a message sent, or lost."""
@@ -113,6 +115,7 @@ class _Line:
 
         self._app: Celery = make_app(broker_url)
         self._connection = self._app.connection_for_write()
+        self._connection.connect()  # once; a channel would try for ever
         channel: Any = self._connection.default_channel
         self._producer = self._app.amqp.Producer(channel, auto_declare=False)
         self._published = 0
