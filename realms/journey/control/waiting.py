@@ -9,6 +9,8 @@ from utilities.errors import PlatformError
 
 _FIRST_LOOK = 0.004
 _LONGEST_LOOK = 0.1
+_ASKED_AT_ONCE = 500
+"""Their answers are read on the loop, and what each says with them."""
 
 
 _Waiters = dict["asyncio.Future[Stored | None]", datetime | None]
@@ -62,13 +64,16 @@ class Waiting:
 
     async def _rested(self) -> bool:
         """Tell those who wait; whether there was anything to tell."""
-        seen = {run_id: _known_to_all(waiters) for run_id, waiters in self._awaited.items()}
-        at_rest = await self._journal.at_rest(seen)
-        for run_id, stored in at_rest.items():
-            for waiter, known in self._awaited.get(run_id, {}).items():
-                if known != stored.row.updated_at:
-                    _tell(waiter, stored)
-        return bool(at_rest)
+        awaited, told = [*self._awaited.items()], False
+        for first in range(0, len(awaited), _ASKED_AT_ONCE):
+            some = awaited[first : first + _ASKED_AT_ONCE]
+            seen = {run_id: _known_to_all(waiters) for run_id, waiters in some}
+            for run_id, stored in (await self._journal.at_rest(seen)).items():
+                told = True
+                for waiter, known in self._awaited.get(run_id, {}).items():
+                    if known != stored.row.updated_at:
+                        _tell(waiter, stored)
+        return told
 
 
 def _tell(waiter: "asyncio.Future[Stored | None]", stored: Stored | None) -> None:
