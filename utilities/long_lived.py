@@ -2,11 +2,15 @@
 
 import asyncio
 import gc
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 ALLOCATIONS = 50_000
 """So many objects more than were freed begin a collection of the youngest; Python begins at 700."""
+
+TURN_SECONDS = 0.001
+"""So long a thread may keep others from the interpreter; Python begins at 5 ms."""
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
@@ -38,3 +42,11 @@ def calm_collector() -> None:
     """
     gc.freeze()
     gc.set_threshold(ALLOCATIONS, 20, 100)
+
+
+def share_interpreter() -> None:
+    """Let threads that talk to a broker have their turn soon, beside a loop that is always busy.
+
+    Each of their words to it would wait as long as a turn lasts, and so would the run it is about.
+    """
+    sys.setswitchinterval(TURN_SECONDS)

@@ -112,6 +112,17 @@ class Database(Protocol):
         """
         ...
 
+    def light_statement(
+        self, sql: str, parameters: Sequence[Any]
+    ) -> asyncio.Future[Sequence[Sequence[Any]]]:
+        """As `commit_statement`, but nobody waits for a disk: for questions, and for claims.
+
+        What it writes holds as soon as it is answered; the next durable commit makes it lasting. If
+        the store loses power before, it may be as if it had never been. It does not queue behind
+        commits: it sees those that were answered before it was asked.
+        """
+        ...
+
     async def migrate(self, room: str, folder: Path) -> None:
         """Bring the tables of `room` to the newest revision in `folder`.
 

@@ -40,3 +40,10 @@ class Dispatch(Protocol):
     ) -> None:
         """Ring for `key`: now, or when the clock says `at`. Never waits."""
         ...
+
+    def hand_on(self, queue: str, key: str, *, at: datetime) -> None:
+        """Ring other processes for `key` at a time, though this one handles the queue.
+
+        Where there are no others, or they do not hear it first, it is rung here.
+        """
+        ...

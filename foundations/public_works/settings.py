@@ -99,7 +99,7 @@ class Settings(BaseSettings):
         default=SecretStr(""), description="postgresql://USER:PASSWORD@HOST:5432/DATABASE"
     )
     database_connections: int = Field(
-        default=12, ge=4, description="to a database server that this process opens at the most"
+        default=12, ge=5, description="to a database server that this process opens at the most"
     )
     broker_url: SecretStr | None = Field(
         default=None, description="amqp://USER:PASSWORD@HOST:5672/VHOST, or redis://..."

@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 from foundations.public_works.database import DriverConnection
 from realms.journey.api import RunStatus
 from realms.journey.engine.journal import AliasTaken, Entry, RunRow, StaleWriter
+from realms.journey.postgres_reading import LIVING
 from realms.journey.stored_rows import all_columns, changing_columns
 from realms.journey.stored_times import micros
 from utilities.errors import PlatformError
 
 Outcomes = Sequence[PlatformError | None]
 
-_LIVING = "SELECT 1 FROM journey_holders WHERE holder = ? AND ended = 0 FOR SHARE"
 _MADE = {
     "run_id": "text",
     "tenant": "text",
@@ -103,7 +103,7 @@ def each(entries: Sequence[Entry], holder: int) -> Callable[[DriverConnection], 
     """
 
     def work(connection: DriverConnection) -> Outcomes:
-        if connection.execute(_LIVING, (holder,)).fetchone() is None:
+        if connection.execute(LIVING, (holder,)).fetchone() is None:
             return [StaleWriter(f"the lease of holder {holder} has ended")] * len(entries)
         outcomes = _judged(connection, entries, holder)
         allowed = [e for e, outcome in zip(entries, outcomes, strict=True) if outcome is None]
@@ -145,7 +145,7 @@ def _turned(rows: Iterable[tuple[Any, ...]]) -> Iterable[list[Any]]:
 
 @cache
 def _sql(changed: bool, made: bool, rings: bool, memos: bool) -> str:
-    parts = [f"WITH living AS MATERIALIZED ({_LIVING})"]
+    parts = [f"WITH living AS MATERIALIZED ({LIVING})"]
     fine = "EXISTS (SELECT FROM living)"
     if changed:
         parts.append(

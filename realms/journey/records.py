@@ -4,11 +4,11 @@ How it is written on SQLite stands here, how on PostgreSQL in `postgres_writing`
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
-import orjson
 from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import OperationalError
 
@@ -24,7 +24,6 @@ from realms.journey import postgres_writing
 from realms.journey.api import Reason, RunStatus
 from realms.journey.engine.failpoints import reach
 from realms.journey.engine.journal import (
-    MOVING,
     AliasTaken,
     Entry,
     Journal,
@@ -36,7 +35,9 @@ from realms.journey.engine.journal import (
     VersionTaken,
     WritesRefused,
 )
-from realms.journey.stored_rows import COLUMNS, all_columns, changing_columns, row_of
+from realms.journey.postgres_reading import CLAIM, LOAD, LOAD_AT_REST
+from realms.journey.stored_ids import AMONG, listed
+from realms.journey.stored_rows import COLUMNS, MOVES, READY, all_columns, changing_columns, row_of
 from realms.journey.stored_times import EPOCH, micros, moment
 from utilities.errors import PlatformError
 
@@ -84,45 +85,18 @@ _FREE_CLAIMED = (
     "WHERE holder > 0 AND (status = 'pending' OR status = 'queued' OR status = 'waiting') "
     "AND holder IN (SELECT holder FROM journey_holders WHERE ended = 1)"
 )
-_READY = (
-    "holder = 0 AND wake_at IS NOT NULL "
-    "AND (status IN ('pending', 'running', 'compensating') "
-    "OR (status IN ('queued', 'waiting') AND wake_at <= ?))"
+_CLAIM = (
+    f"UPDATE journey_runs SET holder = ? WHERE run_id {AMONG[Dialect.SQLITE]} "  # noqa: S608 - constants
+    f"AND {READY} AND EXISTS ({_LIVING}) RETURNING {COLUMNS}"
 )
-_CLAIM = {
-    Dialect.SQLITE: (
-        "UPDATE journey_runs SET holder = ? WHERE run_id IN (SELECT value FROM json_each(?)) "  # noqa: S608 - constants
-        f"AND {_READY} AND EXISTS ({_LIVING}) RETURNING {COLUMNS}"
-    ),
-    Dialect.POSTGRESQL: (
-        "WITH free AS (SELECT run_id AS id, ?::int AS holder FROM journey_runs "  # noqa: S608 - constants
-        f"WHERE run_id = ANY(ARRAY(SELECT jsonb_array_elements_text(?::text::jsonb))) AND {_READY} "
-        "FOR UPDATE SKIP LOCKED), "
-        f"living AS MATERIALIZED ({_LIVING} FOR SHARE) "
-        "UPDATE journey_runs SET holder = free.holder FROM free, living "
-        "WHERE journey_runs.run_id = free.id RETURNING "
-        + ", ".join(f"journey_runs.{column}" for column in COLUMNS.split(", "))
-    ),
-}
-_AMONG = {
-    Dialect.SQLITE: "IN (SELECT value FROM json_each(?))",
-    Dialect.POSTGRESQL: "= ANY(ARRAY(SELECT jsonb_array_elements_text(?::text::jsonb)))",
-}
-"""One of the ids in a JSON list."""
 _ENTRIES = {
     dialect: f"SELECT run_id, data FROM journey_facts WHERE run_id {among} ORDER BY run_id, seq"  # noqa: S608 - constants
-    for dialect, among in _AMONG.items()
+    for dialect, among in AMONG.items()
 }
-_LOAD = (
-    f"SELECT {COLUMNS}, ARRAY(SELECT f.data FROM journey_facts AS f "  # noqa: S608 - constant column names
-    "WHERE f.run_id = journey_runs.run_id ORDER BY f.seq) FROM journey_runs "
-    f"WHERE run_id {_AMONG[Dialect.POSTGRESQL]} ORDER BY run_id"
+_AT_REST = (
+    f"SELECT run_id, updated_at FROM journey_runs WHERE run_id {AMONG[Dialect.SQLITE]} "  # noqa: S608 - constants
+    f"AND NOT {MOVES}"
 )
-_AT_REST = {
-    dialect: f"SELECT run_id, updated_at FROM journey_runs WHERE run_id {among} "  # noqa: S608 - constants
-    f"AND status NOT IN ({', '.join(repr(status.value) for status in MOVING)})"
-    for dialect, among in _AMONG.items()
-}
 _FEW = 20
 _NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 _AT_ONCE = 500
@@ -135,6 +109,7 @@ class DatabaseJournal(Journal):
         self._database = database.across_tenants()
         self._tasks: set[asyncio.Task[Outcomes]] = set()
         self._server = database.dialect is Dialect.POSTGRESQL
+        self._listed = partial(listed, database.dialect)
         self._all, self._each = (
             (postgres_writing.all_together, postgres_writing.each)
             if self._server
@@ -148,7 +123,7 @@ class DatabaseJournal(Journal):
     async def now(self, here: datetime) -> datetime:
         if not self._server:
             return here
-        ((now,),) = await self._database.commit_statement(_NOW, ())
+        ((now,),) = await self._database.light_statement(_NOW, ())
         return moment(now)
 
     async def take_hold(self, *, at: datetime, until: datetime | None) -> int:
@@ -200,17 +175,21 @@ class DatabaseJournal(Journal):
     ) -> Mapping[str, Stored]:
         if not run_ids:
             return {}
-        sql = _CLAIM[self._database.dialect]
-        values = (holder, _listed(run_ids), _micros(at), holder)
-        claimed = {
-            row[0]: row_of(row) for row in await self._database.commit_statement(sql, values)
-        }
-        entries: dict[str, list[bytes]] = {run_id: [] for run_id in claimed}
-        if claimed:  # what they say is read afterwards: nobody else adds to it
-            sql = _ENTRIES[self._database.dialect]
-            for run_id, data in await self._database.commit_statement(sql, (_listed(claimed),)):
-                entries[run_id].append(_bytes(data))
-        return {run_id: Stored(row, tuple(entries[run_id])) for run_id, row in claimed.items()}
+        values = (holder, self._listed(run_ids), _micros(at), holder)
+        if not self._server:
+            return await self._with_entries(await self._database.commit_statement(_CLAIM, values))
+        rows = await self._database.light_statement(CLAIM, values)
+        claimed = {row[0]: _stored(row) for row in rows if row[-1] is not None}
+        late = [row for row in rows if row[-1] is None]
+        return claimed | await self._with_entries(late) if late else claimed
+
+    async def _with_entries(self, rows: Sequence[Any]) -> dict[str, Stored]:
+        """Claimed rows with what they say, read afterwards: nobody else adds to it now."""
+        entries: dict[str, list[bytes]] = {row[0]: [] for row in rows}
+        sql = _ENTRIES[self._database.dialect]
+        for run_id, data in await self._database.light_statement(sql, (self._listed(entries),)):
+            entries[run_id].append(_bytes(data))
+        return {row[0]: Stored(row_of(row[:_WIDTH]), tuple(entries[row[0]])) for row in rows}
 
     async def held(self, holder: int) -> list[str]:
         select = (
@@ -232,14 +211,14 @@ class DatabaseJournal(Journal):
             changes["wake_at"] = _micros(wake_at)
         if reason is not None:
             changes["reason"] = reason.value
-        among = _AMONG[self._database.dialect]
+        among = AMONG[self._database.dialect]
         update = (
             f"UPDATE journey_runs SET {', '.join(f'{name} = ?' for name in changes)} "  # noqa: S608 - constant column names
             f"WHERE run_id {among} AND holder = ? RETURNING 1"
         )
         if run_ids:
-            values = (*changes.values(), _listed(run_ids), holder)
-            await self._database.commit_statement(update, values)
+            values = (*changes.values(), self._listed(run_ids), holder)
+            await self._database.light_statement(update, values)
 
     async def take_turn(self, name: str, *, holder: int, at: datetime, until: datetime) -> bool:
         take = (
@@ -454,13 +433,16 @@ class DatabaseJournal(Journal):
         """A few runs by one question, which sees rows and entries as of one moment."""
         if not run_ids:
             return {}
-        rows = await self._database.commit_statement(_LOAD, (_listed(run_ids),))
-        return {row[0]: Stored(row_of(row[:-1]), tuple(map(_bytes, row[-1]))) for row in rows}
+        rows = await self._database.light_statement(LOAD, (self._listed(run_ids),))
+        return {row[0]: _stored(row) for row in rows}
 
-    async def at_rest(self, run_ids: Sequence[str]) -> Mapping[str, datetime]:
-        sql = _AT_REST[self._database.dialect]
-        rows = await self._database.commit_statement(sql, (_listed(run_ids),))
-        return {row[0]: moment(row[1]) for row in rows}
+    async def at_rest(self, seen: Mapping[str, datetime | None]) -> Mapping[str, Stored]:
+        if self._server:
+            values = (list(seen), list(map(_micros, seen.values())))
+            rows = await self._database.light_statement(LOAD_AT_REST, values)
+            return {row[0]: _stored(row) for row in rows}
+        found = await self._database.light_statement(_AT_REST, (self._listed(seen),))
+        return await self.load([row[0] for row in found if moment(row[1]) != seen[row[0]]])
 
     async def find(self, tenant: str, id_or_alias: str) -> RunRow | None:
         def work(connection: Connection) -> RunRow | None:
@@ -756,11 +738,13 @@ def _over(holder: int) -> StaleWriter:
     return StaleWriter(f"the lease of holder {holder} has ended")
 
 
-def _listed(run_ids: Iterable[str]) -> str:
-    return orjson.dumps(list(run_ids)).decode()
-
-
 _LONG_AGO = -(2**63)
+_WIDTH = len(COLUMNS.split(", "))
+
+
+def _stored(found: Any) -> Stored:
+    """A row of PostgreSQL whose last column is its entries."""
+    return Stored(row_of(found[:_WIDTH]), tuple(map(_bytes, found[-1])))
 
 
 def _micros(moment: datetime | None) -> int | None:

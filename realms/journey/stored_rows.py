@@ -3,13 +3,20 @@
 from typing import Any
 
 from realms.journey.api import Reason, RunStatus
-from realms.journey.engine.journal import RunRow
+from realms.journey.engine.journal import MOVING, RunRow
 from realms.journey.stored_times import EPOCH, micros, moment
 
 COLUMNS = (
     "run_id, tenant, alias, template, template_hash, status, reason, "
     "wake_at, created_at, updated_at, holder, lane, parent, settled"
 )
+MOVES = f"(status IN ({', '.join(repr(status.value) for status in sorted(MOVING))}))"
+"""The condition of rows whose runs wait for nothing but a process."""
+READY = (
+    f"holder = 0 AND wake_at IS NOT NULL AND ({MOVES} "
+    "OR (status IN ('queued', 'waiting') AND wake_at <= ?))"
+)
+"""The condition of rows that whoever drives runs may claim at a time."""
 
 
 # A member's `_value_` is its `value` without the descriptor, which costs more than the column.

@@ -14,7 +14,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 BROAD_CATCHES = {
     "foundations/experience/problems.py",  # the HTTP edge
     "foundations/public_works/adapters/in_process_dispatch.py",  # the task runner
-    "foundations/public_works/adapters/celery_dispatch.py",  # whatever a broker's client raises
+    "foundations/public_works/adapters/celery_sender.py",  # whatever a broker's client raises
     "foundations/public_works/adapters/celery_worker.py",  # the task runner of a worker
     "realms/journey/control/answering.py",  # answers whoever asked, who is elsewhere
     "foundations/curator/registry.py",  # builds everything and collects the faults

@@ -288,7 +288,7 @@ async def test_dismissal_frees_the_runs_of_those_whose_lease_is_over(journal: Jo
 
     stored = await journal.load([f"run-{number}" for number in range(5)])
     assert freed == 3
-    assert [s.row.holder for s in stored.values()] == [0, 0, living, mine, 0]
+    assert [stored[f"run-{n}"].row.holder for n in range(5)] == [0, 0, living, mine, 0]
     assert await journal.dismiss(at=BEGAN + HOUR, survivor=mine) == 0
     assert await write(journal, Entry("run-2", 1, b"two"), holder=living) == [None]
     assert await write(journal, Entry("run-1", 1, b"two"), holder=over) == ["StaleWriter"]
@@ -492,9 +492,7 @@ async def test_due_are_free_runs_of_all_tenants_the_most_overdue_first(
     assert await journal.ready(BEGAN - 2 * HOUR, most=10) == 0
 
 
-async def test_those_at_rest_are_told_with_when_they_were_written(
-    journal: Journal, me: int
-) -> None:
+async def test_those_at_rest_are_told_unless_they_are_known(journal: Journal, me: int) -> None:
     await write(
         journal,
         first("run-1", status=RunStatus.SUCCEEDED),
@@ -504,11 +502,13 @@ async def test_those_at_rest_are_told_with_when_they_were_written(
         holder=me,
     )
 
-    found = await journal.at_rest(["run-1", "run-2", "run-3", "run-9"])
+    found = await journal.at_rest(dict.fromkeys(["run-1", "run-2", "run-3", "run-9"]))
+    written = {run_id: one.row.updated_at for run_id, one in found.items()}
+    known = await journal.at_rest({"run-1": written["run-1"], "run-3": written["run-3"] - HOUR})
 
-    stored = await journal.load(["run-1", "run-3"])
-    assert found == {run_id: one.row.updated_at for run_id, one in stored.items()}
-    assert await journal.at_rest([]) == {}
+    assert found == await journal.load(["run-1", "run-3"])
+    assert list(known) == ["run-3"]
+    assert await journal.at_rest({}) == {}
 
 
 async def test_pages_of_what_is_due_meet_where_many_wait_for_one_moment(

@@ -30,7 +30,7 @@ async def open_server_database(url: str) -> AsyncIterator[Database]:
     """The database at `url` with the journal's tables."""
     from foundations.public_works.adapters.postgres import PostgresDatabase
 
-    settings = Settings(database_url=SecretStr(url), database_connections=4)
+    settings = Settings(database_url=SecretStr(url), database_connections=5)
     async with PostgresDatabase(settings=settings) as database:
         await database.migrate("journey", MIGRATIONS)
         yield database
@@ -157,8 +157,8 @@ class OtherJournal(Journal):
     ) -> list[RunRow]:
         return await self.inner.due(now, after=after, limit=limit)
 
-    async def at_rest(self, run_ids: Sequence[str]) -> Mapping[str, datetime]:
-        return await self.inner.at_rest(run_ids)
+    async def at_rest(self, seen: Mapping[str, datetime | None]) -> Mapping[str, Stored]:
+        return await self.inner.at_rest(seen)
 
     async def ready(self, now: datetime, *, most: int) -> int:
         return await self.inner.ready(now, most=most)

@@ -98,6 +98,9 @@ class VirtualDispatch(Dispatch):
         when = max(at or self._clock.time, self._clock.time)
         heapq.heappush(self._wakes, (when, next(self._order), queue, key))
 
+    def hand_on(self, queue: str, key: str, *, at: datetime) -> None:
+        self.wake(queue, key, at=at)
+
     async def settle(self, *, until: timedelta = timedelta(hours=23)) -> None:
         """Run what is due, and what becomes due, up to `until` from the beginning."""
         await self.quiet()

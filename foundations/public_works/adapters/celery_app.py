@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 NAME = "civitas"
 OVERTAKING = "civitas.urgent"
-HANDS = 4
-"""Threads of a worker that take messages in; the work is done on its event loop."""
+HANDS = 8
+"""Messages that a worker has in hand at a time; they are answered on its event loop."""
 _PATIENCE = 4.0
 
 
@@ -52,7 +52,7 @@ def make_app(broker_url: str) -> "Celery":
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_connection_timeout=_PATIENCE,
-        broker_transport_options={"confirm_publish": True}
+        broker_transport_options={}
         if rabbit
         else {"socket_connect_timeout": _PATIENCE, "socket_timeout": 30.0},
     )

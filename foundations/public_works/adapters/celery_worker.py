@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from celery import Celery
 
 _ANSWER_SECONDS = 60.0
+_LOGGER = getLogger(__name__)
 
 WorkersCity = Callable[[], AbstractAsyncContextManager[CeleryDispatch]]
 """Boots a city that does the work; its dispatch answers messages."""
@@ -48,37 +49,20 @@ def working_app(
     signals.worker_ready.connect(home.ready, weak=False)
     signals.worker_shutdown.connect(home.over, weak=False)
     signals.setup_logging.connect(_leave_logs_alone, weak=False)
-    options = {"typing": False, "bind": True, "Strategy": f"{__name__}:only_ours"}
+    options = {"typing": False, "Strategy": home.strategy}
 
     @app.task(name=TASK, **options)  # type: ignore[untyped-decorator]  # celery ships no types
-    def wake(task: Any, *arguments: object, **message: object) -> None:
-        home.wake(arguments, message, task.request.get(TRACES))
+    def wake(*_: object, **__: object) -> None:
+        raise AssertionError("messages are answered as they come, and never by Celery's pool")
 
     return app
 
 
-def only_ours(task: Any, app: Any, consumer: Any, **options: Any) -> Callable[..., Any]:
-    """How a worker takes a message: one of another form is dropped before Celery stumbles on it."""
-    from celery.worker.strategy import default
-
-    taken = default(task, app, consumer, **options)
-
-    def take(message: Any, body: Any, ack: Any, reject: Any, callbacks: Any, **more: Any) -> None:
-        try:
-            _check_form(message.payload)
-        except Exception as error:  # noqa: BLE001 - the task runner's edge: a decoder may raise anything
-            logger.warning("a message is dropped: it cannot be read ({})", type(error).__name__)
-            message.ack_log_error(getLogger(__name__), consumer.connection_errors)
-            return
-        taken(message, body, ack, reject, callbacks, **more)
-
-    return take
-
-
-def _check_form(payload: Any) -> None:
+def _check_form(payload: Any) -> tuple[list[object], dict[str, object]]:
     arguments, keywords, _ = payload
     if not isinstance(arguments, list) or not isinstance(keywords, dict):
         raise TypeError
+    return arguments, keywords
 
 
 class _Home:
@@ -115,16 +99,41 @@ class _Home:
         if sender.app is self._app:
             self.close()
 
-    def wake(
+    def strategy(self, _task: Any, _app: Any, consumer: Any, **_: Any) -> Callable[..., None]:
+        """How the worker takes messages: each goes straight to the city's loop, not by the pool.
+
+        It is acknowledged when it was answered, so no more come than the worker may have in hand.
+        """
+        losses = consumer.connection_errors
+
+        def take(message: Any, _body: Any, ack: Any, *_: object) -> None:
+            try:
+                arguments, keywords = _check_form(message.payload)
+            except Exception as error:  # noqa: BLE001 - the task runner's edge: a decoder may raise anything
+                logger.warning("a message is dropped: it cannot be read ({})", type(error).__name__)
+                message.ack_log_error(_LOGGER, losses)
+                return
+            assert self._loop is not None
+            work = self._answer(arguments, keywords, message.headers.get(TRACES))
+            answered = asyncio.run_coroutine_threadsafe(work, self._loop)
+            answered.add_done_callback(lambda _: ack(_LOGGER, losses))  # on the worker's own thread
+
+        return take
+
+    async def _answer(
         self, arguments: Sequence[object], message: Mapping[str, object], traces: object
     ) -> None:
-        """Answer a message; what cannot be answered now is rung again by the scheduler."""
+        """Have the city answer; what cannot be answered now is rung again by the scheduler."""
+        assert self._dispatch is not None
         try:
-            self.answer(arguments, message, traces)
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                await self._dispatch.receive(arguments, message, traces)
         except BadMessage as error:
             logger.warning("a message is dropped: {}", error.detail)
         except (PlatformError, TimeoutError) as error:
             logger.warning("a message could not be answered: {}", error)
+        except Exception as error:  # noqa: BLE001 - the task runner's edge: one message stops no other
+            logger.opt(exception=error).error("a message could not be answered")
 
     def open(self) -> None:
         """Boot the city.
@@ -134,19 +143,6 @@ class _Home:
         """
         self._thread.start()
         self._opened.result()
-
-    def answer(
-        self, arguments: Sequence[object], message: Mapping[str, object], traces: object
-    ) -> None:
-        """Have the city answer a message.
-
-        Raises:
-            BadMessage: it is none of ours.
-        """
-        assert self._loop is not None
-        assert self._dispatch is not None
-        work = self._dispatch.receive(arguments, message, traces)
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(_ANSWER_SECONDS)
 
     def close(self) -> None:
         """Leave the city: what is in progress is given its time, the rest is left to others."""

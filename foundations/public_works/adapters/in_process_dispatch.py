@@ -61,6 +61,9 @@ class InProcessDispatch(Dispatch):
         else:
             self._ring(queue, key, road)
 
+    def hand_on(self, queue: str, key: str, *, at: datetime) -> None:
+        self.wake(queue, key, at=at)
+
     def _ring(self, queue: str, key: str, road: Road | None) -> None:
         """Have the handler called in a task, now."""
         if queue not in self._handlers:

@@ -43,8 +43,8 @@ _LONGEST_PAUSE_SECONDS = 0.5
 _CONNECT_SECONDS = 10
 _FREE_SECONDS = 10
 """How long a piece of work waits for one of our connections."""
-_OF_OWN = 2
-"""Connections beside the pools: that of the statements, and that of `commit`."""
+_OF_OWN = 3
+"""Connections beside the pools: two for statements, and that of `commit`."""
 _HINTS = {
     "password": "look at the user and the password in CIVITAS_DATABASE_URL",
     "pg_hba": "let the server's pg_hba.conf allow this user and this machine",
@@ -92,6 +92,7 @@ class PostgresDatabase(Database):
             raise
         dsn = self._url.set(drivername="postgresql").render_as_string(hide_password=False)
         self._statements = Statements(dsn=dsn)
+        self._light = Statements(dsn=dsn, durable=False)
         return self
 
     async def __aexit__(
@@ -102,6 +103,7 @@ class PostgresDatabase(Database):
     ) -> None:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._statements.close()
+        await self._light.close()
         await in_thread(self._close)
 
     def across_tenants(self) -> Database:
@@ -167,8 +169,18 @@ class PostgresDatabase(Database):
     def commit_statement(
         self, sql: str, parameters: Sequence[Any]
     ) -> asyncio.Future[Sequence[Sequence[Any]]]:
+        return self._run(self._statements, sql, parameters)
+
+    def light_statement(
+        self, sql: str, parameters: Sequence[Any]
+    ) -> asyncio.Future[Sequence[Sequence[Any]]]:
+        return self._run(self._light, sql, parameters)
+
+    def _run(
+        self, statements: Statements, sql: str, parameters: Sequence[Any]
+    ) -> asyncio.Future[Sequence[Sequence[Any]]]:
         future: asyncio.Future[Sequence[Sequence[Any]]] = self._loop.create_future()
-        task = self._loop.create_task(self._statements.run(sql, parameters))
+        task = self._loop.create_task(statements.run(sql, parameters))
         self._tasks.add(task)
 
         def ended(done: asyncio.Task[Sequence[Sequence[Any]]]) -> None:
@@ -378,6 +390,11 @@ class _AcrossTenants(Database):
         self, sql: str, parameters: Sequence[Any]
     ) -> asyncio.Future[Sequence[Sequence[Any]]]:
         return self._database.commit_statement(sql, parameters)
+
+    def light_statement(
+        self, sql: str, parameters: Sequence[Any]
+    ) -> asyncio.Future[Sequence[Sequence[Any]]]:
+        return self._database.light_statement(sql, parameters)
 
     async def migrate(self, room: str, folder: Path) -> None:
         await self._database.migrate(room, folder)

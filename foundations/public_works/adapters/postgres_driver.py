@@ -34,11 +34,24 @@ SESSION: Mapping[str, str] = {
     "client_encoding": "UTF8",
 }
 """What every connection of ours is set to: nothing of ours may hold up the others for long."""
+BY_KEYS: Mapping[str, str] = {
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "jit": "off",
+}
+"""How the statements of the hot path are planned, whatever the server knows of their tables.
+
+They look up rows by keys that they are given. A plan that was made while a table was empty reads
+all of it, and is kept until the server counts anew.
+"""
 DURABLE = (
     "SELECT set_config('synchronous_commit', 'on', false) "
     "WHERE current_setting('synchronous_commit') IN ('off', 'local')"
 )
 """Lets a commit wait for the disk where the server's own setting would not; never less than it."""
+PASSING = "SELECT set_config('synchronous_commit', 'off', false)"
+"""Lets no commit of the session wait for the disk; the next that does takes it along."""
 WORKING = "SELECT pg_try_advisory_lock_shared(hashtext('civitas works'))"
 """Held as long as a city works on the database."""
 ALONE = "SELECT pg_try_advisory_lock(hashtext('civitas works'))"

@@ -9,7 +9,9 @@ from loguru import logger
 
 from foundations.public_works.adapters.postgres_driver import (
     BURIED,
+    BY_KEYS,
     DURABLE,
+    PASSING,
     SESSION,
     WHO_AM_I,
     WORKING,
@@ -36,15 +38,16 @@ _GRAVES = 250
 class Statements:
     """One after the other, in the order in which they were asked for."""
 
-    def __init__(self, *, dsn: str) -> None:
+    def __init__(self, *, dsn: str, durable: bool = True) -> None:
         self._dsn = dsn
+        self._waits = DURABLE if durable else PASSING
         self._one_at_a_time = asyncio.Lock()
         self._connection: Any = None
         self._predecessor: Backend | None = None
         self.commits = 0
 
     async def run(self, sql: str, parameters: Sequence[Any]) -> Sequence[Sequence[Any]]:
-        """Run a statement and answer its rows; it is durable then."""
+        """Run a statement and answer its rows; it is durable then, if these are to be."""
         async with self._one_at_a_time:
             for tried in range(1, _TRIES + 1):
                 try:
@@ -79,14 +82,14 @@ class Statements:
         self._connection = None
         connection = await asyncpg.connect(
             self._dsn,
-            server_settings=dict(SESSION),
+            server_settings={**SESSION, **BY_KEYS},
             timeout=_CONNECT_SECONDS,
             command_timeout=_ANSWER_SECONDS,
         )
         try:
             if self._predecessor is not None:
                 await _bury(connection, self._predecessor)
-            await connection.execute(DURABLE)
+            await connection.execute(self._waits)
             _refuse_unless(await connection.fetchval(WORKING))
             self._predecessor = Backend(*(await connection.fetchrow(WHO_AM_I)))
         except BaseException:

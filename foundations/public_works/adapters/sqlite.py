@@ -144,6 +144,11 @@ class SqliteDatabase(Database):
     ) -> asyncio.Future[Sequence[Sequence[Any]]]:
         return self.commit(lambda connection: connection.execute(sql, parameters).fetchall())
 
+    def light_statement(
+        self, sql: str, parameters: Sequence[Any]
+    ) -> asyncio.Future[Sequence[Sequence[Any]]]:
+        return self.commit_statement(sql, parameters)
+
     async def migrate(self, room: str, folder: Path) -> None:
         await self.write(lambda connection: migrate(connection, room, folder))
 

@@ -1,7 +1,6 @@
 """Waiting for runs that other processes move: one question for all that are waited for."""
 
 import asyncio
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 
@@ -10,10 +9,11 @@ from utilities.errors import PlatformError
 
 _FIRST_LOOK = 0.004
 _LONGEST_LOOK = 0.1
-_READ_AT_ONCE = 20
+_ASKED_AT_ONCE = 500
+"""Their answers are read on the loop, and what each says with them."""
 
 
-_Waiters = dict["asyncio.Future[Stored]", datetime | None]
+_Waiters = dict["asyncio.Future[Stored | None]", datetime | None]
 """Those who wait for one run, each with when the state was written that it knows."""
 
 
@@ -35,17 +35,16 @@ class Waiting:
         """
         loop = asyncio.get_running_loop()
         waiters = self._awaited.setdefault(run_id, {})
-        waiter: asyncio.Future[Stored] = loop.create_future()
+        waiter: asyncio.Future[Stored | None] = loop.create_future()
+        expiry = loop.call_later(seconds, _tell, waiter, None)  # a timeout costs each run more
         waiters[waiter] = seen
         self._soon.set()
         if self._looking is None or self._looking.done():
             self._looking = loop.create_task(self._look())
         try:
-            async with asyncio.timeout(seconds):
-                return await waiter
-        except TimeoutError:
-            return None
+            return await waiter
         finally:
+            expiry.cancel()
             del waiters[waiter]
             if not waiters and self._awaited.get(run_id) is waiters:
                 del self._awaited[run_id]
@@ -65,18 +64,24 @@ class Waiting:
 
     async def _rested(self) -> bool:
         """Tell those who wait; whether there was anything to tell."""
-        at_rest = await self._journal.at_rest(list(self._awaited))
-        news = [
-            run_id
-            for run_id, written in at_rest.items()
-            if any(seen != written for seen in self._awaited.get(run_id, {}).values())
-        ]
-        for first in range(0, len(news), _READ_AT_ONCE):
-            await self._tell(news[first : first + _READ_AT_ONCE])
-        return bool(news)
+        awaited, told = [*self._awaited.items()], False
+        for first in range(0, len(awaited), _ASKED_AT_ONCE):
+            some = awaited[first : first + _ASKED_AT_ONCE]
+            seen = {run_id: _known_to_all(waiters) for run_id, waiters in some}
+            for run_id, stored in (await self._journal.at_rest(seen)).items():
+                told = True
+                for waiter, known in self._awaited.get(run_id, {}).items():
+                    if known != stored.row.updated_at:
+                        _tell(waiter, stored)
+        return told
 
-    async def _tell(self, run_ids: Sequence[str]) -> None:
-        for run_id, stored in (await self._journal.load(run_ids)).items():
-            for waiter, seen in self._awaited.get(run_id, {}).items():
-                if seen != stored.row.updated_at and not waiter.done():
-                    waiter.set_result(stored)
+
+def _tell(waiter: "asyncio.Future[Stored | None]", stored: Stored | None) -> None:
+    if not waiter.done():
+        waiter.set_result(stored)
+
+
+def _known_to_all(waiters: _Waiters) -> datetime | None:
+    """When the state was written that all of them know."""
+    known = set(waiters.values())
+    return known.pop() if len(known) == 1 else None

@@ -269,8 +269,11 @@ class Journal(Protocol):
         """Those of the runs that exist."""
         ...
 
-    async def at_rest(self, run_ids: Sequence[str]) -> Mapping[str, datetime]:
-        """Those of the runs that do not move, each with when its row was written last."""
+    async def at_rest(self, seen: Mapping[str, datetime | None]) -> Mapping[str, Stored]:
+        """Those of the runs that do not move and have been written since they were seen.
+
+        `seen` says of each run when its row was written that is known already; None is no time.
+        """
         ...
 
     async def find(self, tenant: str, id_or_alias: str) -> RunRow | None:

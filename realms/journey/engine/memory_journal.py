@@ -167,9 +167,12 @@ class MemoryJournal(Journal):
             if run_id in self._rows
         }
 
-    async def at_rest(self, run_ids: Sequence[str]) -> Mapping[str, datetime]:
-        known = [self._rows[run_id] for run_id in run_ids if run_id in self._rows]
-        return {row.run_id: row.updated_at for row in known if row.status not in MOVING}
+    async def at_rest(self, seen: Mapping[str, datetime | None]) -> Mapping[str, Stored]:
+        return {
+            run_id: stored
+            for run_id, stored in (await self.load(list(seen))).items()
+            if stored.row.status not in MOVING and stored.row.updated_at != seen[run_id]
+        }
 
     async def find(self, tenant: str, id_or_alias: str) -> RunRow | None:
         return next(

@@ -7,11 +7,13 @@ leaves the request to the next.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 
 import orjson
 
 from foundations.public_works.database import Database, Dialect
+from realms.journey.stored_ids import AMONG, listed
 from realms.journey.stored_times import micros
 from utilities.context import UserContext
 
@@ -103,11 +105,8 @@ class RequestRecords(Requests):
 
     def __init__(self, *, database: Database) -> None:
         self._database = database
-        self._among = (
-            "= ANY(ARRAY(SELECT jsonb_array_elements_text(?::text::jsonb)))"
-            if database.dialect is Dialect.POSTGRESQL
-            else "IN (SELECT value FROM json_each(?))"
-        )
+        self._among = AMONG[database.dialect]
+        self._listed = partial(listed, database.dialect)
         self._skipping = (
             " FOR UPDATE OF q SKIP LOCKED" if database.dialect is Dialect.POSTGRESQL else ""
         )
@@ -136,7 +135,7 @@ class RequestRecords(Requests):
             f"(SELECT holder FROM journey_holders WHERE ended = 1)){narrowed} "
             f"ORDER BY q.id LIMIT ?{self._skipping}) RETURNING id, run_id, data"
         )
-        named = (orjson.dumps(list(run_ids)).decode(),) if run_ids else ()
+        named = (self._listed(run_ids),) if run_ids else ()
         values = (holder, holder, *named, limit)
         taken = await self._database.commit_statement(take, values)
         return [_decoded(*row) for row in sorted(taken, key=lambda row: row[0])]
@@ -154,10 +153,8 @@ class RequestRecords(Requests):
             f"SELECT id, answer FROM journey_requests WHERE id {self._among} "  # noqa: S608 - constants
             "AND answer IS NOT NULL"
         )
-        listed = (orjson.dumps(list(request_ids)).decode(),)
-        return {
-            row[0]: bytes(row[1]) for row in await self._database.commit_statement(select, listed)
-        }
+        found = await self._database.commit_statement(select, (self._listed(request_ids),))
+        return {row[0]: bytes(row[1]) for row in found}
 
     async def withdraw(self, request_id: str) -> bool:
         delete = "DELETE FROM journey_requests WHERE id = ? RETURNING taken_by"

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from loguru import logger
@@ -31,7 +32,10 @@ from utilities.errors import PlatformError
 
 _ROOM_SECONDS = 0.005
 _LEFT_FOR = timedelta(seconds=3)
-"""A run that does not fit this worker is offered again after so long."""
+"""So long this worker does not look again at a run that did not fit it."""
+_OFFERED_AFTER = timedelta(milliseconds=20)
+"""Such a run is offered to other workers at once, and again after twice as long each time."""
+_REMEMBERED = 10_000
 
 
 LOOK = "look"
@@ -44,6 +48,17 @@ class Tells(Protocol):
     async def tell(self, run_id: str, verb: str, arguments: Mapping[str, Any]) -> None:
         """Have `verb` done to a run by whoever holds it, and do not wait for it."""
         ...
+
+
+@dataclass(slots=True)
+class _Left:
+    """A run that did not fit this worker."""
+
+    until: datetime
+    """It is not looked at here before then."""
+    offered: datetime
+    """When others are rung for it."""
+    pause: timedelta = _OFFERED_AFTER
 
 
 class SharedDriver(Driver):
@@ -80,6 +95,11 @@ class SharedDriver(Driver):
         self._most = settings.worker_runs
         self.requesting: Tells | None = None
         self._given_back: list[str] = []
+        self._left: dict[str, _Left] = {}
+        self._wanted: dict[str, None] = {}
+        """What is to be claimed next, in order."""
+        self._next_claim: asyncio.Task[None] | None = None
+        self._claiming = asyncio.Lock()
         self._missed: set[str] = set()
         """What was held and not in memory when it was looked last."""
 
@@ -132,12 +152,12 @@ class SharedDriver(Driver):
         """
         while self.moving >= self._most and self.open:  # noqa: ASYNC110 - no milestone pays for an event
             await asyncio.sleep(_ROOM_SECONDS)
-        wanted = [run_id for run_id in run_ids if not self.has(run_id)]
+        wanted = [r for r in run_ids if not self.has(r) and not self._left_to_others(r)]
         for run_id in run_ids:
             if self.has(run_id):
                 self._dispatch.wake(QUEUE, run_id)
         if self.open and wanted:
-            await self._claim(wanted)
+            await self._claim_together(wanted)
 
     async def take_up(self, run_ids: Sequence[str]) -> None:
         """Let runs go on that are due: those that are free and ready are claimed together."""
@@ -154,6 +174,18 @@ class SharedDriver(Driver):
             stored = (await self._journal.load([run_id])).get(run_id)
             if stored is not None and stored.row.holder == self.holder:
                 await super().advance(run_id)
+
+    async def _claim_together(self, run_ids: Sequence[str]) -> None:
+        """Claim these, with those that come while a claim is under way."""
+        self._wanted.update(dict.fromkeys(run_ids))
+        if self._next_claim is None:
+            self._next_claim = self._owned(self._claim_wanted())
+        await asyncio.shield(self._next_claim)
+
+    async def _claim_wanted(self) -> None:
+        async with self._claiming:
+            wanted, self._wanted, self._next_claim = self._wanted, {}, None
+            await self._claim(list(wanted))
 
     async def _claim(self, run_ids: Sequence[str]) -> Collection[str]:
         """Take those that are free and ready, and let them go on; which they are."""
@@ -235,12 +267,27 @@ class SharedDriver(Driver):
             await super()._hold(run, row, error)
             return
         logger.warning("{} is left to other workers: {}", run.run_id, error.detail)
-        await self._journal.release(
-            [run.run_id],
-            holder=self.holder,
-            wake_at=self._clock.now() + _LEFT_FOR,
-            reason=Reason.TEMPLATE,
-        )
+        await self._journal.release([run.run_id], holder=self.holder, reason=Reason.TEMPLATE)
+        now = self._clock.now()
+        left = self._left.setdefault(run.run_id, _Left(until=now, offered=now))
+        left.until = now + _LEFT_FOR
+        self._offer(run.run_id, left)
+        while len(self._left) > _REMEMBERED:
+            del self._left[next(iter(self._left))]
+
+    def _left_to_others(self, run_id: str) -> bool:
+        """Whether a run did not fit just now; whoever rings here is to ring elsewhere."""
+        left, now = self._left.get(run_id), self._clock.now()
+        if left is None or left.until <= now:
+            return False
+        if left.offered <= now:  # else they are rung anyway
+            self._offer(run_id, left)
+        return True
+
+    def _offer(self, run_id: str, left: _Left) -> None:
+        left.offered = self._clock.now() + left.pause
+        left.pause = min(2 * left.pause, _LEFT_FOR)
+        self._dispatch.hand_on(QUEUE, run_id, at=left.offered)
 
 
 def road_of(plan: Plan) -> Road:

@@ -145,5 +145,8 @@ class VirtualDispatch(Dispatch):
         self._ringing.add(ringing)
         ringing.add_done_callback(self._ringing.discard)
 
+    def hand_on(self, queue: str, key: str, *, at: datetime) -> None:
+        self.wake(queue, key, at=at)
+
     async def _answered(self, queue: str, key: str) -> None:
         await self._handlers[queue](key)

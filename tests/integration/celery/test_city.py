@@ -234,9 +234,9 @@ async def test_a_worker_without_the_service_leaves_the_run_to_others(
                     run = await start(city, "trial_graph", "skew")
                     await asyncio.to_thread(stranger.until_said, "is left to other workers")
                     waiting = await city.registry.get(Journeys).get(run.run_id)
-                    cluster.worker()
-                    # each ring may reach the stranger again
-                    done = await ended(city, run.run_id, seconds=120)
+                    newcomer = cluster.worker()
+                    await asyncio.to_thread(newcomer.until_said, "is ready")
+                    done = await ended(city, run.run_id, seconds=10)
         finally:
             cluster.down()
 

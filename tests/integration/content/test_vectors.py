@@ -79,7 +79,7 @@ async def test_nearest_are_the_same_in_the_database_and_in_this_process(
     sink = logger.add(lambda line: said.append(str(line)), format="{message}", level="INFO")
     with with_pgvector.database() as url:
         for place in (url, postgres_url):
-            settings = Settings(database_url=place, database_connections=4)  # type: ignore[arg-type]  # read as a secret
+            settings = Settings(database_url=place, database_connections=5)  # type: ignore[arg-type]  # read as a secret
             async with PostgresDatabase(settings=settings) as server:
                 await server.migrate("public_works", MIGRATIONS)
                 vectors = VectorRecords(database=server, settings=settings)

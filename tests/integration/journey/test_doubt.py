@@ -46,7 +46,7 @@ class LosingDatabase(PostgresDatabase):
 
 @pytest.fixture
 async def database(postgres_url: str) -> AsyncIterator[LosingDatabase]:
-    settings = Settings(database_url=postgres_url, database_connections=4)  # type: ignore[arg-type]  # read as a secret
+    settings = Settings(database_url=postgres_url, database_connections=5)  # type: ignore[arg-type]  # read as a secret
     async with LosingDatabase(settings=settings) as store:
         await store.migrate("journey", MIGRATIONS)
         await store.commit_statement("CREATE TABLE books (line text)", ())
@@ -104,7 +104,7 @@ async def test_place_that_somebody_else_took_meanwhile_stays_his(
 async def test_two_processes_that_write_at_once_take_a_place_once(
     database: LosingDatabase, postgres_url: str
 ) -> None:
-    settings = Settings(database_url=postgres_url, database_connections=4)  # type: ignore[arg-type]  # read as a secret
+    settings = Settings(database_url=postgres_url, database_connections=5)  # type: ignore[arg-type]  # read as a secret
     async with PostgresDatabase(settings=settings) as elsewhere:
         journals = [DatabaseJournal(database=store) for store in (database, elsewhere)]
         holders = [await j.take_hold(at=BEGAN, until=None) for j in journals]

@@ -33,6 +33,7 @@ from utilities.context import bound
 pytestmark = pytest.mark.anyio
 
 INPUT = {"file_id": "f1"}
+MILLISECOND = timedelta(milliseconds=1)
 SETTINGS = Settings(drain_seconds=0.05, journey_lease_seconds=60, worker_runs=2)
 
 
@@ -56,6 +57,9 @@ class Between(VirtualDispatch):
             super().wake(queue, key, at=at)
         elif road is not None:
             self.broker.append((queue, key))
+
+    def hand_on(self, queue: str, key: str, *, at: datetime) -> None:
+        self.broker.append((queue, f"{key} in {(at - self._clock.now()) / MILLISECOND:.0f} ms"))
 
 
 @dataclass(slots=True)
@@ -176,10 +180,16 @@ async def test_a_run_that_does_not_fit_a_worker_is_left_to_others(
 
     monkeypatch.setattr(older.templates, "compiled", unknown)
     run = await server.engine.start("data_mash_flow", INPUT)
+    server.broker.clear()
     await older.hear([run.run_id])
     left = (await server.journal.load([run.run_id]))[run.run_id]
+    server.clock.time += 20 * MILLISECOND
+    await older.hear([run.run_id])
+    await older.hear([run.run_id])  # it is offered already: nobody is rung twice for one ring
 
     assert (left.row.holder, left.row.reason, len(left.entries)) == (0, Reason.TEMPLATE, 1)
+    assert left.row.wake_at == BEGAN  # whoever hears of it may take it at once
+    assert [key.partition(" ")[2] for _, key in server.broker] == ["in 20 ms", "in 40 ms"]
     await newer.hear([run.run_id])
     assert (await server.engine.get(run.run_id)).status is RunStatus.SUCCEEDED
 

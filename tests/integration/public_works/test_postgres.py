@@ -45,7 +45,7 @@ PUT = "INSERT INTO fact (id, data) VALUES (?, ?)"
 
 
 @asynccontextmanager
-async def opened(url: str, connections: int = 6) -> AsyncIterator[PostgresDatabase]:
+async def opened(url: str, connections: int = 7) -> AsyncIterator[PostgresDatabase]:
     settings = Settings(database_url=SecretStr(url), database_connections=connections)
     async with PostgresDatabase(settings=settings) as database:
         yield database
@@ -158,6 +158,19 @@ async def test_statement_is_a_transaction_of_its_own(database: PostgresDatabase)
     assert await facts(database) == {0: 1}
 
 
+async def test_light_statement_waits_for_no_commit_and_no_disk(database: PostgresDatabase) -> None:
+    asleep = database.commit_statement("SELECT pg_sleep(0.3)", ())
+
+    rows = await database.light_statement(f"{ADD_ONE} RETURNING data", (0,))
+    ((waits,),) = await database.light_statement("SHOW synchronous_commit", ())
+
+    assert not asleep.done()
+    assert [tuple(row) for row in rows] == [(1,)]
+    assert waits == "off"
+    assert await database.commit_statement("SHOW synchronous_commit", ()) == [("on",)]
+    assert await facts(database) == {0: 1}
+
+
 async def test_statement_whose_caller_has_gone_is_made(database: PostgresDatabase) -> None:
     database.commit_statement(ADD_ONE, (0,)).cancel()
     database.commit(lambda c: c.execute(ADD_ONE, (0,))).cancel()
@@ -237,8 +250,9 @@ async def test_no_more_connections_are_opened_than_are_allowed(
     monkeypatch.setattr(postgres, "_FREE_SECONDS", 0.1)
     mine = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
 
-    async with opened(postgres_url, connections=4) as store:
+    async with opened(postgres_url, connections=5) as store:
         await store.commit_statement("SELECT 1", ())
+        await store.light_statement("SELECT 1", ())
         await store.commit(lambda c: c.execute("SELECT 1"))
         await store.write(lambda c: c.execute(text("SELECT 1")))
         held, go = threading.Event(), threading.Event()
@@ -251,7 +265,7 @@ async def test_no_more_connections_are_opened_than_are_allowed(
         await asyncio.to_thread(held.wait, 10)
         with pytest.raises(DatabaseBusy, match="in use"):
             await store.write(lambda c: c.execute(text("SELECT 1")))
-        assert await store.read(lambda c: c.execute(text(mine)).scalar_one()) == 4
+        assert await store.read(lambda c: c.execute(text(mine)).scalar_one()) == 5
         go.set()
         await holder
 

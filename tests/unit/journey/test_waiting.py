@@ -1,14 +1,14 @@
 """Those who wait for runs of other processes are told by one question for all of them."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import pytest
 
 from realms.journey.api import Reason, RunStatus
 from realms.journey.control.waiting import Waiting
-from realms.journey.engine.journal import RunRow
+from realms.journey.engine.journal import RunRow, Stored
 from realms.journey.engine.memory_journal import MemoryJournal
 from tests.support.plays import BEGAN
 from utilities.errors import ErrorKind, PlatformError
@@ -37,11 +37,11 @@ class Rows(MemoryJournal):
         )
         self._entries[run_id] = []
 
-    async def at_rest(self, run_ids: Sequence[str]) -> Mapping[str, datetime]:
-        self.asked.append(set(run_ids))
+    async def at_rest(self, seen: Mapping[str, datetime | None]) -> Mapping[str, Stored]:
+        self.asked.append(set(seen))
         if self.away:
             raise Away("away", hint="wait")
-        return await super().at_rest(run_ids)
+        return await super().at_rest(seen)
 
 
 @pytest.fixture
