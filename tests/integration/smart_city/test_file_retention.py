@@ -65,6 +65,9 @@ class Bell(Dispatch):
         assert at is not None
         self.due.append(at)
 
+    def hand_on(self, queue: str, key: str, *, at: datetime) -> None:
+        self.due.append(at)
+
     async def ring(self) -> None:
         await self._handler("")
 
