@@ -73,8 +73,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """As many workers as processors, four at most, when all tests run; else none."""
-    return min(4, len(os.sched_getaffinity(0))) if all_tests(config) else 0
+    """One more than processors, four at most, when all tests run; else none.
+
+    A third of their time tests wait for processes that they have started.
+    """
+    return min(4, 1 + len(os.sched_getaffinity(0))) if all_tests(config) else 0
 
 
 def all_tests(config: pytest.Config) -> bool:

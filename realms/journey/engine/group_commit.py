@@ -7,6 +7,7 @@ which they were added; when the store takes nothing they are kept, and tried aga
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 
 from loguru import logger
@@ -29,6 +30,8 @@ _MOST = 2_000
 _LINGERS = 4
 """So many times as long as a commit took, the next waits for others to join it."""
 _LINGERS_AT_MOST = 0.002
+_APART = 16
+"""So many entries are told of in two halves, which from then on are written in turns."""
 _WORTH_IT = 0.0002
 """Seconds. What is quicker than that gains nothing by company."""
 
@@ -181,9 +184,12 @@ class GroupCommit:
             self._not_before = began + took + linger
             self._finished(done)
         else:
-            done.add_done_callback(self._finished)
+            done.add_done_callback(partial(self._finished, elsewhere=True))
 
-    def _finished(self, done: "asyncio.Future[Sequence[PlatformError | None]]") -> None:
+    def _finished(
+        self, done: "asyncio.Future[Sequence[PlatformError | None]]", *, elsewhere: bool = False
+    ) -> None:
+        """Tell everybody. Of what was written elsewhere than on the loop, in two halves."""
         if done.cancelled():
             self._refused(JournalUnusable("the write was cut"))
             return
@@ -195,14 +201,32 @@ class GroupCommit:
         reach("flushed")
         self.commits += 1
         self.written += len(written)
-        for pending, refusal in zip(written, done.result(), strict=True):
-            if refusal is not None:
-                self._told_apart(written, done.result())
-                break
-            if not pending.durable.done():
-                pending.durable.set_result(None)
-        if self._pending and self._scheduled is None:
+        outcomes = done.result()
+        if outcomes.count(None) < len(written):
+            self._told_apart(written, outcomes)
+        elif not elsewhere:
+            _tell(written)
+        elif self._pending or len(written) < _APART:
+            self._tell_behind_a_flush(written)
+        else:
+            half = len(written) // 2
+            _tell(written[:half])
+            self._loop.call_soon(self._tell_behind_a_flush, written[half:])
+        if self._pending and self._scheduled is None and not self._writing:
             self._scheduled = self._loop.call_soon(self._flush)
+
+    def _tell_behind_a_flush(self, written: Sequence[_Pending]) -> None:
+        """Have others' entries written while those who hear of this go on.
+
+        Else all wait for the store, and then the store waits for all.
+        """
+        try:
+            if self._pending and not self._writing:
+                if self._scheduled is not None:
+                    self._scheduled.cancel()
+                self._flush()
+        finally:
+            _tell(written)
 
     def _told_apart(
         self, written: Sequence[_Pending], outcomes: Sequence[PlatformError | None]
@@ -259,6 +283,12 @@ class GroupCommit:
         if self._scheduled is not None:
             self._scheduled.cancel()
         self._scheduled = self._loop.call_later(self._again, self._flush)
+
+
+def _tell(written: Sequence[_Pending]) -> None:
+    for pending in written:
+        if not pending.durable.done():
+            pending.durable.set_result(None)
 
 
 _REFUSALS = (StaleWriter, AliasTaken, WritesRefused)

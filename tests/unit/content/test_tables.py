@@ -197,7 +197,8 @@ def test_wrong_encoding_says_where(reader: Reader) -> None:
         reader.csv("é\n1\n".encode(), ParseOptions(encoding="ascii"))
 
 
-def test_nul_byte_in_the_middle_says_where(reader: Reader) -> None:
+def test_nul_byte_in_the_middle_says_where(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(even_rows, "BLOCK", max(even_rows.BLOCK, 4096))
     with pytest.raises(UnreadableFile, match="line 20002 holds a NUL"):
         reader.csv(b"a,b\n" + b"1,2\n" * 20_000 + b"1,\0\n")
 

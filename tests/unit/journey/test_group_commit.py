@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from realms.journey.engine import group_commit
-from realms.journey.engine.group_commit import GroupCommit
+from realms.journey.engine.group_commit import GroupCommit, JournalUnusable
 from realms.journey.engine.journal import Entry, Journal, StaleWriter
 from realms.journey.engine.memory_journal import MemoryJournal
 from tests.contract.test_journals import first
@@ -231,3 +231,70 @@ async def test_a_commit_close_on_another_waits_for_those_under_way(
     await group.add(first("run-4"))
 
     assert [len(commit) for commit in journal.commits] == [1, 2, 1]
+
+
+# where commits are made elsewhere than on the loop
+
+
+class Elsewhere(CountingJournal):
+    """Writes take their time; while one is under way, the loop is free."""
+
+    def write(self, entries: Sequence[Entry], *, holder: int) -> Any:
+        return _later(super().write(entries, holder=holder))
+
+
+async def test_half_goes_on_while_the_other_half_is_written() -> None:
+    journal = Elsewhere(MemoryJournal())
+    group = await opened(journal)
+    begun: list[int] = []
+
+    async def run(number: int) -> None:
+        await group.add(first(f"run-{number}"))
+        for seq in range(1, 4):
+            begun.append(len(journal.commits))
+            await group.add(after(seq, f"run-{number}"))
+
+    await asyncio.gather(*(run(number) for number in range(40)))
+
+    assert [len(commit) for commit in journal.commits] == [40, 20, 20, 20, 20, 20, 20]
+    assert begun == [n for n in range(1, 7) for _ in range(20)]
+    stored = await journal.load([f"run-{number}" for number in range(40)])
+    assert {one.entries for one in stored.values()} == {(b"one", b"1", b"2", b"3")}
+
+
+async def test_few_are_not_worth_two_commits() -> None:
+    journal = Elsewhere(MemoryJournal())
+    group = await opened(journal)
+
+    async def run(number: int) -> None:
+        await group.add(first(f"run-{number}"))
+        await group.add(after(1, f"run-{number}"))
+
+    await asyncio.gather(*(run(number) for number in range(15)))
+
+    assert [len(commit) for commit in journal.commits] == [15, 15]
+
+
+async def test_who_is_told_behind_a_flush_hears_of_it_also_where_that_fails() -> None:
+    class Failing(Elsewhere):
+        fails = False
+
+        def write(self, entries: Sequence[Entry], *, holder: int) -> Any:
+            if self.fails:
+                self.fails = False
+                raise ZeroDivisionError
+            return super().write(entries, holder=holder)
+
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
+    journal = Failing(MemoryJournal())
+    group = await opened(journal)
+    made = group.add(first())
+    await asyncio.sleep(0)
+    later = group.add(first("run-2")), group.add(after(1))
+    journal.fails = True
+    await made
+
+    with pytest.raises(JournalUnusable):
+        await later[0]
+    await later[1]  # what must be written is tried again
+    assert (await journal.load(["run-1"]))["run-1"].entries == (b"one", b"1")
