@@ -118,6 +118,10 @@ class DatabaseJournal(Journal):
         self._in_doubt: dict[tuple[str, int], bytes] = {}
         """Entries of which nobody knows whether they were written."""
 
+    @property
+    def works_apart(self) -> bool:
+        return self._server
+
     # holders
 
     async def now(self, here: datetime) -> datetime:

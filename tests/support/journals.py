@@ -87,6 +87,10 @@ class OtherJournal(Journal):
     def __init__(self, inner: Journal) -> None:
         self.inner = inner
 
+    @property
+    def works_apart(self) -> bool:
+        return self.inner.works_apart
+
     async def now(self, here: datetime) -> datetime:
         return await self.inner.now(here)
 

@@ -7,7 +7,6 @@ which they were added; when the store takes nothing they are kept, and tried aga
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from time import perf_counter
 
 from loguru import logger
@@ -184,12 +183,10 @@ class GroupCommit:
             self._not_before = began + took + linger
             self._finished(done)
         else:
-            done.add_done_callback(partial(self._finished, elsewhere=True))
+            done.add_done_callback(self._finished)
 
-    def _finished(
-        self, done: "asyncio.Future[Sequence[PlatformError | None]]", *, elsewhere: bool = False
-    ) -> None:
-        """Tell everybody. Of what was written elsewhere than on the loop, in two halves."""
+    def _finished(self, done: "asyncio.Future[Sequence[PlatformError | None]]") -> None:
+        """Tell everybody; where the store works apart from us, half of them first."""
         if done.cancelled():
             self._refused(JournalUnusable("the write was cut"))
             return
@@ -204,7 +201,7 @@ class GroupCommit:
         outcomes = done.result()
         if outcomes.count(None) < len(written):
             self._told_apart(written, outcomes)
-        elif not elsewhere:
+        elif not self._journal.works_apart:
             _tell(written)
         elif self._pending or len(written) < _APART:
             self._tell_behind_a_flush(written)

@@ -147,6 +147,11 @@ class RunFilter:
 class Journal(Protocol):
     """Keeps runs. Every write names its holder and the state it expects."""
 
+    @property
+    def works_apart(self) -> bool:
+        """Whether writes are made by another process, while this one can do other things."""
+        ...
+
     # holders: those who drive runs
 
     async def now(self, here: datetime) -> datetime:

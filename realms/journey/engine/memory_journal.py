@@ -39,6 +39,10 @@ class MemoryJournal(Journal):
         self._slots: dict[str, datetime] = {}
         self._turns: dict[str, tuple[int, datetime]] = {}
 
+    @property
+    def works_apart(self) -> bool:
+        return False
+
     async def now(self, here: datetime) -> datetime:
         return here
 

@@ -233,11 +233,13 @@ async def test_a_commit_close_on_another_waits_for_those_under_way(
     assert [len(commit) for commit in journal.commits] == [1, 2, 1]
 
 
-# where commits are made elsewhere than on the loop
+# where the store works apart
 
 
 class Elsewhere(CountingJournal):
-    """Writes take their time; while one is under way, the loop is free."""
+    """Writes take their time; while one is under way, the process is free."""
+
+    works_apart = True
 
     def write(self, entries: Sequence[Entry], *, holder: int) -> Any:
         return _later(super().write(entries, holder=holder))
@@ -260,6 +262,22 @@ async def test_half_goes_on_while_the_other_half_is_written() -> None:
     assert begun == [n for n in range(1, 7) for _ in range(20)]
     stored = await journal.load([f"run-{number}" for number in range(40)])
     assert {one.entries for one in stored.values()} == {(b"one", b"1", b"2", b"3")}
+
+
+async def test_where_a_thread_of_ours_writes_all_go_on_together() -> None:
+    class Thread(Elsewhere):
+        works_apart = False
+
+    journal = Thread(MemoryJournal())
+    group = await opened(journal)
+
+    async def run(number: int) -> None:
+        await group.add(first(f"run-{number}"))
+        await group.add(after(1, f"run-{number}"))
+
+    await asyncio.gather(*(run(number) for number in range(40)))
+
+    assert [len(commit) for commit in journal.commits] == [40, 40]
 
 
 async def test_few_are_not_worth_two_commits() -> None:
