@@ -67,7 +67,7 @@ from realms.journey.engine.telling import event
 from realms.journey.plans.plan import Plan
 from utilities.clock import Clock
 from utilities.context import UserContext
-from utilities.errors import PlatformError
+from utilities.errors import ErrorKind, PlatformError
 
 T = TypeVar("T")
 
@@ -675,7 +675,8 @@ class Driver(StepBook):
             await self._payloads.restore(run)
             plan = await self.plan(run)
         except PlatformError as error:
-            await self._hold(run, stored.row, error)
+            if error.kind is not ErrorKind.UNAVAILABLE:  # else a store is away, and the run is well
+                await self._hold(run, stored.row, error)
             raise Unreadable(
                 f"{run_id} waits for what it cannot go on without: {error.detail}", hint=error.hint
             ) from error

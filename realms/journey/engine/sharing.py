@@ -22,13 +22,13 @@ from realms.journey.engine.folding import apply
 from realms.journey.engine.hands import Hand, user_of
 from realms.journey.engine.journal import Journal, RunRow, StaleWriter, Stored
 from realms.journey.engine.payloads import Payloads
-from realms.journey.engine.ports import NotOpen, TemplateSource
+from realms.journey.engine.ports import NotOpen, TemplateSource, Unreadable
 from realms.journey.engine.runner import Runner
 from realms.journey.engine.state import RunState
 from realms.journey.plans.plan import Plan
 from utilities.clock import Clock
 from utilities.context import UserContext
-from utilities.errors import PlatformError
+from utilities.errors import ErrorKind, PlatformError
 
 _ROOM_SECONDS = 0.005
 _LEFT_FOR = timedelta(seconds=3)
@@ -204,7 +204,12 @@ class SharedDriver(Driver):
             if there is not None and there.row.holder not in {0, self.holder}:
                 self._loading.pop(run_id, None)
                 raise StaleWriter(f"{run_id} is held by another process", hint="try again")
-        return await super()._load(run_id, stored)
+        try:
+            return await super()._load(run_id, stored)
+        except Unreadable as error:
+            if stored is not None:
+                self._owned(self._left_unread(run_id, error.__cause__))
+            raise
 
     def _wake_parent(self, parent: str) -> None:
         if not self._shared or self.has(parent):
@@ -260,6 +265,13 @@ class SharedDriver(Driver):
                 await asyncio.sleep(self._group.again)
             else:
                 return
+
+    async def _left_unread(self, run_id: str, why: BaseException | None) -> None:
+        """Give back a claimed run that could not be read; where a store was away, look again."""
+        await self._released([run_id])
+        away = isinstance(why, PlatformError) and why.kind is ErrorKind.UNAVAILABLE
+        if away and self.keeper is not None:
+            self.keeper.expect(self._clock.now() + timedelta(seconds=self._group.again))
 
     async def _hold(self, run: RunState, row: RunRow, error: PlatformError) -> None:
         """Leave a run to other workers that does not fit this one, and say so."""

@@ -272,6 +272,30 @@ async def test_who_drives_looks_once_in_a_beat_for_what_it_holds_in_vain(
     )[run.run_id].row.holder == 0
 
 
+@pytest.mark.parametrize("duty", [Duty.ALL, Duty.WORK])
+async def test_where_a_store_is_away_nothing_is_held_against_the_run(
+    process: Make, duty: Duty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, driver = await process(Duty.ACCEPT), await process(duty)
+    run = await server.engine.start("data_mash_flow", INPUT)
+    text, away = server.journal.pinned_text, [DatabaseBusy("away"), DatabaseBusy("away")]
+
+    async def pinned_text(text_hash: str) -> str:
+        if away:
+            raise away.pop()
+        return await text(text_hash)
+
+    monkeypatch.setattr(server.journal, "pinned_text", pinned_text)
+    for _ in range(3):
+        await driver.driver.take_up([run.run_id])
+        await driver.on(seconds=0.5)
+
+    stored = (await server.journal.load([run.run_id]))[run.run_id]
+    assert away == []
+    assert stored.row.status is RunStatus.SUCCEEDED
+    assert b"run_held" not in b"".join(stored.entries)
+
+
 async def test_who_waits_elsewhere_hears_of_the_end(process: Make) -> None:
     server, worker = await process(Duty.ACCEPT), await process(Duty.WORK)
     run = await server.engine.start("data_mash_flow", INPUT)
