@@ -38,6 +38,7 @@ from utilities.errors import ErrorKind, PlatformError
 
 T = TypeVar("T")
 _TRIES = 10
+_ROW_TRIES = 3
 _PAUSE_SECONDS = 0.005
 _LONGEST_PAUSE_SECONDS = 0.5
 _CONNECT_SECONDS = 10
@@ -319,6 +320,8 @@ class PostgresDatabase(Database):
                 if tried < _TRIES and driver.may_be_retried(cause):
                     time.sleep(_pause(tried))
                     continue
+                if tried < _ROW_TRIES and driver.row_is_there(cause):
+                    continue  # by a write at the same time, perhaps, which this one sees now
                 if tried == 1 and lost and not committing:
                     continue  # a connection of before the server was started anew
                 fault = driver.explained(cause, committing=committing)

@@ -117,6 +117,11 @@ def may_be_retried(error: BaseException | None) -> bool:
     return code_of(error) in _RETRIED
 
 
+def row_is_there(error: BaseException | None) -> bool:
+    """Whether the key of a new row is taken."""
+    return code_of(error) == "23505"
+
+
 def connection_lost(error: BaseException | None) -> bool:
     """Whether the connection broke, so that nothing more comes from it."""
     code = code_of(error)

@@ -115,6 +115,28 @@ async def test_two_that_look_before_they_write_are_as_one_after_the_other(
     assert len(await facts(database)) == 2
 
 
+async def test_two_that_replace_the_same_row_at_once_both_do(database: PostgresDatabase) -> None:
+    """The server may say of one that the row is there, and not that the other was in the way."""
+    both = threading.Barrier(2)
+    tries: list[int] = []
+
+    def replace(number: int) -> Any:
+        def work(connection: Connection) -> None:
+            connection.exec_driver_sql("DELETE FROM fact WHERE id = 7")
+            tries.append(number)
+            if len(tries) <= 2:
+                both.wait(10)
+            connection.exec_driver_sql(PUT, (7, number))
+
+        return work
+
+    for _ in range(5):
+        await asyncio.gather(*(database.write(replace(number)) for number in (1, 2)))
+        assert (await facts(database))[7] in {1, 2}
+        await database.write(lambda c: c.exec_driver_sql("DELETE FROM fact WHERE id = 7"))
+        tries.clear()
+
+
 async def test_write_that_raises_leaves_nothing(database: PostgresDatabase) -> None:
     def work(connection: Connection) -> None:
         connection.exec_driver_sql(PUT, (1, 0))
