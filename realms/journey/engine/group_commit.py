@@ -202,12 +202,12 @@ class GroupCommit:
         if outcomes.count(None) < len(written):
             self._told_apart(written, outcomes)
         elif not self._journal.works_apart:
-            _tell(written)
+            _tell_all(written)
         elif self._pending or len(written) < _APART:
             self._tell_behind_a_flush(written)
         else:
             half = len(written) // 2
-            _tell(written[:half])
+            _tell_all(written[:half])
             self._loop.call_soon(self._tell_behind_a_flush, written[half:])
         if self._pending and self._scheduled is None and not self._writing:
             self._scheduled = self._loop.call_soon(self._flush)
@@ -223,7 +223,7 @@ class GroupCommit:
                     self._scheduled.cancel()
                 self._flush()
         finally:
-            _tell(written)
+            _tell_all(written)
 
     def _told_apart(
         self, written: Sequence[_Pending], outcomes: Sequence[PlatformError | None]
@@ -282,7 +282,7 @@ class GroupCommit:
         self._scheduled = self._loop.call_later(self._again, self._flush)
 
 
-def _tell(written: Sequence[_Pending]) -> None:
+def _tell_all(written: Sequence[_Pending]) -> None:
     for pending in written:
         if not pending.durable.done():
             pending.durable.set_result(None)

@@ -64,7 +64,7 @@ class _Left:
 class SharedDriver(Driver):
     """Drives what it claims; in a process that does no journeys it only accepts them.
 
-    Where one process does everything it is the plain driver.
+    Where one process does everything it claims what is due like any other.
     """
 
     def __init__(
