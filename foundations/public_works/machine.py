@@ -51,7 +51,7 @@ def open_files_finding(soft: int, hard: int) -> Finding:
     if hard < FEWEST_OPEN_FILES:
         return fault("open files", told, f"ulimit -n {ENOUGH_OPEN_FILES}")
     if hard < ENOUGH_OPEN_FILES:
-        few = f"{told}: further connections have to wait"
+        few = f"{told}: further connections wait or are closed"
         return warning("open files", few, f"ulimit -n {ENOUGH_OPEN_FILES}")
     return ok("open files", told)
 

@@ -34,7 +34,13 @@ class PostgresEvents(EventsBetween):
     """Events of all processes on one database."""
 
     largest = 7_800  # PostgreSQL takes 8,000
-    failures = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+    failures = (
+        OSError,
+        TimeoutError,
+        asyncpg.PostgresError,
+        asyncpg.InterfaceError,
+        asyncpg.InternalClientError,  # a query after the server's farewell
+    )
 
     def __init__(self, *, settings: Settings) -> None:
         super().__init__()

@@ -55,7 +55,7 @@ class Statements:
                 except asyncpg.PostgresError as error:
                     if not may_be_retried(error) or tried == _TRIES:
                         raise self._told(error) from error
-                except (asyncpg.InterfaceError, OSError) as error:
+                except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
                     if not self._lost(error):
                         raise
                     raise self._told(error) from error
@@ -100,7 +100,8 @@ class Statements:
     def _lost(self, error: Exception) -> bool:
         """Whether it tells of the connection; asyncpg says of wrong values much the same."""
         connection = self._connection
-        return isinstance(error, OSError) or connection is None or connection.is_closed()
+        lost = isinstance(error, OSError | asyncpg.InternalClientError)
+        return lost or connection is None or connection.is_closed()
 
     def _told(self, error: BaseException) -> BaseException:
         """The port's own word for a fault, else the fault itself."""

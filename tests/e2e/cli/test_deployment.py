@@ -7,11 +7,13 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 import redis
 from loguru import logger
@@ -392,13 +394,22 @@ def limited(files: int) -> tuple[str, ...]:
     return ("bash", "-c", f'ulimit -n {files}; exec "$@"', "-", *FROM_CHECKOUT)
 
 
+def answered(client: httpx2.Client) -> int:
+    """The status of a server that may close some connections before it takes one."""
+    for _ in range(50):
+        with suppress(httpx2.ReadError, httpx2.RemoteProtocolError):
+            return client.get("/livez").status_code
+        time.sleep(0.1)
+    return client.get("/livez").status_code
+
+
 def test_c14_server_with_few_open_files_survives_many_connections(tmp_path: Path) -> None:
     with serving(tmp_path, command=limited(64)) as server, server.client() as client:
         lines = [socket.create_connection(server.address) for _ in range(100)]
         for line in lines:
             line.close()
 
-        assert client.get("/livez").status_code == 200
+        assert answered(client) == 200
         answer = client.post("/api/files", files={"file": ("a.txt", b"one")})
 
         assert answer.status_code == 201

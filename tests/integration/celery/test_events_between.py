@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 
+import asyncpg
 import pytest
 import redis
 from pydantic import SecretStr
 
+from foundations.public_works.adapters import postgres_events
 from foundations.public_works.adapters.events_between import EventsBetween
 from foundations.public_works.adapters.postgres_events import PostgresEvents
 from foundations.public_works.adapters.redis_events import RedisEvents
@@ -125,6 +127,30 @@ async def test_a_connection_that_breaks_is_made_anew(
         other.publish("journey.1", {"n": 2})
 
         assert await next_of(events) == {"n": 2}
+
+
+async def test_a_line_that_fails_in_the_words_of_its_client_is_made_anew(
+    postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A query between the server's farewell and the end of the connection fails so."""
+    broken = ["once"]
+
+    async def fails_once(self: postgres_events._Connection, letter: str) -> None:
+        if broken:
+            raise asyncpg.InternalClientError(broken.pop())
+        await send(self, letter)
+
+    send = postgres_events._Connection.send
+    monkeypatch.setattr(postgres_events._Connection, "send", fails_once)
+    with postgres_server.database() as url:
+        settings = Settings(database_url=SecretStr(url))
+        async with (
+            PostgresEvents(settings=settings) as one,
+            PostgresEvents(settings=settings) as other,
+            one.subscribe("journey.1"),
+        ):
+            await heard_by(other, "journey.1")
+    assert not broken
 
 
 @pytest.mark.parametrize("text", ["no json", "[]", '{"from": "x"}', '{"from": "x", "notices": 1}'])
