@@ -96,6 +96,9 @@ def __getattr__(name: str) -> object:
 
 def run() -> None:
     """The command line, `civitas` or `python main.py`."""
+    from utilities.long_lived import collect_rarely
+
+    collect_rarely()
     from foundations.experience.command_line import main
 
     sys.exit(main(Platform))

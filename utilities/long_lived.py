@@ -35,13 +35,18 @@ def uncollected() -> Iterator[None]:
             gc.enable()
 
 
+def collect_rarely() -> None:
+    """Look for garbage now and then only: what a program imports is none, and is much."""
+    gc.set_threshold(ALLOCATIONS, 20, 100)
+
+
 def calm_collector() -> None:
     """Leave what a booted program consists of out of every collection from now on.
 
     It is not gone through once more for that: of a hundred thousand objects a hundred are garbage.
     """
     gc.freeze()
-    gc.set_threshold(ALLOCATIONS, 20, 100)
+    collect_rarely()
 
 
 def share_interpreter() -> None:

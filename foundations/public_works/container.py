@@ -5,9 +5,7 @@ from importlib import import_module
 from typing import Any
 
 from foundations.public_works.adapters.child_process import ChildProcessParsers
-from foundations.public_works.adapters.endpoint_embedder import EndpointEmbedder
 from foundations.public_works.adapters.span_export import SpanExport
-from foundations.public_works.adapters.wordllama_embedder import WordLlamaEmbedder
 from foundations.public_works.adapters.yara_scanner import YaraScanner
 from foundations.public_works.cloud_ready import Choice, Taken
 from foundations.public_works.content_graph import ContentGraphAbstraction
@@ -45,7 +43,7 @@ def container(choice: Choice, settings: Settings) -> Container:
         *(_adapter(taking.taken) for taking in choice.components),
         YaraScanner,
         ChildProcessParsers,
-        EndpointEmbedder if settings.embedding_url else WordLlamaEmbedder,
+        _embedder(settings),
         VectorRecords,
         GraphRecords,
         ContentRecords,
@@ -56,6 +54,15 @@ def container(choice: Choice, settings: Settings) -> Container:
     )()
 
 
+def _embedder(settings: Settings) -> Any:
+    if settings.embedding_url:
+        return _imported("endpoint_embedder", "EndpointEmbedder")
+    return _imported("wordllama_embedder", "WordLlamaEmbedder")
+
+
 def _adapter(taken: Taken) -> Any:
-    module, name = ADAPTERS[taken]
+    return _imported(*ADAPTERS[taken])
+
+
+def _imported(module: str, name: str) -> Any:
     return getattr(import_module(f"foundations.public_works.adapters.{module}"), name)
