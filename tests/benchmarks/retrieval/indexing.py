@@ -4,7 +4,6 @@ import asyncio
 import multiprocessing
 import os
 import random
-import resource
 import shutil
 import tempfile
 import time
@@ -26,6 +25,7 @@ from realms.business_enablement.api import ContentAnalysis
 from smart_city.content_steward.api import ContentSteward
 from tests.benchmarks.retrieval.bench import Say
 from tests.benchmarks.retrieval.speed import said
+from tests.benchmarks.workers.cpu import of_tree
 from tests.support.role_city import NORTH, as_user
 from utilities.observability.logs import configure_logs
 
@@ -135,10 +135,12 @@ def _bare(paths: Sequence[Path], output: Path) -> Spent:
 
 
 _EMBEDDER = WordLlamaEmbedder()
+_LOOP = asyncio.Runner()
+"""One for all documents: a loop for each, and its new thread, are none of the work."""
 
 
 def _loaded() -> None:
-    asyncio.run(_EMBEDDER.warm_up())
+    _LOOP.run(_EMBEDDER.warm_up())
 
 
 def _nothing(number: int) -> int:
@@ -152,13 +154,12 @@ def _parsed_and_embedded(path: Path, output: Path) -> float:
     own.mkdir()
     name_entities(read(path, own, name=path.name, options=ParseOptions()), own)
     passages = read_passages(own / PASSAGES)
-    asyncio.run(_EMBEDDER.embed([passage.in_context for passage in passages]))
+    _LOOP.run(_EMBEDDER.embed([passage.in_context for passage in passages]))
     return time.process_time() - begun
 
 
 async def _city(paths: Sequence[Path], folder: Path) -> Spent:
     """Parse, embed, store and index by the city's services, several at once."""
-    before = _of_children()
     async with AsyncExitStack() as stack:
         stack.enter_context(as_user(NORTH))
         city = await stack.enter_async_context(Platform(Settings(data_dir=folder)))
@@ -178,16 +179,8 @@ async def _city(paths: Sequence[Path], folder: Path) -> Spent:
                 parsed = await analysis.parse_file(file_id)
                 await layer.store_semantic_embeddings(file_id, parsed.semantic_result)
 
-        begun, own = time.perf_counter(), time.process_time()
+        begun, before = time.perf_counter(), of_tree(os.getpid())
         async with asyncio.TaskGroup() as group:
             for _ in range(IN_FLIGHT):
                 group.create_task(work())
-        taken, own = time.perf_counter() - begun, time.process_time() - own
-        await asyncio.sleep(1)  # until the last child has ended, and is counted
-    return Spent(taken, own + _of_children() - before)
-
-
-def _of_children() -> float:
-    """Processor seconds of the processes that were started here and have ended."""
-    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return spent.ru_utime + spent.ru_stime
+        return Spent(time.perf_counter() - begun, of_tree(os.getpid()) - before)
