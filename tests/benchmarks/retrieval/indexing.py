@@ -27,6 +27,7 @@ from tests.benchmarks.retrieval.bench import Say
 from tests.benchmarks.retrieval.speed import said
 from tests.benchmarks.workers.cpu import of_tree
 from tests.support.role_city import NORTH, as_user
+from utilities.long_lived import calm_collector, loop_factory
 from utilities.observability.logs import configure_logs
 
 MOST = 1.25
@@ -54,7 +55,8 @@ def measure(documents: int, words: int, rounds: int, say: Say) -> dict[str, Any]
         for turn in range(rounds):
             bare.append(_bare(paths, Path(folder) / "bare"))
             say(f"called directly: {bare[-1].wall:.1f} s")
-            city.append(asyncio.run(_city(paths, Path(folder) / f"city-{turn}")))
+            with asyncio.Runner(loop_factory=loop_factory()) as served:
+                city.append(served.run(_city(paths, Path(folder) / f"city-{turn}")))
             say(f"by the city: {city[-1].wall:.1f} s")
     walls, processors = _ratios(bare, city)
     return {
@@ -159,7 +161,7 @@ def _parsed_and_embedded(path: Path, output: Path) -> float:
 
 
 async def _city(paths: Sequence[Path], folder: Path) -> Spent:
-    """Parse, embed, store and index by the city's services, several at once."""
+    """Parse, embed, store and index by the city's services, several at once, as it is served."""
     async with AsyncExitStack() as stack:
         stack.enter_context(as_user(NORTH))
         city = await stack.enter_async_context(Platform(Settings(data_dir=folder)))
@@ -172,6 +174,7 @@ async def _city(paths: Sequence[Path], folder: Path) -> Spent:
         analysis = city.registry.get(ContentAnalysis)
         layer = city.registry.get(ContentMetadataAbstraction)
         await analysis.parse_file(ids[0])  # starts the process that children are forked from
+        calm_collector()
         waiting = iter(ids)
 
         async def work() -> None:
