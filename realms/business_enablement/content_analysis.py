@@ -1,6 +1,7 @@
 """The content pillar: a stored file in, its tables or text, vectors and graph out."""
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 
 from foundations.declarations import Effect, service, soa_api
@@ -8,6 +9,7 @@ from foundations.public_works import media_types, semantics
 from foundations.public_works.data_folder import DataFolder
 from foundations.public_works.embedder import Embedder
 from foundations.public_works.graph.drawing import drawn
+from foundations.public_works.graph.model import Graph
 from foundations.public_works.object_store import ObjectStore
 from foundations.public_works.parsers import Parsers
 from foundations.public_works.parsing.insights.texts.naming import ENTITIES
@@ -90,8 +92,8 @@ class ContentAnalysisOrchestrator(ContentAnalysis):
                 )
             passages = await in_thread(_read_passages, output / semantics.PASSAGES)
             await self._data.enforce_client_data_policy(_subject(record, parsed, passages))
-            meant = await self._understood(record, parsed, passages, output)
-            await self._stored(record, parsed, meant, output)
+            meant, made = await self._understood(record, parsed, passages, output)
+            await self._stored(record, parsed, meant, output, made)
         links = [(f"parsed:{meant.artifact}", "was_derived_from")]
         if run := current().run_id:
             links.append((f"run:{run}", "used"))
@@ -134,12 +136,15 @@ class ContentAnalysisOrchestrator(ContentAnalysis):
 
     async def _understood(
         self, record: FileRecord, parsed: ParseResult, passages: list[Passage], output: Path
-    ) -> SemanticResult:
-        """Embed the passages and draw the graph, both written into `output`."""
+    ) -> tuple[SemanticResult, dict[str, bytes]]:
+        """Embed the passages and draw the graph: what they mean, and both as artifacts."""
         vectors = await self._embedder.embed([passage.in_context for passage in passages])
-        raw = vectors.astype("<f4").tobytes()
-        edges = await in_thread(_written, record.file_id, parsed, passages, raw, output)
-        return SemanticResult(
+        graph = await in_thread(_graph, record.file_id, parsed, passages, output)
+        made = {
+            semantics.VECTORS: vectors.astype("<f4").tobytes(),
+            semantics.GRAPH: graph.model_dump_json().encode(),
+        }
+        meant = SemanticResult(
             file_id=record.file_id,
             name=record.name,
             media_type=parsed.media_type,
@@ -147,11 +152,12 @@ class ContentAnalysisOrchestrator(ContentAnalysis):
             model=self._embedder.model,
             dimensions=self._embedder.dimensions,
             passage_count=len(passages),
-            edge_count=edges,
+            edge_count=len(graph.edges),
             artifact=folder_of(record.tenant, record.file_id),
             key_phrases=tuple(phrase.phrase for phrase in parsed.key_phrases[:20]),
             summary=" ".join(sentence.sentence for sentence in parsed.summary),
         )
+        return meant, made
 
     async def _require_still_there(self, record: FileRecord) -> None:
         """Leave nothing of a file that was deleted while it was read."""
@@ -163,14 +169,19 @@ class ContentAnalysisOrchestrator(ContentAnalysis):
             raise
 
     async def _stored(
-        self, record: FileRecord, parsed: ParseResult, meant: SemanticResult, output: Path
+        self,
+        record: FileRecord,
+        parsed: ParseResult,
+        meant: SemanticResult,
+        output: Path,
+        made: Mapping[str, bytes],
     ) -> None:
         """Put every artifact into the object store, the manifest last."""
         key = folder_of(record.tenant, record.file_id)
-        names = (*parsed.artifacts, semantics.VECTORS, semantics.GRAPH)
+        artifacts = {name: output / name for name in parsed.artifacts}
         manifest = Manifest(parse_result=parsed, semantic_result=meant, sha256=record.sha256)
         last = {semantics.MANIFEST: manifest.model_dump_json().encode()}
-        await self._objects.put_files(key, {name: output / name for name in names}, last=last)
+        await self._objects.put_files(key, {**artifacts, **made}, last=last)
 
 
 def _subject(record: FileRecord, parsed: ParseResult, passages: list[Passage]) -> PolicySubject:
@@ -183,17 +194,12 @@ def _subject(record: FileRecord, parsed: ParseResult, passages: list[Passage]) -
     )
 
 
-def _written(
-    file_id: str, parsed: ParseResult, passages: list[Passage], vectors: bytes, output: Path
-) -> int:
-    """Write the vectors of a file and its graph into `output`; how many edges that has."""
-    (output / semantics.VECTORS).write_bytes(vectors)
+def _graph(file_id: str, parsed: ParseResult, passages: list[Passage], output: Path) -> Graph:
+    """The graph of a file, with what was named in it."""
     path = output / ENTITIES
     lines = path.read_bytes().splitlines() if path.exists() else []
     named = [NamedEntity.model_validate_json(line) for line in lines]
-    graph = drawn(file_id, parsed, passages, named)
-    (output / semantics.GRAPH).write_text(graph.model_dump_json(), encoding="utf-8")
-    return len(graph.edges)
+    return drawn(file_id, parsed, passages, named)
 
 
 def _read_passages(path: Path) -> list[Passage]:
