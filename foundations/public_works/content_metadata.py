@@ -14,7 +14,7 @@ from foundations.public_works.embedder import Embedder, dimensions_changed
 from foundations.public_works.graph.model import Edge, Graph
 from foundations.public_works.graph.records import GraphRecords
 from foundations.public_works.object_store import ObjectNotFound, ObjectStore
-from foundations.public_works.parsing.models import Passage
+from foundations.public_works.parsing.models import Passage, passages_in
 from foundations.public_works.parsing.places import Place
 from foundations.public_works.records import ContentRecords, StoredRow
 from foundations.public_works.semantics import (
@@ -376,7 +376,7 @@ class ContentMetadataAbstraction:
                 f"the content of {result.file_id!r} is not there", hint="parse the file first"
             ) from error
         size = result.dimensions * 4
-        read = [Passage.model_validate_json(line) for line in passages.splitlines()]
+        read = passages_in(passages)
         if len(raw) != len(read) * size:
             raise NotParsed(
                 f"the vectors of {result.file_id!r} are not those of its passages",

@@ -3,24 +3,25 @@
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from foundations.declarations import Effect, service, soa_api
 from foundations.public_works import media_types, semantics
 from foundations.public_works.data_folder import DataFolder
 from foundations.public_works.embedder import Embedder
 from foundations.public_works.graph.drawing import drawn
-from foundations.public_works.graph.model import Graph
 from foundations.public_works.object_store import ObjectStore
 from foundations.public_works.parsers import Parsers
 from foundations.public_works.parsing.insights.texts.naming import ENTITIES
 from foundations.public_works.parsing.models import (
     DEFAULT,
-    NamedEntity,
     ParseOptions,
     ParseResult,
     Passage,
     TableFormat,
+    entities_in,
 )
+from foundations.public_works.parsing.reading import PASSAGES, read_passages
 from foundations.public_works.semantics import Manifest, SemanticResult, folder_of
 from foundations.public_works.threads import in_thread
 from foundations.public_works.workspaces import workspace
@@ -90,9 +91,11 @@ class ContentAnalysisOrchestrator(ContentAnalysis):
                     self._parsers.parse(path, output, name=record.name, options=parse_options),
                     self._embedder.warm_up(),  # takes as long as the child does, beside it
                 )
-            passages = await in_thread(_read_passages, output / semantics.PASSAGES)
-            await self._data.enforce_client_data_policy(_subject(record, parsed, passages))
-            meant, made = await self._understood(record, parsed, passages, output)
+            said = await in_thread(_said, record.file_id, parsed, output)
+            await self._data.enforce_client_data_policy(_subject(record, parsed, said.passages))
+            vectors = await self._embedder.embed([one.in_context for one in said.passages])
+            meant = self._meant(record, parsed, said)
+            made = {semantics.VECTORS: vectors.astype("<f4").tobytes(), semantics.GRAPH: said.graph}
             await self._stored(record, parsed, meant, output, made)
         links = [(f"parsed:{meant.artifact}", "was_derived_from")]
         if run := current().run_id:
@@ -134,30 +137,20 @@ class ContentAnalysisOrchestrator(ContentAnalysis):
         await self._data.record_lineage(made.file_id, "was_converted_from", file_id)
         return ConvertedFile(file=made, converted_from=file_id)
 
-    async def _understood(
-        self, record: FileRecord, parsed: ParseResult, passages: list[Passage], output: Path
-    ) -> tuple[SemanticResult, dict[str, bytes]]:
-        """Embed the passages and draw the graph: what they mean, and both as artifacts."""
-        vectors = await self._embedder.embed([passage.in_context for passage in passages])
-        graph = await in_thread(_graph, record.file_id, parsed, passages, output)
-        made = {
-            semantics.VECTORS: vectors.astype("<f4").tobytes(),
-            semantics.GRAPH: graph.model_dump_json().encode(),
-        }
-        meant = SemanticResult(
+    def _meant(self, record: FileRecord, parsed: ParseResult, said: "_Said") -> SemanticResult:
+        return SemanticResult(
             file_id=record.file_id,
             name=record.name,
             media_type=parsed.media_type,
             kind=parsed.kind,
             model=self._embedder.model,
             dimensions=self._embedder.dimensions,
-            passage_count=len(passages),
-            edge_count=len(graph.edges),
+            passage_count=len(said.passages),
+            edge_count=said.edges,
             artifact=folder_of(record.tenant, record.file_id),
             key_phrases=tuple(phrase.phrase for phrase in parsed.key_phrases[:20]),
             summary=" ".join(sentence.sentence for sentence in parsed.summary),
         )
-        return meant, made
 
     async def _require_still_there(self, record: FileRecord) -> None:
         """Leave nothing of a file that was deleted while it was read."""
@@ -194,14 +187,17 @@ def _subject(record: FileRecord, parsed: ParseResult, passages: list[Passage]) -
     )
 
 
-def _graph(file_id: str, parsed: ParseResult, passages: list[Passage], output: Path) -> Graph:
-    """The graph of a file, with what was named in it."""
-    path = output / ENTITIES
-    lines = path.read_bytes().splitlines() if path.exists() else []
-    named = [NamedEntity.model_validate_json(line) for line in lines]
-    return drawn(file_id, parsed, passages, named)
+class _Said(NamedTuple):
+    """What a file says: its passages, and its graph as JSON with the number of its edges."""
+
+    passages: list[Passage]
+    graph: bytes
+    edges: int
 
 
-def _read_passages(path: Path) -> list[Passage]:
-    with path.open(encoding="utf-8") as file:
-        return [Passage.model_validate_json(line) for line in file]
+def _said(file_id: str, parsed: ParseResult, output: Path) -> _Said:
+    """Read what parsing left in `output`, and draw the graph of it."""
+    passages = read_passages(output / PASSAGES)
+    named = entities_in((output / ENTITIES).read_bytes())
+    graph = drawn(file_id, parsed, passages, named)
+    return _Said(passages, graph.model_dump_json().encode(), len(graph.edges))
