@@ -1,7 +1,7 @@
 """The semantic layer: what is known of each file's content, as vectors and as a graph."""
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
 from typing import Protocol
 
@@ -9,11 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from foundations.declarations import Effect, service, soa_api
 from foundations.public_works import semantics
+from foundations.public_works.database import Writes
 from foundations.public_works.embedder import Embedder, dimensions_changed
 from foundations.public_works.graph.model import Edge, Graph
 from foundations.public_works.graph.records import GraphRecords
 from foundations.public_works.object_store import ObjectNotFound, ObjectStore
-from foundations.public_works.parsing.models import Passage
+from foundations.public_works.parsing.models import Passage, passages_in
 from foundations.public_works.parsing.places import Place
 from foundations.public_works.records import ContentRecords, StoredRow
 from foundations.public_works.semantics import (
@@ -31,11 +32,18 @@ _PAGE = 200
 _EDGES = 1_000
 
 
+Storing = Callable[[Writes], Awaitable[None]]
+"""Writes something durably, and what it is given in the same transaction."""
+
+
 class ContentIndex(Protocol):
     """Has content found again: plugged in by the floor above that owns search."""
 
-    async def index_content(self, content: IndexableContent) -> BaseModel:
-        """Put `content` in the place of all the index holds of that file."""
+    async def index_along(self, content: IndexableContent, store: Storing) -> None:
+        """Put `content` in the place of all the index holds of that file, as `store` writes.
+
+        Where it may not be in the index this raises, and nothing is stored.
+        """
         ...
 
     async def forget_content(self, file_id: str) -> BaseModel:
@@ -204,19 +212,23 @@ class ContentMetadataAbstraction:
         told, vectors, graph = await self._artifacts(tenant, semantic_result)
         row = self._row(tenant, semantic_result, passages=len(told), edges=len(graph.edges))
         meant = {row.model: vectors} | await self._embedded_by(stands_on, {row.model}, told)
-        await self._index.index_content(
-            IndexableContent(
-                content_id=row.content_id,
-                file_id=file_id,
-                name=row.name,
-                media_type=row.media_type,
-                kind=row.kind,
-                summary=semantic_result.summary,
-                key_phrases=semantic_result.key_phrases,
-                passages=tuple(told),
-            )
+        content = IndexableContent(
+            content_id=row.content_id,
+            file_id=file_id,
+            name=row.name,
+            media_type=row.media_type,
+            kind=row.kind,
+            summary=semantic_result.summary,
+            key_phrases=semantic_result.key_phrases,
+            passages=tuple(told),
         )
-        await self._records.replace(row, tenant=tenant, told=told, meant=meant, graph=graph)
+
+        async def store(along: Writes) -> None:
+            await self._records.replace(
+                row, tenant=tenant, told=told, meant=meant, graph=graph, along=along
+            )
+
+        await self._index.index_along(content, store)
         stands_on = await self._vectors.indexed_by(tenant)
         for model, missed in (await self._embedded_by(stands_on, set(meant), told)).items():
             rows = [(file_id, one.number, v) for one, v in zip(told, missed, strict=True)]
@@ -364,7 +376,7 @@ class ContentMetadataAbstraction:
                 f"the content of {result.file_id!r} is not there", hint="parse the file first"
             ) from error
         size = result.dimensions * 4
-        read = [Passage.model_validate_json(line) for line in passages.splitlines()]
+        read = passages_in(passages)
         if len(raw) != len(read) * size:
             raise NotParsed(
                 f"the vectors of {result.file_id!r} are not those of its passages",

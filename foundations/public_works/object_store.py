@@ -41,11 +41,12 @@ class ObjectStore(Protocol):
     async def put_file(self, key: str, path: Path) -> None: ...
 
     async def put_files(
-        self, folder: str, paths: Mapping[str, Path], *, last: Mapping[str, bytes] = NONE
+        self, folder: str, contents: Mapping[str, bytes | Path], *, last: Mapping[str, bytes] = NONE
     ) -> None:
         """Put several files below a folder, by their names: quicker than one after the other.
 
-        The bytes of `last` are put after all of them: where those are, the others are.
+        Those that lie at a path may be moved from there. The bytes of `last` are put after all of
+        them: where those are, the others are.
         """
         ...
 

@@ -22,9 +22,9 @@ from sqlalchemy import (
     tuple_,
 )
 
-from foundations.public_works.database import Database
+from foundations.public_works.database import Database, Writes
 from foundations.public_works.graph.model import Graph
-from foundations.public_works.graph.records import forget_graph, replace_graph
+from foundations.public_works.graph.records import add_graph, forget_graph
 from foundations.public_works.parsing.models import Passage
 from foundations.public_works.parsing.places import Place
 from foundations.public_works.rows import Rows
@@ -113,14 +113,19 @@ class ContentRecords:
         told: Sequence[Passage],
         meant: Vectors,
         graph: Graph,
+        along: Writes | None = None,
     ) -> None:
-        """Put all that is known of a file in the place of what was known: whole, or not at all."""
+        """Put all that is known of a file in the place of what was known: whole, or not at all.
+
+        `along` is written in the same transaction.
+        """
         numbers = [passage.number for passage in told]
         by_model = {model: list(zip(numbers, of, strict=True)) for model, of in meant.items()}
         stamp = new_stamp()
 
         def work(connection: Connection) -> None:
-            _forget(connection, tenant, row.file_id)
+            if _CONTENTS.forget(connection, tenant, row.file_id):
+                _forget_below(connection, tenant, row.file_id)
             values = {name: getattr(row, name) for name in StoredRow.__slots__}
             values |= {"stored_at": row.stored_at.isoformat(), "stamp": stamp}
             connection.execute(insert(contents), values | {"tenant": tenant})
@@ -130,8 +135,12 @@ class ContentRecords:
                 ((tenant, row.file_id, *_plain(one)) for one in told),
             )
             begin_index(connection, tenant, IndexedBy(row.model, row.dimensions))
-            self._vectors.keep(connection, tenant, row.file_id, by_model)
-            replace_graph(connection, tenant, row.file_id, graph)
+            for model, numbered in by_model.items():
+                rows = [(row.file_id, *one) for one in numbered]
+                self._vectors.add(connection, tenant, model, rows)
+            add_graph(connection, tenant, row.file_id, graph)
+            if along is not None:
+                along(connection)
 
         await self._database.write(work)
 
@@ -139,9 +148,8 @@ class ContentRecords:
         """Remove all that is known of a file's content."""
 
         def work(connection: Connection) -> None:
-            _forget(connection, tenant, file_id)
-            forget_vectors(connection, tenant, file_id)
-            forget_graph(connection, tenant, file_id)
+            _CONTENTS.forget(connection, tenant, file_id)
+            _forget_below(connection, tenant, file_id)
 
         await self._database.write(work)
 
@@ -205,9 +213,11 @@ def kept_place(place: Place) -> tuple[str, str]:
     return place.label, place.model_dump_json(exclude_defaults=True)
 
 
-def _forget(connection: Connection, tenant: str, file_id: str) -> None:
-    for rows in (_CONTENTS, _PASSAGES):
-        rows.forget(connection, tenant, file_id)
+def _forget_below(connection: Connection, tenant: str, file_id: str) -> None:
+    """Remove what is written together with a content's row, so is not there where that is not."""
+    _PASSAGES.forget(connection, tenant, file_id)
+    forget_vectors(connection, tenant, file_id)
+    forget_graph(connection, tenant, file_id)
 
 
 def _same_file(one: Table, other: Table) -> ColumnElement[bool]:

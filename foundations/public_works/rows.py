@@ -5,6 +5,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+_AT_ONCE = 64
+"""Rows of one statement at most; a power of two."""
+
 
 class Rows:
     """The rows of a table that share what stands in some columns, such as a tenant and a file."""
@@ -44,16 +47,20 @@ class Rows:
     ) -> None:
         """Add many rows of texts, numbers and bytes, straight through the driver.
 
-        `columns` are the names of their columns, between blanks.
+        `columns` are the names of their columns, between blanks. Rows share statements: SQLite's
+        driver lets go of the interpreter for each, and takes it again, which other threads make
+        dear. There are as many statements as powers of two, so that the driver knows them by heart.
         """
         many = [tuple(row) for row in rows]
         names = columns.split()
-        if many:
-            named = ", ".join(f'"{name}"' for name in names)
-            marks = ", ".join("?" * len(names))
+        named = ", ".join(f'"{name}"' for name in names)
+        marks = f"({', '.join('?' * len(names))})"
+        while many:
+            count = min(_AT_ONCE, 1 << len(many).bit_length() - 1)
+            some, many = many[:count], many[count:]
             connection.exec_driver_sql(
-                f"INSERT INTO {self._table} ({named}) VALUES ({marks})",  # noqa: S608 - ours
-                many,
+                f"INSERT INTO {self._table} ({named}) VALUES {', '.join([marks] * count)}",  # noqa: S608 - ours
+                tuple(value for row in some for value in row),
             )
 
     def _values(self, key: Sequence[str]) -> dict[str, str]:

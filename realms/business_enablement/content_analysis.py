@@ -1,7 +1,9 @@
 """The content pillar: a stored file in, its tables or text, vectors and graph out."""
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from foundations.declarations import Effect, service, soa_api
 from foundations.public_works import media_types, semantics
@@ -13,12 +15,13 @@ from foundations.public_works.parsers import Parsers
 from foundations.public_works.parsing.insights.texts.naming import ENTITIES
 from foundations.public_works.parsing.models import (
     DEFAULT,
-    NamedEntity,
     ParseOptions,
     ParseResult,
     Passage,
     TableFormat,
+    entities_in,
 )
+from foundations.public_works.parsing.reading import PASSAGES, read_passages
 from foundations.public_works.semantics import Manifest, SemanticResult, folder_of
 from foundations.public_works.threads import in_thread
 from foundations.public_works.workspaces import workspace
@@ -88,10 +91,12 @@ class ContentAnalysisOrchestrator(ContentAnalysis):
                     self._parsers.parse(path, output, name=record.name, options=parse_options),
                     self._embedder.warm_up(),  # takes as long as the child does, beside it
                 )
-            passages = await in_thread(_read_passages, output / semantics.PASSAGES)
-            await self._data.enforce_client_data_policy(_subject(record, parsed, passages))
-            meant = await self._understood(record, parsed, passages, output)
-            await self._stored(record, parsed, meant, output)
+            said = await in_thread(_said, record.file_id, parsed, output)
+            await self._data.enforce_client_data_policy(_subject(record, parsed, said.passages))
+            vectors = await self._embedder.embed([one.in_context for one in said.passages])
+            meant = self._meant(record, parsed, said)
+            made = {semantics.VECTORS: vectors.astype("<f4").tobytes(), semantics.GRAPH: said.graph}
+            await self._stored(record, parsed, meant, output, made)
         links = [(f"parsed:{meant.artifact}", "was_derived_from")]
         if run := current().run_id:
             links.append((f"run:{run}", "used"))
@@ -132,13 +137,7 @@ class ContentAnalysisOrchestrator(ContentAnalysis):
         await self._data.record_lineage(made.file_id, "was_converted_from", file_id)
         return ConvertedFile(file=made, converted_from=file_id)
 
-    async def _understood(
-        self, record: FileRecord, parsed: ParseResult, passages: list[Passage], output: Path
-    ) -> SemanticResult:
-        """Embed the passages and draw the graph, both written into `output`."""
-        vectors = await self._embedder.embed([passage.in_context for passage in passages])
-        raw = vectors.astype("<f4").tobytes()
-        edges = await in_thread(_written, record.file_id, parsed, passages, raw, output)
+    def _meant(self, record: FileRecord, parsed: ParseResult, said: "_Said") -> SemanticResult:
         return SemanticResult(
             file_id=record.file_id,
             name=record.name,
@@ -146,8 +145,8 @@ class ContentAnalysisOrchestrator(ContentAnalysis):
             kind=parsed.kind,
             model=self._embedder.model,
             dimensions=self._embedder.dimensions,
-            passage_count=len(passages),
-            edge_count=edges,
+            passage_count=len(said.passages),
+            edge_count=said.edges,
             artifact=folder_of(record.tenant, record.file_id),
             key_phrases=tuple(phrase.phrase for phrase in parsed.key_phrases[:20]),
             summary=" ".join(sentence.sentence for sentence in parsed.summary),
@@ -163,14 +162,19 @@ class ContentAnalysisOrchestrator(ContentAnalysis):
             raise
 
     async def _stored(
-        self, record: FileRecord, parsed: ParseResult, meant: SemanticResult, output: Path
+        self,
+        record: FileRecord,
+        parsed: ParseResult,
+        meant: SemanticResult,
+        output: Path,
+        made: Mapping[str, bytes],
     ) -> None:
         """Put every artifact into the object store, the manifest last."""
         key = folder_of(record.tenant, record.file_id)
-        names = (*parsed.artifacts, semantics.VECTORS, semantics.GRAPH)
+        artifacts = {name: output / name for name in parsed.artifacts}
         manifest = Manifest(parse_result=parsed, semantic_result=meant, sha256=record.sha256)
         last = {semantics.MANIFEST: manifest.model_dump_json().encode()}
-        await self._objects.put_files(key, {name: output / name for name in names}, last=last)
+        await self._objects.put_files(key, {**artifacts, **made}, last=last)
 
 
 def _subject(record: FileRecord, parsed: ParseResult, passages: list[Passage]) -> PolicySubject:
@@ -183,19 +187,17 @@ def _subject(record: FileRecord, parsed: ParseResult, passages: list[Passage]) -
     )
 
 
-def _written(
-    file_id: str, parsed: ParseResult, passages: list[Passage], vectors: bytes, output: Path
-) -> int:
-    """Write the vectors of a file and its graph into `output`; how many edges that has."""
-    (output / semantics.VECTORS).write_bytes(vectors)
-    path = output / ENTITIES
-    lines = path.read_bytes().splitlines() if path.exists() else []
-    named = [NamedEntity.model_validate_json(line) for line in lines]
+class _Said(NamedTuple):
+    """What a file says: its passages, and its graph as JSON with the number of its edges."""
+
+    passages: list[Passage]
+    graph: bytes
+    edges: int
+
+
+def _said(file_id: str, parsed: ParseResult, output: Path) -> _Said:
+    """Read what parsing left in `output`, and draw the graph of it."""
+    passages = read_passages(output / PASSAGES)
+    named = entities_in((output / ENTITIES).read_bytes())
     graph = drawn(file_id, parsed, passages, named)
-    (output / semantics.GRAPH).write_text(graph.model_dump_json(), encoding="utf-8")
-    return len(graph.edges)
-
-
-def _read_passages(path: Path) -> list[Passage]:
-    with path.open(encoding="utf-8") as file:
-        return [Passage.model_validate_json(line) for line in file]
+    return _Said(passages, graph.model_dump_json().encode(), len(graph.edges))

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import sqlalchemy as sa
 
-from foundations.public_works.database import Database, Dialect
+from foundations.public_works.database import Database, Dialect, Writes
 from foundations.public_works.media_types import FORMATS
 from foundations.public_works.parsing.models import Passage
 from foundations.public_works.parsing.places import Place
@@ -117,22 +117,27 @@ class LibraryRecords:
     async def __aexit__(self, *_: object) -> None:
         """Nothing is held open."""
 
-    async def replace(self, tenant: str, entry: IndexEntry, content: IndexableContent) -> None:
-        """Put a file's content in the place of what was there: whole, or not at all."""
+    async def write(self, writes: Writes) -> None:
+        """Make these writes in a transaction of their own."""
+        await self._database.write(writes)
+
+    def replacing(self, tenant: str, entry: IndexEntry, content: IndexableContent) -> Writes:
+        """What puts a file's content in the place of what was there, in somebody's transaction."""
         values = {**entry.model_dump(), "indexed_at": stamp(entry.indexed_at), "tenant": tenant}
         own = (tenant, entry.file_id, entry.name, _owner(tenant))
         rows = [(*own, *_plain(passage)) for passage in content.passages]
 
         def work(connection: sa.Connection) -> None:
-            _PASSAGES.forget(connection, tenant, entry.file_id)
-            _ENTRIES.replace(connection, values)
+            if _ENTRIES.forget(connection, tenant, entry.file_id):
+                _PASSAGES.forget(connection, tenant, entry.file_id)
+            _ENTRIES.add(connection, values)
             if rows and self._server:
                 named = [dict(zip(_COLUMNS.split(), row, strict=True)) for row in rows]
                 connection.execute(_ADD_WITH_WORDS, _with_words(named))
             else:
                 _PASSAGES.add_plain(connection, _COLUMNS, rows)
 
-        await self._database.write(work)
+        return work
 
     async def entry(self, tenant: str, file_id: str) -> IndexEntry | None:
         row = await self._database.read(lambda c: _ENTRIES.first(c, tenant, file_id))

@@ -10,7 +10,7 @@ from loguru import logger
 from pydantic import Field
 
 from foundations.declarations import Effect, service, soa_api
-from foundations.public_works.content_metadata import ContentMetadataAbstraction
+from foundations.public_works.content_metadata import ContentMetadataAbstraction, Storing
 from foundations.public_works.media_types import FORMATS
 from foundations.public_works.parsing.stop_words import STOP_WORDS
 from foundations.public_works.search_modes import SearchMode
@@ -87,6 +87,17 @@ class LibrarianService(Librarian):
         Raises:
             PolicyRefused: the data steward does not let it into the semantic layer.
         """
+        await self.index_along(content, self._records.write)
+        return Indexed(
+            content_id=content.content_id, file_id=content.file_id, passages=len(content.passages)
+        )
+
+    async def index_along(self, content: IndexableContent, store: Storing) -> None:
+        """The same in the transaction of `store`, which is not called where it is refused.
+
+        Raises:
+            PolicyRefused: the data steward does not let it into the semantic layer.
+        """
         await self._data.enforce_semantic_policy(content.file_id)
         context = current()
         entry = IndexEntry(
@@ -99,9 +110,10 @@ class LibrarianService(Librarian):
             indexed_at=self._clock.now(),
             trace_id=context.trace_id,
         )
-        await self._records.replace(context.tenant, entry, content)
-        await self._data.record_lineage(content.content_id, "was_derived_from", content.file_id)
-        return Indexed(content_id=entry.content_id, file_id=entry.file_id, passages=entry.passages)
+        await asyncio.gather(  # one commit may keep both
+            store(self._records.replacing(context.tenant, entry, content)),
+            self._data.record_lineage(content.content_id, "was_derived_from", content.file_id),
+        )
 
     @soa_api(effect=Effect.KEYED)
     async def forget_content(self, file_id: str) -> Unindexed:

@@ -50,10 +50,10 @@ class LocalObjectStore(ObstoreObjects):
         return self._opened
 
     async def put_files(
-        self, folder: str, paths: Mapping[str, Path], *, last: Mapping[str, bytes] = NONE
+        self, folder: str, contents: Mapping[str, bytes | Path], *, last: Mapping[str, bytes] = NONE
     ) -> None:
-        contents: dict[str, bytes | Path] = {**paths, **last}
-        await self._put_all({f"{folder}/{name}": one for name, one in contents.items()})
+        every = {**contents, **last}
+        await self._put_all({f"{folder}/{name}": one for name, one in every.items()}, move=True)
 
     async def get_files(self, folder: str, names: Sequence[str]) -> list[bytes]:
         async with self._translated(folder):
@@ -62,9 +62,9 @@ class LocalObjectStore(ObstoreObjects):
     async def _put(self, key: str, content: bytes | Path) -> None:
         await self._put_all({key: content})
 
-    async def _put_all(self, contents: Mapping[str, bytes | Path]) -> None:
+    async def _put_all(self, contents: Mapping[str, bytes | Path], *, move: bool = False) -> None:
         try:
-            await in_thread(self._write_all, contents)
+            await in_thread(self._write_all, contents, move)
         except OSError as error:
             if error.errno in {errno.ENOSPC, errno.EDQUOT}:
                 raise StorageFull(
@@ -72,8 +72,11 @@ class LocalObjectStore(ObstoreObjects):
                 ) from error
             raise
 
-    def _write_all(self, contents: Mapping[str, bytes | Path]) -> None:
-        """Write files beside their places, sync them, and put them there in their order."""
+    def _write_all(self, contents: Mapping[str, bytes | Path], move: bool) -> None:
+        """Write files beside their places, sync them, and put them there in their order.
+
+        With `move` what lies on this disk already is not written again.
+        """
         written: list[tuple[Path, Path]] = []
         try:
             with ExitStack() as opened:
@@ -81,9 +84,12 @@ class LocalObjectStore(ObstoreObjects):
                 for key, content in contents.items():
                     place = self._place(key)
                     beside = place.with_name(f"{place.name}#{secrets.randbelow(2**62)}")
-                    files.append(opened.enter_context(_created(beside)))
                     written.append((beside, place))
-                    _fill(files[-1], content)
+                    if move and isinstance(content, Path) and _moved(content, beside):
+                        files.append(opened.enter_context(beside.open("rb")))
+                    else:
+                        files.append(opened.enter_context(_created(beside)))
+                        _fill(files[-1], content)
                 for file in files:
                     os.fsync(file.fileno())
             for beside, place in written:
@@ -136,6 +142,18 @@ def _created(path: Path) -> IO[bytes]:
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path.open("xb")
+
+
+def _moved(source: Path, to: Path) -> bool:
+    """Move a file; False where that would be to another disk."""
+    try:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        source.replace(to)
+    except OSError as error:
+        if error.errno == errno.EXDEV:
+            return False
+        raise
+    return True
 
 
 def _fill(file: IO[bytes], content: bytes | Path) -> None:

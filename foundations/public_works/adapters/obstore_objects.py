@@ -36,10 +36,10 @@ class ObstoreObjects(ObjectStore):
         await self._put(key, path)
 
     async def put_files(
-        self, folder: str, paths: Mapping[str, Path], *, last: Mapping[str, bytes] = NONE
+        self, folder: str, contents: Mapping[str, bytes | Path], *, last: Mapping[str, bytes] = NONE
     ) -> None:
-        for contents in (paths, last):
-            puts = (self._put(f"{folder}/{name}", content) for name, content in contents.items())
+        for some in (contents, last):
+            puts = (self._put(f"{folder}/{name}", content) for name, content in some.items())
             await asyncio.gather(*puts)
 
     async def get(self, key: str) -> bytes:

@@ -128,9 +128,8 @@ class GraphRecords:
         return [(file_id, int(subject.rsplit("/", maxsplit=1)[1])) for file_id, subject in rows]
 
 
-def replace_graph(connection: Connection, tenant: str, file_id: str, graph: Graph) -> None:
-    """Put a file's graph in the place of what was there, in somebody's transaction."""
-    forget_graph(connection, tenant, file_id)
+def add_graph(connection: Connection, tenant: str, file_id: str, graph: Graph) -> None:
+    """Add the graph of a file that has none, in somebody's transaction."""
     _NODES.add_plain(
         connection,
         "tenant file_id node kind name folded type count rank",

@@ -161,13 +161,15 @@ def _parse(request: dict[str, Any]) -> Any:
     from foundations.public_works.parsing.models import ParseOptions
     from foundations.public_works.parsing.reading import read
 
+    output = Path(request["output"])
     result = read(
         Path(request["path"]),
-        Path(request["output"]),
+        output,
         name=request["name"],
         options=ParseOptions.model_validate(request["options"]),
     )
-    return name_entities(result, Path(request["output"])).model_dump(mode="json")
+    name_entities(result, output)
+    return result.model_dump(mode="json")
 
 
 def _find_insights(request: dict[str, Any]) -> Any:

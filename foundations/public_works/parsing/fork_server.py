@@ -113,8 +113,9 @@ class ForkServer:
 
     def _give_up(self, pid: int) -> None:
         """Kill a child and all it started: whoever waited for it has hung up."""
-        self._events.unregister(self._children[pid])
-        _kill_group(pid)
+        if pid in self._children:  # else it has just ended, and its number may be another's
+            self._events.unregister(self._children[pid])
+            _kill_group(pid)
 
     def _reap(self, woken: socket.socket) -> None:
         """Tell of every child that ended, after killing what it left behind."""

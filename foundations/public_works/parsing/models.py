@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
 from foundations.public_works.parsing.places import Place
 
@@ -233,6 +233,11 @@ class Passage(BaseModel):
         return "\n".join([*(headings[:-1] if begun else headings), self.text])
 
 
+def passages_in(lines: bytes) -> list[Passage]:
+    """The passages of an artifact, one a line as JSON."""
+    return _PASSAGES.validate_json(_listed(lines))
+
+
 class NamedEntity(BaseModel):
     """Something that a text names, such as a date or a mail address, and in which passages."""
 
@@ -241,3 +246,17 @@ class NamedEntity(BaseModel):
     kind: str
     text: str
     passages: tuple[int, ...]
+
+
+def entities_in(lines: bytes) -> list[NamedEntity]:
+    """The entities of an artifact, one a line as JSON."""
+    return _ENTITIES.validate_json(_listed(lines))
+
+
+def _listed(lines: bytes) -> bytes:
+    """JSON lines as one JSON list, which is read at once."""
+    return b"[" + b",".join(lines.splitlines()) + b"]"
+
+
+_PASSAGES = TypeAdapter(list[Passage])
+_ENTITIES = TypeAdapter(list[NamedEntity])

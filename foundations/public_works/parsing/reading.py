@@ -14,6 +14,7 @@ from foundations.public_works.parsing.models import (
     Passage,
     Scalar,
     TableProfile,
+    passages_in,
 )
 from foundations.public_works.parsing.notes import Notes
 from foundations.public_works.parsing.places import Place
@@ -69,8 +70,7 @@ def write_passages(output: Path, passages: list[Passage]) -> None:
 
 def read_passages(path: Path) -> list[Passage]:
     """The passages in an artifact."""
-    with path.open(encoding="utf-8") as file:
-        return [Passage.model_validate_json(line) for line in file]
+    return passages_in(path.read_bytes())
 
 
 def _read(

@@ -5,7 +5,7 @@ Search is by exact cosine: in PostgreSQL itself where it has pgvector, else in t
 
 import heapq
 from collections import OrderedDict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from secrets import randbelow
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -115,18 +115,6 @@ class VectorRecords:
     async def indexed_by(self, tenant: str) -> IndexedBy | None:
         """The model that the tenant's search stands on; None before anything was stored."""
         return await self._database.read(lambda connection: indexed_by(connection, tenant))
-
-    def keep(
-        self,
-        connection: Connection,
-        tenant: str,
-        file_id: str,
-        by_model: Mapping[str, Sequence[tuple[int, bytes]]],
-    ) -> None:
-        """Put a file's vectors in the place of what was there, in somebody's transaction."""
-        forget_vectors(connection, tenant, file_id)
-        for model, numbered in by_model.items():
-            self.add(connection, tenant, model, [(file_id, *one) for one in numbered])
 
     def add(self, connection: Connection, tenant: str, model: str, rows: Sequence[Row]) -> None:
         """Add vectors of passages that have none of this model."""

@@ -4,7 +4,6 @@ import asyncio
 import multiprocessing
 import os
 import random
-import resource
 import shutil
 import tempfile
 import time
@@ -26,7 +25,9 @@ from realms.business_enablement.api import ContentAnalysis
 from smart_city.content_steward.api import ContentSteward
 from tests.benchmarks.retrieval.bench import Say
 from tests.benchmarks.retrieval.speed import said
+from tests.benchmarks.workers.cpu import of_tree
 from tests.support.role_city import NORTH, as_user
+from utilities.long_lived import calm_collector, loop_factory
 from utilities.observability.logs import configure_logs
 
 MOST = 1.25
@@ -54,7 +55,8 @@ def measure(documents: int, words: int, rounds: int, say: Say) -> dict[str, Any]
         for turn in range(rounds):
             bare.append(_bare(paths, Path(folder) / "bare"))
             say(f"called directly: {bare[-1].wall:.1f} s")
-            city.append(asyncio.run(_city(paths, Path(folder) / f"city-{turn}")))
+            with asyncio.Runner(loop_factory=loop_factory()) as served:
+                city.append(served.run(_city(paths, Path(folder) / f"city-{turn}")))
             say(f"by the city: {city[-1].wall:.1f} s")
     walls, processors = _ratios(bare, city)
     return {
@@ -135,10 +137,12 @@ def _bare(paths: Sequence[Path], output: Path) -> Spent:
 
 
 _EMBEDDER = WordLlamaEmbedder()
+_LOOP = asyncio.Runner()
+"""One for all documents: a loop for each, and its new thread, are none of the work."""
 
 
 def _loaded() -> None:
-    asyncio.run(_EMBEDDER.warm_up())
+    _LOOP.run(_EMBEDDER.warm_up())
 
 
 def _nothing(number: int) -> int:
@@ -152,13 +156,12 @@ def _parsed_and_embedded(path: Path, output: Path) -> float:
     own.mkdir()
     name_entities(read(path, own, name=path.name, options=ParseOptions()), own)
     passages = read_passages(own / PASSAGES)
-    asyncio.run(_EMBEDDER.embed([passage.in_context for passage in passages]))
+    _LOOP.run(_EMBEDDER.embed([passage.in_context for passage in passages]))
     return time.process_time() - begun
 
 
 async def _city(paths: Sequence[Path], folder: Path) -> Spent:
-    """Parse, embed, store and index by the city's services, several at once."""
-    before = _of_children()
+    """Parse, embed, store and index by the city's services, several at once, as it is served."""
     async with AsyncExitStack() as stack:
         stack.enter_context(as_user(NORTH))
         city = await stack.enter_async_context(Platform(Settings(data_dir=folder)))
@@ -171,6 +174,7 @@ async def _city(paths: Sequence[Path], folder: Path) -> Spent:
         analysis = city.registry.get(ContentAnalysis)
         layer = city.registry.get(ContentMetadataAbstraction)
         await analysis.parse_file(ids[0])  # starts the process that children are forked from
+        calm_collector()
         waiting = iter(ids)
 
         async def work() -> None:
@@ -178,16 +182,8 @@ async def _city(paths: Sequence[Path], folder: Path) -> Spent:
                 parsed = await analysis.parse_file(file_id)
                 await layer.store_semantic_embeddings(file_id, parsed.semantic_result)
 
-        begun, own = time.perf_counter(), time.process_time()
+        begun, before = time.perf_counter(), of_tree(os.getpid())
         async with asyncio.TaskGroup() as group:
             for _ in range(IN_FLIGHT):
                 group.create_task(work())
-        taken, own = time.perf_counter() - begun, time.process_time() - own
-        await asyncio.sleep(1)  # until the last child has ended, and is counted
-    return Spent(taken, own + _of_children() - before)
-
-
-def _of_children() -> float:
-    """Processor seconds of the processes that were started here and have ended."""
-    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return spent.ru_utime + spent.ru_stime
+        return Spent(time.perf_counter() - begun, of_tree(os.getpid()) - before)

@@ -190,7 +190,6 @@ async def _store(
         stored_at=city.clock.now(),
     )
     kept = {EMBEDDER.model: [vector.astype("<f4").tobytes() for vector in vectors]}
-    await city.get(ContentRecords).replace(row, tenant=tenant, told=told, meant=kept, graph=Graph())
     entry = IndexEntry(
         file_id=file_id,
         content_id=row.content_id,
@@ -208,7 +207,14 @@ async def _store(
         media_type=row.media_type,
         passages=tuple(told),
     )
-    await city.get(LibraryRecords).replace(tenant, entry, content)
+    await city.get(ContentRecords).replace(
+        row,
+        tenant=tenant,
+        told=told,
+        meant=kept,
+        graph=Graph(),
+        along=city.get(LibraryRecords).replacing(tenant, entry, content),
+    )
 
 
 def said() -> list[str]:

@@ -368,6 +368,38 @@ async def test_stored_object_and_its_folders_are_synced(
     assert synced == ["f2", "local"]  # the folders above know it since
 
 
+async def test_file_of_this_disk_is_moved_and_one_of_another_copied(
+    objects: LocalObjectStore, folder: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = {name: folder.spool() for name in ("a", "b")}
+    for name, path in paths.items():
+        path.write_bytes(name.encode())
+    inode = paths["a"].stat().st_ino
+    real = Path.replace
+
+    def replace(source: Path, target: Path) -> Path:
+        if source == paths["b"]:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        return real(source, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+
+    await objects.put_files("derived/north/f1", paths)
+
+    assert await objects.get_files("derived/north/f1", ["a", "b"]) == [b"a", b"b"]
+    assert (folder.objects / "derived/north/f1/a").stat().st_ino == inode
+    assert [path.exists() for path in paths.values()] == [False, True]
+
+
+async def test_file_that_is_not_there_is_no_object(
+    objects: LocalObjectStore, folder: DataFolder
+) -> None:
+    with pytest.raises(FileNotFoundError):
+        await objects.put_files("derived/north/f1", {"a": b"1", "b": folder.spool()})
+
+    assert list((folder.objects / "derived/north/f1").iterdir()) == []
+
+
 async def test_full_disk_is_explained(
     objects: LocalObjectStore, folder: DataFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from foundations.public_works import records as content_records
 from foundations.public_works.content_metadata import (
     ContentMetadataAbstraction,
     EmbedderGone,
+    Storing,
     content_id_of,
 )
 from foundations.public_works.graph.model import Graph
@@ -335,6 +337,22 @@ async def test_content_the_policy_did_not_let_in_is_not_indexed(library: Librari
         await library.get_entry("file-1")
 
 
+async def test_content_that_cannot_be_stored_is_not_indexed(
+    city: RoleCity, library: Librarian, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await known(city, "file-1", WEATHER)
+
+    def fails(*_: object) -> None:
+        raise OSError("nothing more is written")
+
+    monkeypatch.setattr(content_records, "add_graph", fails)
+    with pytest.raises(OSError, match="nothing more"):
+        await known(city, "file-1", ("a day of thunder",))
+
+    assert await hits(library, "thunder", mode=SearchMode.WORDS) == []
+    assert [hit.number for hit in await hits(library, "snow", mode=SearchMode.WORDS)] != []
+
+
 async def test_file_without_passages_has_an_entry_and_no_hits(
     city: RoleCity, library: Librarian
 ) -> None:
@@ -354,8 +372,8 @@ async def test_vectors_of_a_file_that_is_not_indexed_are_left_out(
     city: RoleCity, library: Librarian
 ) -> None:
     class Elsewhere:
-        async def index_content(self, content: IndexableContent) -> IndexableContent:
-            return content
+        async def index_along(self, content: IndexableContent, store: Storing) -> None:
+            await store(lambda _: None)
 
         async def forget_content(self, file_id: str) -> Unindexed:
             return Unindexed(file_id=file_id)
@@ -456,5 +474,5 @@ async def both(
                 indexed_at=city.clock.now(),
                 trace_id="trace-1",
             )
-            await records[-1].replace("north", entry, content)
+            await records[-1].write(records[-1].replacing("north", entry, content))
         yield records[0], records[1]

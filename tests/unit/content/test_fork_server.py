@@ -104,6 +104,39 @@ def test_children_are_killed_when_the_server_hangs_up(
     assert started[0].wait(5) == -signal.SIGKILL
 
 
+def test_child_that_ends_as_it_is_given_up_harms_no_other(
+    control: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, theirs = control
+    forks(monkeypatch, "sh", "-c", "exit 7")
+    has_ended, given_up, told = threading.Event(), threading.Event(), []
+    server = ForkServer(theirs, lambda: 0)
+    select = server._events.select
+
+    def both_at_once() -> Any:
+        if server._children:
+            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
+            has_ended.set()
+            assert given_up.wait(5)
+        return select()
+
+    def then() -> None:
+        with ask(ours) as status:
+            assert has_ended.wait(5)
+            status.shutdown(socket.SHUT_WR)
+            given_up.set()
+            told.append(status.recv(STATUS.size))
+        ours.close()
+
+    monkeypatch.setattr(server._events, "select", both_at_once)
+    beside = threading.Thread(target=then)
+    beside.start()
+    server.serve()
+    beside.join()
+
+    assert STATUS.unpack(told[0]) == (7,)
+
+
 class Ended(BaseException):
     """Stands for the end of the process."""
 

@@ -52,11 +52,17 @@ def test_row_takes_the_place_of_those_with_its_key_alone(connection: sa.Connecti
     assert ROWS.forget(connection, "south", "f") == 0
 
 
-def test_many_plain_rows_are_added_at_once(connection: sa.Connection) -> None:
-    ROWS.add_plain(connection, "tenant file_id rank", (("north", "f", n) for n in range(3)))
-    ROWS.add_plain(connection, "tenant file_id rank", ())
+@pytest.mark.parametrize("count", [0, 1, 3, 64, 150])
+def test_many_plain_rows_are_added_by_few_statements(connection: sa.Connection, count: int) -> None:
+    statements: list[str] = []
+    sa.event.listen(
+        connection, "before_cursor_execute", lambda *told: statements.append(str(told[2]))
+    )
 
-    assert [one["rank"] for one in ROWS.find(connection, "north", "f")] == [0, 1, 2]
+    ROWS.add_plain(connection, "tenant file_id rank", (("north", "f", n) for n in range(count)))
+
+    assert len(statements) == count // 64 + (count % 64).bit_count()
+    assert [one["rank"] for one in ROWS.find(connection, "north", "f")] == list(range(count))
 
 
 def test_key_of_too_few_parts_is_refused(connection: sa.Connection) -> None:

@@ -24,14 +24,14 @@ _KINDS = {
 PHRASE = "phrase"
 
 
-def name_entities(parsed: ParseResult, output: Path) -> ParseResult:
-    """Write what the passages in `output` name beside them; the result names it as an artifact."""
+def name_entities(parsed: ParseResult, output: Path) -> None:
+    """Write what the passages in `output` name beside them.
+
+    That is no artifact: all of it goes into the graph.
+    """
     found = named(read_passages(output / PASSAGES), parsed.key_phrases)
-    if not found:
-        return parsed
     with (output / ENTITIES).open("w", encoding="utf-8") as file:
         file.writelines(one.model_dump_json() + "\n" for one in found)
-    return parsed.model_copy(update={"artifacts": (*parsed.artifacts, ENTITIES)})
 
 
 def named(passages: Sequence[Passage], phrases: Sequence[KeyPhrase]) -> list[NamedEntity]:
