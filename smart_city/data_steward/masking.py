@@ -159,7 +159,7 @@ class Mask(Masking):
         places = [hidden.get(str(column["name"])) for column in table["columns"]]
         masked = self._rest(table, "columns", "sample")
         masked["columns"] = [
-            self.answer(column) if by is None else _without_values(column, by)
+            self.answer(column if by is None else _without_values(column, by))
             for column, by in zip(table["columns"], places, strict=True)
         ]
         masked["sample"] = [
@@ -180,9 +180,9 @@ class Mask(Masking):
         masked = self._rest(result, "columns", "insights")
         if "columns" in result:
             masked["columns"] = [
-                _without_values(one, by)
-                if (by := known[one["table"], one["name"]])
-                else self.answer(one)
+                self.answer(
+                    _without_values(one, by) if (by := known[one["table"], one["name"]]) else one
+                )
                 for one in facts
             ]
         masked["insights"] = [self._insight(one, known) for one in result["insights"]]

@@ -1,6 +1,7 @@
 """No answer, refusal or log line tells a reader what is hidden, whichever way it is asked for."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -23,7 +24,7 @@ LETTER = """Dear Ms Wilhelmina Foxglove,
 
 the mill is sold. Questions go to miller@mail.example, and by tel 030 901820.
 The price is paid to DE89 3704 0044 0532 0130 00 until March; the card 4111 1111 1111 1111 is void.
-She who signs was born on 12 March 1970. The mill of Wilhelmina Foxglove turns, and turns.
+She who signs was born on 12 March 1970. Wilhelmina Foxglove turns the wheel.
 
 Yours sincerely,
 Thaddeus Oakenshield
@@ -39,10 +40,14 @@ milestones:
 """
 ASKED = "miller@mail.example"
 PLANTED = [
-    "Quill", "Osier", "1950-03", "12 March 1970", "12 march 1970", "DE89", "de89", "GB82",
+    "Quill", "Osier", "1950-03", "12 March 1970", "12 march 1970", "DE89", "GB82",
     "0532 0130", "4111 1111", "mail.example", "901820", "hatter", "51137",
-    "Foxglove", "foxglove", "Oakenshield", "oakenshield",
+    "Foxglove", "Oakenshield",
 ]  # fmt: skip
+_ID = re.compile(
+    r"(?<![0-9a-z])(?:[0-9a-f]{64}|[0-9a-f]{32}|[0-9a-z]{26}|[0-9a-f]{16})(?![0-9a-z])"
+)
+"""Ids of the city's own, which may say anything."""
 GONE = frozenset({"sweep_retention", "reindex", "delete_file", "end_session"})
 """What the owner does not do here, for the others would find nothing any more."""
 
@@ -113,7 +118,8 @@ def mashed(client: httpx2.Client, name: str, content: str) -> dict[str, Any]:
 def everything(client: httpx2.Client, known: Mapping[str, Any]) -> str:
     """What every operation there is answers, well or badly."""
     said = []
-    for path, methods in client.get("/openapi.json").json()["paths"].items():
+    spec = client.get("/openapi.json").json()
+    for path, methods in spec["paths"].items():
         for method, operation in methods.items():
             if method == "delete" or path.rsplit("/", 1)[-1] in GONE or path == "/api/files":
                 continue
@@ -122,29 +128,31 @@ def everything(client: httpx2.Client, known: Mapping[str, Any]) -> str:
                 method,
                 path.format_map({name: known.get(name, "none") for name in asked}),
                 params={name: known[name] for name in asked & known.keys() & {"q", "entity"}},
-                json=_body(client, operation, known) if method in {"post", "put"} else None,
+                json=_body(spec, operation, known) if method in {"post", "put"} else None,
             )
             said.append(f"{method} {path} {answer.status_code} {answer.headers} {answer.text}")
     return "\n".join(said)
 
 
 def _body(
-    client: httpx2.Client, operation: Mapping[str, Any], known: Mapping[str, Any]
+    spec: Mapping[str, Any], operation: Mapping[str, Any], known: Mapping[str, Any]
 ) -> dict[str, Any]:
     content = operation.get("requestBody", {}).get("content", {})
     schema = content.get("application/json", {}).get("schema", {})
+    if "$ref" in schema:
+        schema = spec["components"]["schemas"][schema["$ref"].rsplit("/", 1)[-1]]
     wanted = schema.get("properties", {})
-    needed = {name: "none" for name in schema.get("required", ())}
+    needed = dict.fromkeys(schema.get("required", ()), "none")
     return needed | {name: known[name] for name in wanted if name in known}
 
 
 def leaks(said: str) -> list[str]:
-    """Where something planted stands in what was said."""
+    """Where something planted stands in what was said, in whichever letters."""
     return [
         f"{word}: {line[:80]} ... {line[max(0, line.find(word) - 200) : line.find(word) + 80]}"
-        for line in said.splitlines()
+        for line in _ID.sub("id", said).splitlines()
         for word in PLANTED
-        if word in line
+        if word in line or word.casefold() in line
     ]
 
 
@@ -165,8 +173,8 @@ def test_reader_is_told_nothing_of_it_by_any_operation(
     assert leaks(said) == []
     for path in (
         "get_semantic_embeddings", "get_content_metadata", "analyze_content_for_insights",
-        "compare_files", "librarian_service/search", "trace_file", "trace_finding", "get_file_graph",
-        "get_run", "get_data_mash", "journey_operations_service/list_dead_letters",
+        "compare_files", "librarian_service/search", "trace_file", "trace_finding", "get_run",
+        "get_file_graph", "get_data_mash", "journey_operations_service/list_dead_letters",
     ):  # fmt: skip
         assert f"{path} 200" in said, path
 
@@ -217,7 +225,7 @@ def test_search_for_what_is_hidden_finds_what_a_search_for_the_unknown_does(
         assert hits(owner, hidden)
 
 
-@pytest.mark.parametrize("q", ["miller", "de89", "a1", "12 m"])
+@pytest.mark.parametrize("q", ["miller", "de89", "12 m"])
 def test_beginnings_of_hidden_names_are_not_told(
     owner: httpx2.Client, reader: httpx2.Client, known: list[dict[str, Any]], q: str
 ) -> None:
