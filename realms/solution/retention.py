@@ -4,16 +4,15 @@ How long a file may stay is the data steward's to say, and how it is deleted the
 who still uses it, the journeys'. What stays of it is the data steward's note that it was removed.
 """
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 
 from loguru import logger
 
 from foundations.boot import Duty, Works
 from foundations.declarations import Effect, service, soa_api
 from foundations.public_works.dispatch import Dispatch
+from foundations.public_works.hourly import Hourly
 from realms.journey.api import Journeys
 from realms.solution.api import FileRetention, RetentionSweep, UsedFile
 from smart_city.content_steward.api import ContentSteward, FileInUse
@@ -24,8 +23,6 @@ from utilities.errors import ErrorKind, PlatformError
 from utilities.observability.trace_id_generator import TraceIDGenerator
 
 QUEUE = "file-retention"
-PASS = timedelta(hours=1)
-"""So often it looks for files whose retention has ended."""
 DECIDERS = frozenset({"owner", "data_steward"})
 _PAGE = 200
 
@@ -57,23 +54,14 @@ class FileRetentionService(FileRetention, Works):
         self._files = files
         self._data = data
         self._journeys = journeys
-        self._dispatch = dispatch
         self._clock = clock
-        self._passing = asyncio.Lock()
-        self._open = False
+        self._hourly = Hourly(QUEUE, self._sweep, dispatch=dispatch, clock=clock)
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
         """Look every hour inside the block; leaving waits for the file in progress."""
-        self._open = True
-        self._dispatch.handle(QUEUE, self._rung)
-        self._dispatch.wake(QUEUE, "", at=self._clock.now() + timedelta(minutes=1))
-        try:
+        async with self._hourly.going_on():
             yield
-        finally:
-            self._open = False
-            async with self._passing:
-                pass
 
     @soa_api(public=True, effect=Effect.PURE)
     async def preview_retention(self) -> RetentionSweep:
@@ -113,24 +101,21 @@ class FileRetentionService(FileRetention, Works):
     async def sweep_all(self) -> int:
         """Remove the files of every tenant whose retention has ended; how many there were."""
         removed, last = 0, None
-        async with self._passing:
+        async with self._hourly.one_at_a_time:
             while page := await self._data.ended_retentions(limit=_PAGE, after=last):
                 for ended in page:
-                    if not self._open:
+                    if not self._hourly.open:
                         return removed
                     removed += await self._swept(ended)
                 last = page[-1]
         return removed
 
-    async def _rung(self, _key: str) -> None:
-        if not self._open:
-            return
+    async def _sweep(self) -> None:
         try:
             if removed := await self.sweep_all():
                 logger.info("{:,} files were removed: their retention has ended", removed)
         except PlatformError as error:
             logger.error("files whose retention has ended could not be removed: {}", error.detail)
-        self._dispatch.wake(QUEUE, "", at=self._clock.now() + PASS)
 
     async def _swept(self, ended: EndedRetention) -> bool:
         """Remove a file in the name of its tenant; one that cannot go now waits for the next."""

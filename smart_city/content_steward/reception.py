@@ -220,7 +220,7 @@ def available(record: FileRecord) -> FileRecord:
             raise FileNotStored(
                 f"the file {record.file_id} is still on its way in", hint="retry in a moment"
             )
-        case FileStatus.DELETING:
+        case FileStatus.WITHDRAWN | FileStatus.DELETING:
             raise FileUnknown(f"the file {record.file_id} is being deleted")
         case FileStatus.QUARANTINED:
             raise FileRefused(
