@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from foundations.public_works.parsing.insights.model import Evidence, Insight, InsightKind
@@ -14,7 +14,7 @@ from foundations.public_works.parsing.insights.texts.entities import Entity, Ent
 from foundations.public_works.parsing.insights.texts.language import language_of
 from foundations.public_works.parsing.insights.texts.similar import Piece, alike, told_within
 from foundations.public_works.parsing.insights.words import counted, listed
-from foundations.public_works.parsing.models import ParseResult, Passage
+from foundations.public_works.parsing.models import ParseResult, Passage, SummarySentence
 from foundations.public_works.parsing.passages import sentences
 from foundations.public_works.parsing.phrases import CONSIDERED
 from foundations.public_works.parsing.places import PlaceKind
@@ -23,6 +23,8 @@ from foundations.public_works.parsing.reading import PASSAGES, read_passages
 _PHRASES = 5
 _FIGURES = 4
 _SHOWN = 4
+_FEW = 3
+"""So many amounts need no list of their own where the sentences that state them are told."""
 _LEAST_PARAGRAPH = 80
 _YEAR = re.compile(r"(?<![\d.,/-])(1[5-9]\d\d|20\d\d)(?![\d,/%-]|\.\d)")
 _COUNTED = frozenset({PlaceKind.PAGE, PlaceKind.SLIDE, PlaceKind.LINE})
@@ -35,6 +37,7 @@ _NAMED = {
     EntityKind.WEB: (0.35, "web addresses"),
     EntityKind.IDENTIFIER: (0.45, "identifiers"),
 }
+_AMOUNTS = frozenset({EntityKind.MONEY, EntityKind.PERCENTAGE})
 
 
 def overview(parsed: ParseResult, artifacts: Mapping[str, Path]) -> Insight:
@@ -69,9 +72,9 @@ def of_text(parsed: ParseResult, artifacts: Mapping[str, Path]) -> list[Insight]
         *_key_phrases(parsed),
         *_structure(passages),
         *contradictions(statements(passages)),
-        *_figures(passages),
+        *(figures := list(_figures(passages, parsed.summary))),
         *_years(passages),
-        *_entities(passages),
+        *_entities(passages, told=[*(one.sentence for one in parsed.summary), *_quoted(figures)]),
         *told_within(list(alike(pieces(passages), across=False))),
     ]
 
@@ -141,14 +144,16 @@ def _structure(passages: Sequence[Passage]) -> Iterator[Insight]:
     )
 
 
-def _figures(passages: Sequence[Passage]) -> Iterator[Insight]:
-    """Sentences that state most amounts, as they stand there."""
+def _figures(passages: Sequence[Passage], summary: Sequence[SummarySentence]) -> Iterator[Insight]:
+    """Sentences that state amounts which none before them states, the summary's least of all."""
+    told = {amount for one in summary for amount in _amounts(one.sentence)}
     stated: list[tuple[str, int, list[Entity]]] = []
     for passage in passages:
         for sentence in sentences(passage.text):
-            amounts = [one for one in entities(sentence) if _is_amount(one)]
-            if amounts:
-                stated.append((sentence, passage.number, amounts))
+            amounts = _amounts(sentence)
+            if amounts.keys() - told:
+                stated.append((sentence, passage.number, list(amounts.values())))
+                told |= amounts.keys()
     for sentence, passage_number, amounts in stated[:_FIGURES]:
         shown = ", ".join(one.text for one in amounts[:6])
         quoted = sentence if len(sentence) <= 300 else sentence[:299] + "\u2026"
@@ -162,6 +167,15 @@ def _figures(passages: Sequence[Passage]) -> Iterator[Insight]:
         )
 
 
+def _amounts(sentence: str) -> dict[tuple[EntityKind, float, str], Entity]:
+    """The amounts of a sentence, by what they are, however they are written."""
+    return {(one.kind, one.value, one.unit): one for one in entities(sentence) if _is_amount(one)}
+
+
+def _quoted(figures: Iterable[Insight]) -> list[str]:
+    return [quote for one in figures for quote in one.evidence.quotes]
+
+
 def _is_amount(one: Entity) -> bool:
     """Money, percentages, and quantities with a unit; `10 passages` is none."""
     return one.kind in (EntityKind.MONEY, EntityKind.PERCENTAGE) or (
@@ -169,8 +183,8 @@ def _is_amount(one: Entity) -> bool:
     )
 
 
-def _entities(passages: Sequence[Passage]) -> Iterator[Insight]:
-    """A sentence for each kind of entity that is named."""
+def _entities(passages: Sequence[Passage], told: Sequence[str]) -> Iterator[Insight]:
+    """A sentence for each kind of entity that is named; of few amounts none that `told` tells."""
     where: dict[EntityKind, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     values: dict[str, Entity] = {}
     for passage in passages:
@@ -181,6 +195,8 @@ def _entities(passages: Sequence[Passage]) -> Iterator[Insight]:
     for kind, named in where.items():
         strength, plural = _NAMED[kind]
         texts = list(named)
+        if kind in _AMOUNTS and len(texts) <= _FEW and all(one in " ".join(told) for one in texts):
+            continue
         if kind is EntityKind.MONEY:
             texts.sort(key=lambda text: -values[text].value)
         noun = counted(len(texts), kind.value, plural)
