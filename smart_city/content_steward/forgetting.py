@@ -17,7 +17,7 @@ from smart_city.content_steward.api import (
     Users,
 )
 from smart_city.content_steward.reception import Reception
-from smart_city.content_steward.records import FileRecords
+from smart_city.content_steward.records.files import FileRecords
 from smart_city.data_steward.api import DataSteward
 from utilities.context import CallContext, UserContext, bound, current
 

@@ -39,11 +39,9 @@ def add_log_file(file: Path, *, level: str) -> Iterator[None]:
     sink = logger.add(
         file,
         level="DEBUG" if level == "DEBUG" else "INFO",
-        format="{extra[json]}",
+        format=lambda _: "{extra[json]}\n",  # a text would have the traceback after it
         rotation="10 MB",
         retention=5,
-        backtrace=False,
-        diagnose=False,
     )
     try:
         yield

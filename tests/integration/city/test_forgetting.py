@@ -22,7 +22,7 @@ from smart_city.content_steward.api import (
     FileUnknown,
     Track,
 )
-from smart_city.content_steward.records import FileRecords
+from smart_city.content_steward.records.files import FileRecords
 from smart_city.data_steward.api import PolicyRefused
 from smart_city.librarian.api import Librarian
 from tests.support.hostile_files import EICAR

@@ -22,7 +22,7 @@ from smart_city.content_steward.api import (
     Track,
 )
 from smart_city.content_steward.forgetting import Forgetting
-from smart_city.content_steward.records import FileRecords
+from smart_city.content_steward.records.files import FileRecords
 from smart_city.data_steward.api import ContentSeen, DataSteward, PolicySubject
 from tests.support.role_city import NORTH, SOUTH, RoleCity, as_user
 from utilities.context import UserContext

@@ -6,8 +6,8 @@ import sqlalchemy as sa
 
 from foundations.public_works.database import Database
 from smart_city.content_steward.api import Arriving, UploadUnknown
-from smart_city.content_steward.room import require_room
-from smart_city.content_steward.tables import UPLOADS
+from smart_city.content_steward.records.room import require_room
+from smart_city.content_steward.records.tables import UPLOADS
 from smart_city.stamps import stamp
 
 

@@ -17,8 +17,8 @@ from smart_city.content_steward.api import (
     TwinGone,
 )
 from smart_city.content_steward.naming import storage_key
-from smart_city.content_steward.room import KEEPING, require_room, usage
-from smart_city.content_steward.tables import DECISIONS, FILES
+from smart_city.content_steward.records.room import KEEPING, require_room, usage
+from smart_city.content_steward.records.tables import DECISIONS, FILES
 from smart_city.stamps import stamp
 
 _ROWS = {track: Rows(table, "tenant", "track", "file_id") for track, table in FILES.items()}

@@ -11,7 +11,7 @@ from smart_city.content_steward.api import (
     StorageUsage,
     Track,
 )
-from smart_city.content_steward.tables import FILES, UPLOADS
+from smart_city.content_steward.records.tables import FILES, UPLOADS
 
 KEEPING = (FileStatus.STORED, FileStatus.WITHDRAWN)
 """Files whose bytes are in the object store, and stay there."""
