@@ -91,11 +91,11 @@ class FileRetentionService(FileRetention, Works):
             )
         unused, used = [], []
         for seen in await self._due():
-            runs = await self._removed(seen)
-            if runs:
-                used.append(UsedFile(file_id=seen.file_id, runs=runs))
-            else:
+            if await self._removed(seen):
                 unused.append(seen)
+            else:
+                runs = await self._journeys.unfinished_naming(seen.file_id)
+                used.append(UsedFile(file_id=seen.file_id, runs=runs))
         return RetentionSweep(removed=True, unused=tuple(unused), used=tuple(used))
 
     async def sweep_all(self) -> int:
@@ -122,7 +122,7 @@ class FileRetentionService(FileRetention, Works):
         user = UserContext(tenant=ended.tenant, principal=type(self).__name__)
         with bound(CallContext(TraceIDGenerator.generate(), user)):
             try:
-                return not await self._removed(ended.seen)
+                return await self._removed(ended.seen)
             except PlatformError as error:
                 logger.warning("{} was not removed: {}", ended.seen.file_id, error.detail)
                 return False
@@ -130,8 +130,8 @@ class FileRetentionService(FileRetention, Works):
     async def _due(self) -> tuple[DataClasses, ...]:
         return (await self._data.list_retention(limit=_PAGE, due=True)).files
 
-    async def _removed(self, seen: DataClasses) -> tuple[str, ...]:
-        """Remove a file unless runs use it; the runs that do."""
+    async def _removed(self, seen: DataClasses) -> bool:
+        """Remove a file, unless runs use it or another is just deleting it."""
 
         async def users() -> tuple[str, ...]:
             return await self._journeys.unfinished_naming(seen.file_id)
@@ -139,12 +139,12 @@ class FileRetentionService(FileRetention, Works):
         try:
             gone = await self._files.delete_unused(seen.file_id, users)
         except FileInUse:
-            return await users()
+            return False
         if not gone.existed:  # deleted by hand, while it was looked at
             await self._data.forget_file(seen.file_id)
-            return ()
+            return True
         await self._data.record_removal(seen)
         logger.bind(classes=seen.classes, policy=seen.policy_version).info(
             "{} was removed: its retention ended on {:%Y-%m-%d}", seen.file_id, seen.keep_until
         )
-        return ()
+        return True

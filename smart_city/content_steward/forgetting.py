@@ -67,11 +67,13 @@ class Forgetting(Works):
 
         Raises:
             FileRefused: it is in quarantine, where others decide about it.
-            FileInUse: somebody uses it, or it was put back meanwhile.
+            FileInUse: somebody uses it, or another is at it.
         """
         tenant = current().tenant
         record = await self._records.find(tenant, Track.CLIENT, file_id)
         if record is None:
+            if await self._records.is_withdrawn(tenant, Track.CLIENT, file_id):
+                raise _busy(file_id)
             return DeletedFile(file_id=file_id, existed=False)
         if record.status is FileStatus.QUARANTINED:
             raise FileRefused(
@@ -81,7 +83,7 @@ class Forgetting(Works):
         _require_unused(file_id, await users())
         if record.status is FileStatus.STORED:
             if not await self._records.changed(Track.CLIENT, record, FileStatus.WITHDRAWN):
-                return DeletedFile(file_id=file_id, existed=False)
+                raise _busy(file_id)
             record = record.model_copy(update={"status": FileStatus.WITHDRAWN})
             try:
                 _require_unused(file_id, await users())
@@ -89,10 +91,7 @@ class Forgetting(Works):
                 await self._records.changed(Track.CLIENT, record, FileStatus.STORED)
                 raise
         if not await self._records.changed(Track.CLIENT, record, FileStatus.DELETING):
-            raise FileInUse(
-                f"the file {file_id} was put back by a process that has just started",
-                hint="delete it once more",
-            )
+            raise _busy(file_id)
         await self._forget(record)
         return DeletedFile(file_id=file_id, existed=True)
 
@@ -110,6 +109,13 @@ class Forgetting(Works):
         await self._semantic_layer.forget_content(record.file_id)
         await self._data.forget_file(record.file_id)  # what was recorded meanwhile
         await self._reception.drop(Track.CLIENT, record)
+
+
+def _busy(file_id: str) -> FileInUse:
+    return FileInUse(
+        f"another is just deleting the file {file_id}, or has put it back",
+        hint="look in a moment whether it is there, and delete it once more",
+    )
 
 
 def _require_unused(file_id: str, users: Sequence[str]) -> None:

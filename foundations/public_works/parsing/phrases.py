@@ -41,12 +41,14 @@ def key_phrases(passages: Sequence[Passage], most: int = MAX_PHRASES) -> tuple[K
             for at in range(len(phrase) - size + 1):
                 longer[phrase[at : at + size]].append(len(where))
     people = _people(passages)
+    parts_of_people = {part for name in people for part in _parts(name)}
     scored = {
         phrase: math.log2(len(phrase) + 1) * (len(where) - _mean(longer[phrase]))
         for phrase, where in places.items()
         if len(where) > 1
         and (len(phrase) > 1 or len(phrase[0]) > 3)
-        and not any(_within(phrase, name) or _within(name, phrase) for name in people)
+        and phrase not in parts_of_people
+        and people.isdisjoint(_parts(phrase))
     }
     best = sorted(scored.items(), key=lambda item: (-item[1], item[0]))
     return tuple(
@@ -68,8 +70,10 @@ def _people(passages: Sequence[Passage]) -> set[Phrase]:
     return {phrase for name in names if (phrase := tuple(_content_words(name)))}
 
 
-def _within(short: Phrase, long: Phrase) -> bool:
-    return f" {' '.join(short)} " in f" {' '.join(long)} "
+def _parts(phrase: Phrase) -> set[Phrase]:
+    """What can be cut out of a phrase, it among them."""
+    ends = range(1, len(phrase) + 1)
+    return {phrase[start:end] for end in ends for start in range(end)}
 
 
 def _apart(best: list[tuple[Phrase, float]]) -> list[tuple[Phrase, float]]:

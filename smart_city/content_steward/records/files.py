@@ -59,6 +59,11 @@ class FileRecords:
             return None
         return _record(row)
 
+    async def is_withdrawn(self, tenant: str, track: Track, file_id: str) -> bool:
+        """Whether it is just asked if a file may go."""
+        row = await self._database.read(lambda c: _ROWS[track].first(c, tenant, track, file_id))
+        return row is not None and row["status"] == FileStatus.WITHDRAWN
+
     async def find_by_spool(self, tenant: str, track: Track, spool: str) -> FileRecord | None:
         return await self._one(_of(tenant, track).where(FILES[track].c.spool == spool))
 

@@ -292,10 +292,32 @@ async def test_deletion_gives_way_to_a_process_that_puts_the_file_back(city: Rol
                 pass
         return ()
 
-    with pytest.raises(FileInUse, match="put back"):
+    with pytest.raises(FileInUse, match="put it back"):
         await city.get(ContentSteward).delete_unused(file_id, users)
 
     assert (await city.get(ContentSteward).get_file(file_id)).status is FileStatus.STORED
+
+
+async def test_file_that_another_is_about_to_delete_is_not_forgotten(
+    city: RoleCity, retention: FileRetentionService
+) -> None:
+    file_id = await parsed(city)
+    city.clock.move(KEPT)
+    swept: list[int] = []
+
+    async def users() -> tuple[str, ...]:
+        """Meanwhile another process sweeps; then a run turns out to use the file."""
+        if await city.get(FileRecords).find(NORTH.tenant, Track.CLIENT, file_id) is None:
+            swept.append(await retention.sweep_all())
+            return ("run-1",)
+        return ()
+
+    with pytest.raises(FileInUse, match="run-1"):
+        await city.get(ContentSteward).delete_unused(file_id, users)
+
+    assert swept == [0]
+    assert (await city.get(ContentSteward).get_file(file_id)).status is FileStatus.STORED
+    assert await city.get(DataSteward).get_data_classes(file_id)
 
 
 async def test_file_that_is_put_back_has_its_bytes_though_its_twin_went_meanwhile(
