@@ -1,6 +1,6 @@
 """The one family of errors the city raises, and the closed set of their kinds."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
@@ -56,6 +56,12 @@ class PlatformError(Exception):
         self.hint = hint
         self.errors = tuple(errors)
         self.retry_after = retry_after
+
+    def retell(self, tell: Callable[[str], str]) -> None:
+        """Say all of it as `tell` gives each text back: so it may leave for another reader."""
+        self.detail, self.hint = tell(self.detail), tell(self.hint)
+        self.errors = tuple(FieldError(tell(one.pointer), tell(one.detail)) for one in self.errors)
+        self.args = (self.detail,)
 
     @property
     def code(self) -> str:

@@ -33,6 +33,12 @@ class Answer(BaseModel, Generic[R]):
     result: R
 
 
+class Nothing(BaseModel):
+    """An empty object, or no body at all: a word in it would be misunderstood."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
 class JsonResponse(Response):
     """JSON-able data as a response; NaN becomes null."""
 

@@ -1,9 +1,9 @@
 """The semantic layer: what is known of each file's content, as vectors and as a graph."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -27,6 +27,10 @@ from foundations.public_works.vectors.records import IndexedBy, VectorRecords
 from utilities.clock import Clock
 from utilities.context import current
 from utilities.errors import ErrorKind, PlatformError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _PAGE = 200
 _EDGES = 1_000
@@ -303,13 +307,7 @@ class ContentMetadataAbstraction:
         stands_on = await self._vectors.indexed_by(tenant)
         if stands_on is None:
             return []
-        embedder = self._embedder.of(stands_on.model)
-        if embedder is None:
-            raise EmbedderGone(
-                f"content is indexed by {stands_on.model!r}, which the settings no longer name",
-                hint="run `civitas reindex`",
-            )
-        vector = (await embedder.embed([question]))[0]
+        vector = (await self._embed(stands_on, [question]))[0]
         if len(vector) != stands_on.dimensions:
             raise dimensions_changed(stands_on.model, stands_on.dimensions, len(vector))
         if not vector.any():
@@ -321,6 +319,28 @@ class ContentMetadataAbstraction:
             for file_id, number, score in near
             if (file_id, number) in told
         ]
+
+    async def likeness(self, question: str, passages: Sequence[Passage]) -> list[float]:
+        """The cosine of a question with each of some passages, which need not be stored as such.
+
+        Raises:
+            EmbedderGone: see `search_meaning`.
+        """
+        stands_on = await self._vectors.indexed_by(current().tenant)
+        if stands_on is None or not passages:
+            return [0.0] * len(passages)
+        texts = [question, *(passage.in_context for passage in passages)]
+        asked, *told = await self._embed(stands_on, texts)
+        return [round(float(asked @ one), 6) for one in told]
+
+    async def _embed(self, stands_on: IndexedBy, texts: Sequence[str]) -> "NDArray[np.float32]":
+        embedder = self._embedder.of(stands_on.model)
+        if embedder is None:
+            raise EmbedderGone(
+                f"content is indexed by {stands_on.model!r}, which the settings no longer name",
+                hint="run `civitas reindex`",
+            )
+        return await embedder.embed(texts)
 
     @soa_api(effect=Effect.KEYED)
     async def forget_content(self, file_id: str) -> Forgotten:

@@ -11,10 +11,6 @@ class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Nothing(_Body):
-    """An empty object, or no body at all."""
-
-
 class Noted(_Body):
     """Why."""
 

@@ -7,7 +7,14 @@ from fastapi import APIRouter, Depends, Path, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from foundations.experience.edge import Answer, Call, JsonResponse, described_body, strict_body
+from foundations.experience.edge import (
+    Answer,
+    Call,
+    JsonResponse,
+    Nothing,
+    described_body,
+    strict_body,
+)
 from realms.journey.api import (
     DeadLetterPage,
     JourneyRun,
@@ -23,7 +30,6 @@ from realms.journey.operation_bodies import (
     Forked,
     Migrated,
     Noted,
-    Nothing,
     Replayed,
     Rerun,
     Retried,

@@ -4,16 +4,15 @@ How long a file may stay is the data steward's to say, and how it is deleted the
 who still uses it, the journeys'. What stays of it is the data steward's note that it was removed.
 """
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 
 from loguru import logger
 
 from foundations.boot import Duty, Works
 from foundations.declarations import Effect, service, soa_api
 from foundations.public_works.dispatch import Dispatch
+from foundations.public_works.hourly import Hourly
 from realms.journey.api import Journeys
 from realms.solution.api import FileRetention, RetentionSweep, UsedFile
 from smart_city.content_steward.api import ContentSteward, FileInUse
@@ -24,8 +23,6 @@ from utilities.errors import ErrorKind, PlatformError
 from utilities.observability.trace_id_generator import TraceIDGenerator
 
 QUEUE = "file-retention"
-PASS = timedelta(hours=1)
-"""So often it looks for files whose retention has ended."""
 DECIDERS = frozenset({"owner", "data_steward"})
 _PAGE = 200
 
@@ -57,23 +54,14 @@ class FileRetentionService(FileRetention, Works):
         self._files = files
         self._data = data
         self._journeys = journeys
-        self._dispatch = dispatch
         self._clock = clock
-        self._passing = asyncio.Lock()
-        self._open = False
+        self._hourly = Hourly(QUEUE, self._sweep, dispatch=dispatch, clock=clock)
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
         """Look every hour inside the block; leaving waits for the file in progress."""
-        self._open = True
-        self._dispatch.handle(QUEUE, self._rung)
-        self._dispatch.wake(QUEUE, "", at=self._clock.now() + timedelta(minutes=1))
-        try:
+        async with self._hourly.going_on():
             yield
-        finally:
-            self._open = False
-            async with self._passing:
-                pass
 
     @soa_api(public=True, effect=Effect.PURE)
     async def preview_retention(self) -> RetentionSweep:
@@ -103,41 +91,38 @@ class FileRetentionService(FileRetention, Works):
             )
         unused, used = [], []
         for seen in await self._due():
-            runs = await self._removed(seen)
-            if runs:
-                used.append(UsedFile(file_id=seen.file_id, runs=runs))
-            else:
+            if await self._removed(seen):
                 unused.append(seen)
+            else:
+                runs = await self._journeys.unfinished_naming(seen.file_id)
+                used.append(UsedFile(file_id=seen.file_id, runs=runs))
         return RetentionSweep(removed=True, unused=tuple(unused), used=tuple(used))
 
     async def sweep_all(self) -> int:
         """Remove the files of every tenant whose retention has ended; how many there were."""
         removed, last = 0, None
-        async with self._passing:
+        async with self._hourly.one_at_a_time:
             while page := await self._data.ended_retentions(limit=_PAGE, after=last):
                 for ended in page:
-                    if not self._open:
+                    if not self._hourly.open:
                         return removed
                     removed += await self._swept(ended)
                 last = page[-1]
         return removed
 
-    async def _rung(self, _key: str) -> None:
-        if not self._open:
-            return
+    async def _sweep(self) -> None:
         try:
             if removed := await self.sweep_all():
                 logger.info("{:,} files were removed: their retention has ended", removed)
         except PlatformError as error:
             logger.error("files whose retention has ended could not be removed: {}", error.detail)
-        self._dispatch.wake(QUEUE, "", at=self._clock.now() + PASS)
 
     async def _swept(self, ended: EndedRetention) -> bool:
         """Remove a file in the name of its tenant; one that cannot go now waits for the next."""
         user = UserContext(tenant=ended.tenant, principal=type(self).__name__)
         with bound(CallContext(TraceIDGenerator.generate(), user)):
             try:
-                return not await self._removed(ended.seen)
+                return await self._removed(ended.seen)
             except PlatformError as error:
                 logger.warning("{} was not removed: {}", ended.seen.file_id, error.detail)
                 return False
@@ -145,8 +130,8 @@ class FileRetentionService(FileRetention, Works):
     async def _due(self) -> tuple[DataClasses, ...]:
         return (await self._data.list_retention(limit=_PAGE, due=True)).files
 
-    async def _removed(self, seen: DataClasses) -> tuple[str, ...]:
-        """Remove a file unless runs use it; the runs that do."""
+    async def _removed(self, seen: DataClasses) -> bool:
+        """Remove a file, unless runs use it or another is just deleting it."""
 
         async def users() -> tuple[str, ...]:
             return await self._journeys.unfinished_naming(seen.file_id)
@@ -154,12 +139,12 @@ class FileRetentionService(FileRetention, Works):
         try:
             gone = await self._files.delete_unused(seen.file_id, users)
         except FileInUse:
-            return await users()
+            return False
         if not gone.existed:  # deleted by hand, while it was looked at
             await self._data.forget_file(seen.file_id)
-            return ()
+            return True
         await self._data.record_removal(seen)
         logger.bind(classes=seen.classes, policy=seen.policy_version).info(
             "{} was removed: its retention ended on {:%Y-%m-%d}", seen.file_id, seen.keep_until
         )
-        return ()
+        return True

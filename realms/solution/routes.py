@@ -12,6 +12,7 @@ from foundations.experience.edge import (
     Answer,
     Call,
     JsonResponse,
+    Nothing,
     Trace,
     described_body,
     strict_body,
@@ -196,6 +197,8 @@ async def preview_retention(call: Call) -> Response:
     "/retention/sweep",
     summary="Remove files whose retention has ended",
     response_model=Answer[RetentionSweep],
+    openapi_extra=described_body(Nothing),
+    dependencies=[Depends(strict_body(Nothing))],
 )
 async def sweep_retention(call: Call) -> Response:
     """Delete them with all that was made from them, but those that unfinished runs use."""

@@ -8,6 +8,7 @@ from smart_city.api_gateway.api import APIGateway
 from smart_city.data_steward.api import DataSteward
 from smart_city.security_guard.api import Access, SecurityGuard
 from utilities.context import UserContext, current
+from utilities.errors import PlatformError
 
 
 @service
@@ -28,16 +29,26 @@ class APIGatewayService(APIGateway):
     ) -> Outcome:
         """Call the API that `request` names; of what it answers the caller sees what they may.
 
+        So it is with what it refuses, and with what may be asked of it: a question is no way to
+        learn what an answer would not tell.
+
         Raises:
             NotRegistered: there is no such service or API; the hint has the nearest name.
             NotOffered, AccessDenied: the security guard refuses the call.
             InvalidArguments: the arguments do not fit the API.
         """
-        api = self._registry.api(request.service, request.api)
-        await self._guard.check_access(_access(api, request))
-        answer = await api.call(request.arguments)
-        shown = self._data.masking().answer(api.dump(answer))
-        return Outcome(trace_id=current().trace_id, result=shown)
+        masking = self._data.masking()
+        try:
+            api = self._registry.api(request.service, request.api)
+            await self._guard.check_access(_access(api, request))
+            asked = request.arguments
+            if api.effect is Effect.PURE and not isinstance(request, InsideRequest):
+                asked = masking.answer(asked)
+            answer = await api.call(asked)
+        except PlatformError as error:
+            error.retell(masking.text)
+            raise
+        return Outcome(trace_id=current().trace_id, result=masking.answer(api.dump(answer)))
 
 
 def _access(api: Api, request: CityRequest) -> Access:

@@ -32,6 +32,8 @@ class FileStatus(StrEnum):
     """Something harmful was found; its bytes are kept apart until a person decides."""
     DESTROYED = "destroyed"
     """A person decided that its bytes, which were in quarantine, go."""
+    WITHDRAWN = "withdrawn"
+    """Unknown to everybody while it is asked whether somebody uses it; it goes, or is put back."""
     DELETING = "deleting"
     """Being deleted, with all that was made from it; unknown to everybody."""
 

@@ -30,7 +30,8 @@ from smart_city.content_steward.intake import Intake
 from smart_city.content_steward.pages import MOST_LISTED, page_of
 from smart_city.content_steward.quarantine import QuarantineDesk
 from smart_city.content_steward.reception import Reception, available
-from smart_city.content_steward.records import FileRecords, UploadRecords
+from smart_city.content_steward.records.files import FileRecords
+from smart_city.content_steward.records.uploads import UploadRecords
 from smart_city.content_steward.uploading import UploadDesk
 from smart_city.data_steward.api import DataSteward
 from utilities.clock import Clock

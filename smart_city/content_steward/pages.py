@@ -1,7 +1,7 @@
 """Lists of files in pages, newest first."""
 
 from smart_city.content_steward.api import FilePage, FileStatus, Track
-from smart_city.content_steward.records import FileRecords
+from smart_city.content_steward.records.files import FileRecords
 from utilities.context import current
 from utilities.errors import ErrorKind, PlatformError
 

@@ -23,7 +23,7 @@ from smart_city.content_steward.api import (
 from smart_city.content_steward.intake import Intake
 from smart_city.content_steward.pages import MOST_LISTED, page_of
 from smart_city.content_steward.reception import Reception
-from smart_city.content_steward.records import FileRecords
+from smart_city.content_steward.records.files import FileRecords
 from utilities.clock import Clock
 from utilities.context import current
 

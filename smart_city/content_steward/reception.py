@@ -21,7 +21,7 @@ from smart_city.content_steward.api import (
 )
 from smart_city.content_steward.intake import Intake
 from smart_city.content_steward.naming import safe_name
-from smart_city.content_steward.records import FileRecords
+from smart_city.content_steward.records.files import FileRecords
 from smart_city.data_steward.api import DataSteward, DataTrack
 from smart_city.post_office.api import PostOffice
 from utilities.clock import Clock
@@ -220,7 +220,7 @@ def available(record: FileRecord) -> FileRecord:
             raise FileNotStored(
                 f"the file {record.file_id} is still on its way in", hint="retry in a moment"
             )
-        case FileStatus.DELETING:
+        case FileStatus.WITHDRAWN | FileStatus.DELETING:
             raise FileUnknown(f"the file {record.file_id} is being deleted")
         case FileStatus.QUARANTINED:
             raise FileRefused(

@@ -21,7 +21,7 @@ from smart_city.content_steward.api import (
 )
 from smart_city.content_steward.naming import safe_name
 from smart_city.content_steward.reception import Reception
-from smart_city.content_steward.records import UploadRecords
+from smart_city.content_steward.records.uploads import UploadRecords
 from utilities.clock import Clock
 from utilities.context import current
 from utilities.errors import ErrorKind, PlatformError

@@ -1,6 +1,7 @@
 """Finds in a text what a pattern and a check digit can tell: addresses, accounts, ids, numbers.
 
-Mail addresses, accounts and dates are recognised by the same patterns as entities in insights.
+Mail addresses, accounts and dates are recognised by the same patterns as entities in insights,
+names of people by the same words around them as are no key phrases there.
 """
 
 import re
@@ -8,15 +9,40 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from itertools import pairwise
+from typing import Protocol
 
 from foundations.public_works.parsing.insights.texts.entities import DATE, IBAN, MAIL, is_iban
+from foundations.public_works.parsing.person_names import person_names
 
 Span = tuple[int, int]
 """Where something begins, and where it has ended."""
 
 
+class Finder(Protocol):
+    """Finds one kind of thing in a text."""
+
+    @property
+    def told(self) -> str:
+        """What it finds, in words."""
+        ...
+
+    def spans(self, text: str) -> Iterator[Span]:
+        """Where it stands in a text."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
-class Finder:
+class NameFinder:
+    """Finds names of people by the words around them."""
+
+    told: str
+
+    def spans(self, text: str) -> Iterator[Span]:
+        return person_names(text)
+
+
+@dataclass(frozen=True, slots=True)
+class PatternFinder:
     """Finds one kind of thing, in texts that have as many digits, or the sign, that it needs."""
 
     told: str
@@ -160,29 +186,29 @@ _NATIONAL = (
 )  # fmt: skip
 
 FINDERS: Mapping[str, Finder] = {
-    "mail_address": Finder("mail addresses", MAIL, _whole, sign="@"),
-    "iban": Finder(
+    "mail_address": PatternFinder("mail addresses", MAIL, _whole, sign="@"),
+    "iban": PatternFinder(
         "account numbers with the check digits of an IBAN (ISO 13616)", IBAN, _iban, digits=7
     ),
-    "payment_card": Finder(
+    "payment_card": PatternFinder(
         "card numbers with a right check digit (ISO/IEC 7812)",
         re.compile(r"(?<![\w.,+-])\d(?:[ -]?\d){12,18}(?![\w-])"),
         _card,
         digits=13,
     ),
-    "international_phone_number": Finder(
+    "international_phone_number": PatternFinder(
         "phone numbers that begin with + or 00",
         re.compile(r"(?<![\w+.])(?:\+|00)[1-9](?:[ ./()-]{0,3}\d){7,14}(?!\w)"),
         _phone,
         digits=8,
     ),
-    "local_phone_number": Finder(
+    "local_phone_number": PatternFinder(
         "seven to fifteen digits, as phone numbers are written",
         re.compile(r"(?<![\w.+-])\(?\d(?:[ ./()-]{0,2}\d){6,14}(?!\w)"),
         _local_phone,
         digits=7,
     ),
-    "ip_address": Finder(
+    "ip_address": PatternFinder(
         "addresses of IPv4 and IPv6",
         re.compile(
             r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?!\.?\w)"
@@ -191,7 +217,7 @@ FINDERS: Mapping[str, Finder] = {
         _address,
         digits=2,
     ),
-    "national_id": Finder(
+    "national_id": PatternFinder(
         "numbers that states give people, by form and check digit: the social security number "
         "(US), NINO (UK), AHV (CH), DNI and NIE (ES), INSEE (FR), codice fiscale (IT), Steuer-ID "
         "(DE)",
@@ -205,12 +231,16 @@ FINDERS: Mapping[str, Finder] = {
         _national,
         digits=6,
     ),
-    "long_number": Finder(
+    "long_number": PatternFinder(
         "five digits and more, with letters before them or not",
         re.compile(r"(?<![\w.,])[A-Za-z]{0,3}\d(?:[ ./-]?\d){4,19}[A-Za-z]?(?!\w)"),
         _whole,
         digits=5,
     ),
-    "date": Finder("dates", DATE, _whole, digits=1),
+    "date": PatternFinder("dates", DATE, _whole, digits=1),
+    "person_name": NameFinder(
+        "names of people after a title, in a salutation or a signature, before a mail address, or "
+        "after a label such as `Contact person:`"
+    ),
 }
 """What `finds` may name in a policy."""

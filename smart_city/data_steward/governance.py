@@ -36,7 +36,6 @@ from smart_city.data_steward.api import (
     RetentionPage,
 )
 from smart_city.data_steward.content import found_in
-from smart_city.data_steward.masking import Mask, PlainSight
 from smart_city.data_steward.policy import SEMANTIC_RULE, Rule
 from smart_city.data_steward.policy_reading import PolicyInForce
 from smart_city.data_steward.records import DataRecords
@@ -46,7 +45,6 @@ from utilities.context import current
 _LINKS = 1000
 """Most links that `get_lineage` answers with."""
 _MOST_LISTED = 200
-_PLAIN_SIGHT = PlainSight()
 
 
 @service
@@ -120,8 +118,7 @@ class DataStewardService(DataSteward):
 
     def masking(self) -> Masking:
         """The mask for what the caller in progress is shown."""
-        hidden = self._force.policy.hidden_from(current().user.roles)
-        return Mask(self._force.senses, hidden) if hidden else _PLAIN_SIGHT
+        return self._force.mask_for(current().user.roles)
 
     async def require_sight(self, file_id: str) -> None:
         """Pass a caller who may see all that a client's file holds.

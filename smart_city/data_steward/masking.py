@@ -1,17 +1,19 @@
 """Takes out of an answer what its reader may not see. Pure: the same for search, insights, all."""
 
 from collections.abc import Iterable, Mapping
+from itertools import count
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from foundations.public_works.graph.model import Node, NodeKind
+from foundations.public_works.content_metadata import PassageEmbedding
+from foundations.public_works.graph.model import Entities, Node, NodeKind
 from foundations.public_works.parsing.insights.model import (
     ComparisonResult,
     Insight,
     InsightsResult,
 )
-from foundations.public_works.parsing.models import TableProfile
+from foundations.public_works.parsing.models import ParseResult, TableProfile
 from smart_city.data_steward.api import Masking
 from smart_city.data_steward.content import columns_of, facts_of
 from smart_city.data_steward.sensing import Column, Hit, Senses
@@ -27,6 +29,9 @@ _TELLS_WORDS = frozenset({"entity", "key_phrase", "figure", "contradiction", "si
 _ENTITY = "entity:"
 """So the ids of entities begin, in nodes and in edges."""
 _NODE = frozenset(Node.model_fields)
+_ENTITIES = frozenset(Entities.model_fields)
+_EMBEDDED = frozenset(PassageEmbedding.model_fields)
+_PARSED = frozenset({"tables", "warnings", "kind"})
 _LEAST_TELLING = 10**12
 """A smaller number is no number of anybody's."""
 
@@ -71,7 +76,7 @@ class Mask(Masking):
         """
         match document:
             case dict():
-                return self._known(document) or {k: self.answer(v) for k, v in document.items()}
+                return self._known(document) or self._plain(document)
             case list() | tuple():
                 return [self.answer(one) for one in document]
             case str() if document.startswith(_ENTITY):
@@ -84,8 +89,19 @@ class Mask(Masking):
                 return document if (shown := self.text(told)) == told else shown
         return document
 
+    def _plain(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Keys may be values too; two that are masked alike are told apart."""
+        shown: dict[str, Any] = {}
+        for key, value in document.items():
+            name = told = self.text(key)
+            if name != key:
+                named = (f"{told} {n}" if n > 1 else told for n in count(1))
+                name = next(one for one in named if one not in shown)
+            shown[name] = self.answer(value)
+        return shown
+
     def _known(self, document: dict[str, Any]) -> dict[str, Any]:
-        """A table, or insights, without what is hidden; empty for anything else."""
+        """What is known by its form, without what is hidden; empty for anything else."""
         if _is_one(document, TableProfile, _TABLE):
             return self._table(document)
         if any(_is_one(document, model, _RESULT) for model in (InsightsResult, ComparisonResult)):
@@ -93,10 +109,38 @@ class Mask(Masking):
         if _is_one(document, Insight, _INSIGHT):
             return self._insight(document, {})
         if document.keys() == _NODE and document["kind"] == NodeKind.ENTITY:
-            return {key: self.answer(value) for key, value in document.items()} | {
-                "name": self._entity(str(document["name"]))
-            }
+            return self._plain(document) | {"name": self._entity(str(document["name"]))}
+        if _is_one(document, Entities, _ENTITIES):
+            return self._entities(document)
+        if document.keys() == _EMBEDDED:
+            return self._embedded(document)
+        if _is_one(document, ParseResult, _PARSED):
+            return self._parsed(document)
         return {}
+
+    def _entities(self, listed: dict[str, Any]) -> dict[str, Any]:
+        """They are asked for by how they begin: a hidden one would tell itself by being there."""
+        names = [one for one in listed["entities"] if self._entity(one["name"]) == one["name"]]
+        return {"entities": [self.answer(one) for one in names]}
+
+    def _embedded(self, passage: dict[str, Any]) -> dict[str, Any]:
+        """A passage and its vector, which tells what the passage said before it was masked."""
+        shown = self._plain(passage)
+        return shown if shown["text"] == passage["text"] else {**shown, "vector": []}
+
+    def _parsed(self, result: dict[str, Any]) -> dict[str, Any]:
+        """What parsing gave: its warnings quote cells, those about hidden columns do not."""
+        hidden = {
+            repr(name): by
+            for table in result["tables"]
+            for name, by in self._columns(columns_of(table)).items()
+        }
+        shown = self._plain(result)
+        for warning in shown["warnings"]:
+            about = {name: by for name, by in hidden.items() if name in warning["detail"]}
+            if about:
+                warning["detail"] = _not_shown(about)
+        return shown
 
     def _entity(self, value: str) -> str:
         """What a file names, as the graph tells it: without what stood around it, in small letters.
@@ -115,7 +159,7 @@ class Mask(Masking):
         places = [hidden.get(str(column["name"])) for column in table["columns"]]
         masked = self._rest(table, "columns", "sample")
         masked["columns"] = [
-            self.answer(column) if by is None else _without_values(column, by)
+            self.answer(column if by is None else _without_values(column, by))
             for column, by in zip(table["columns"], places, strict=True)
         ]
         masked["sample"] = [
@@ -136,9 +180,9 @@ class Mask(Masking):
         masked = self._rest(result, "columns", "insights")
         if "columns" in result:
             masked["columns"] = [
-                _without_values(one, by)
-                if (by := known[one["table"], one["name"]])
-                else self.answer(one)
+                self.answer(
+                    _without_values(one, by) if (by := known[one["table"], one["name"]]) else one
+                )
                 for one in facts
             ]
         masked["insights"] = [self._insight(one, known) for one in result["insights"]]
@@ -155,15 +199,12 @@ class Mask(Masking):
         if not about and insight["kind"] in _TELLS_WORDS:
             return self._words(insight)
         if not about:
-            return {key: self.answer(value) for key, value in insight.items()}
+            return self._plain(insight)
         masked = self._rest(insight, "sentence", "figures", "chart", "evidence", "further")
         if insight["kind"] in _TELLS_NO_VALUE:
             masked |= {key: self.answer(insight.get(key, {})) for key in ("sentence", "figures")}
         else:
-            said = ", ".join(dict.fromkeys(_told(by) for by in about.values()))
-            masked["sentence"] = (
-                f"Something about {', '.join(about)} that is not shown to your roles: {said}."
-            )
+            masked["sentence"] = _not_shown(about)
             masked["figures"] = {}
         masked["chart"] = {}
         masked["evidence"], *masked["further"] = [self._evidence(one, about) for one in places]
@@ -234,6 +275,11 @@ def _is_one(document: dict[str, Any], model: type[BaseModel], words: frozenset[s
     except ValidationError:
         return False
     return True
+
+
+def _not_shown(about: Mapping[str, str]) -> str:
+    said = ", ".join(dict.fromkeys(_told(by) for by in about.values()))
+    return f"Something about {', '.join(about)} that is not shown to your roles: {said}."
 
 
 def _told(detector: str) -> str:

@@ -2,22 +2,28 @@
 
 import hashlib
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 import foundations
 from foundations.public_works.settings import Settings
-from smart_city.data_steward.api import DataTrack
+from smart_city.data_steward.api import DataTrack, Masking
 from smart_city.data_steward.finders import FINDERS
+from smart_city.data_steward.masking import Mask, PlainSight
 from smart_city.data_steward.policy import DataPolicy, Detector
 from smart_city.data_steward.sensing import Senses
 from utilities.errors import ErrorKind, FieldError, PlatformError
 from utilities.linear_patterns import BadPattern, linear_pattern
 from utilities.marked_faults import Faults, MarkedFault
 from utilities.marked_models import read_model
+from utilities.observability.logs import redacted_log
 
 _TOP = Path(foundations.__file__).parents[1]
+LOG = "log"
+"""The role of whoever reads the log."""
+_PLAIN_SIGHT = PlainSight()
 SHIPPED = _TOP / "templates" / "policies" / "data_policy.yaml"
 
 
@@ -67,9 +73,10 @@ class PolicyInForce:
 
     def __init__(self, *, settings: Settings) -> None:
         self._file = settings.data_policy or SHIPPED
+        self._log = ExitStack()
 
     async def __aenter__(self) -> Self:
-        """Read the policy.
+        """Read the policy; the log is masked by it from now on, for a reader of the role `log`.
 
         Raises:
             UnreadableDataPolicy, FaultyDataPolicy: see `policy_from`.
@@ -77,10 +84,17 @@ class PolicyInForce:
         stated = policy_from(self._file)
         self.policy, self.version = stated.policy, stated.version
         self.senses = Senses.of(stated.policy)
+        self._log.enter_context(redacted_log(self.mask_for((LOG,)).text))
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Nothing is held open."""
+        """Let the log say everything again."""
+        self._log.close()
+
+    def mask_for(self, roles: tuple[str, ...]) -> Masking:
+        """The mask for a reader with these roles."""
+        hidden = self.policy.hidden_from(roles)
+        return Mask(self.senses, hidden) if hidden else _PLAIN_SIGHT
 
 
 def policy_from(path: Path) -> Stated:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from functools import cached_property, lru_cache
 
 from smart_city.data_steward.finders import FINDERS, Span
@@ -18,6 +19,8 @@ _ROW = re.compile(r"^.{0,200}?\brow \d+: ")
 _LABEL = re.compile(rf"\s*(?P<label>[^:]{{1,{_LONGEST_LABEL}}}?):\s+(?P<value>\S.*)")
 _COLUMN = re.compile(r"^Column (?P<label>.{1,200}?) of .{1,200}? holds (?P<told>.+?); \d")
 """How `table_words.describe_column` begins."""
+_ODD_CELL = re.compile(r"'(?P<label>.{1,200}?)' is read as .*?, such as (?P<told>.+?) in row \d")
+"""How `typing_cells` quotes a cell, which quality reasons repeat."""
 _WORD = re.compile(r"[^\s,;\"'<>()\[\]]+")
 
 
@@ -93,7 +96,10 @@ class Sense:
     def fits(self, values: Sequence[str], kind: str) -> bool:
         """Whether values of this type are what it looks for; none at all speak for it."""
         if self.stated.values != "any" and not _is_of(self.stated.values, kind):
-            return False
+            # one odd cell makes a text of a column of numbers, which it is all the same
+            alike = sum(_type_of(value) == self.stated.values for value in values)
+            if not alike or alike < self.stated.share * len(values):
+                return False
         if not self.looks or not values:
             return True
         found = sum(any(True for _ in self.spans(value)) for value in values)
@@ -167,16 +173,36 @@ class Senses:
         labels = list(_labels(piece))
         plain: list[Hit] = []
         needy: list[Hit] = []
-        for label, start, end, is_told in labels:
-            value = piece[start:end]
-            for sense in self._named(label):
-                if not (is_told or sense.fits((value,), _type_of(value))):
-                    continue
-                (needy if sense.stated.beside and not is_told else plain).append(
-                    Hit(begin + start, begin + end, sense.stated.name)
-                )
+        for label in labels:
+            value = piece[label.start : label.end]
+            kind = "" if label.of is LabelOf.ROW else _type_of(value)
+            told = label.of is LabelOf.COLUMN
+            for sense in self._named(label.text):
+                if told or sense.fits((value,), kind):
+                    hit = Hit(begin + label.start, begin + label.end, sense.stated.name)
+                    (needy if sense.stated.beside and not told else plain).append(hit)
         around = beside | {hit.detector for hit in plain}
         return plain + [hit for hit in needy if around & self._beside[hit.detector]]
+
+
+class LabelOf(Enum):
+    """What a label is."""
+
+    TEXT = auto()
+    ROW = auto()
+    """The name of a column beside one of its values; of which type the others are nobody knows."""
+    COLUMN = auto()
+    """The name of a column in a sentence that tells values of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A label, and where its value stands."""
+
+    text: str
+    start: int
+    end: int
+    of: LabelOf
 
 
 def _outermost(hits: Iterable[Hit]) -> list[Hit]:
@@ -195,20 +221,23 @@ def _is_column(sense: Sense, column: Column) -> bool:
     return sense.named(column.name) and sense.fits(column.values, column.type)
 
 
-def _labels(piece: str) -> Iterator[tuple[str, int, int, bool]]:
-    """Labels, where their values stand, and whether that is a sentence that tells of a column."""
+def _labels(piece: str) -> Iterator[Label]:
     if told := _COLUMN.match(piece):
-        yield told["label"], told.start("told"), told.end("told"), True
+        yield Label(told["label"], told.start("told"), told.end("told"), LabelOf.COLUMN)
         return
+    for told in _ODD_CELL.finditer(piece) if "' is read as " in piece else ():
+        yield Label(told["label"], told.start("told"), told.end("told"), LabelOf.COLUMN)
     if ":" not in piece:
         return
+    of = LabelOf.TEXT
     for segment in _SEGMENT.finditer(piece):
         row = _ROW.match(segment[0])
-        at = row.end() if row else 0
-        if match := _LABEL.match(segment[0], at):
+        if row or segment.start() == 0 or piece[segment.start() - 1] == "\n":
+            of = LabelOf.ROW if row else LabelOf.TEXT
+        if match := _LABEL.match(segment[0], row.end() if row else 0):
             end = len(match["value"].rstrip(". \t\r"))
             begin = segment.start() + match.start("value")
-            yield match["label"].strip(), begin, begin + end, False
+            yield Label(match["label"].strip(), begin, begin + end, of)
 
 
 def _pieces(text: str) -> Iterator[tuple[int, str]]:

@@ -10,7 +10,7 @@ from loguru import logger
 from pydantic import Field
 
 from foundations.declarations import Effect, service, soa_api
-from foundations.public_works.content_metadata import ContentMetadataAbstraction, Storing
+from foundations.public_works.content_metadata import ContentMetadataAbstraction, Hit, Storing
 from foundations.public_works.media_types import FORMATS
 from foundations.public_works.parsing.stop_words import STOP_WORDS
 from foundations.public_works.search_modes import SearchMode
@@ -32,6 +32,7 @@ from smart_city.librarian.api import (
 )
 from smart_city.librarian.evidence import evidence
 from smart_city.librarian.records import FoundPassage, LibraryRecords
+from smart_city.librarian.sight import Visible, found_by_seen_words
 from utilities.clock import Clock
 from utilities.context import current
 from utilities.errors import ErrorKind, PlatformError
@@ -177,14 +178,12 @@ class LibrarianService(Librarian):
         self, q: str, words: Sequence[str], most: int, mode: SearchMode, files: list[str] | None
     ) -> tuple[Lists, str]:
         """What each way of looking finds, and what could not be looked into."""
-        tenant = current().tenant
         if mode is SearchMode.WORDS:
-            found = await self._records.by_words(tenant, words, most=most, files=files)
-            return {FoundBy.WORDS: found}, ""
+            return {FoundBy.WORDS: await self._by_words(words, most, files)}, ""
         if mode is SearchMode.MEANING:
             return {FoundBy.MEANING: await self._by_meaning(q, most, files)}, ""
         by_words, by_meaning = await asyncio.gather(
-            self._records.by_words(tenant, words, most=most, files=files),
+            self._by_words(words, most, files),
             self._by_meaning(q, most, files),
             return_exceptions=True,
         )
@@ -194,8 +193,20 @@ class LibrarianService(Librarian):
             return {FoundBy.WORDS: by_words}, _told(by_meaning)
         return {FoundBy.WORDS: by_words, FoundBy.MEANING: by_meaning}, ""
 
+    async def _by_words(
+        self, words: Sequence[str], most: int, files: list[str] | None
+    ) -> list[FoundPassage]:
+        found = await self._records.by_words(current().tenant, words, most=most, files=files)
+        masking = self._data.masking()
+        if not masking.hides:
+            return found
+        return await in_thread(found_by_seen_words, found, words, masking.text)
+
     async def _by_meaning(self, q: str, most: int, files: list[str] | None) -> list[FoundPassage]:
         near = await self._semantic_layer.search_meaning(q, limit=most, files=files)
+        masking = self._data.masking()
+        if masking.hides:
+            near = await self._as_alike(q, near, masking.text)
         alike = [hit for hit in near if hit.score >= _NEAREST_COSINE]
         names = await self._records.names(current().tenant, (hit.file_id for hit in alike))
         return [
@@ -209,6 +220,19 @@ class LibrarianService(Librarian):
             for hit in alike
             if hit.file_id in names
         ]
+
+    async def _as_alike(self, q: str, near: Sequence[Hit], visible: Visible) -> list[Hit]:
+        """The same, each as near to the question as what the caller may see of it."""
+        texts = await in_thread(lambda: [visible(hit.passage.text) for hit in near])
+        pairs = list(zip(near, texts, strict=True))
+        masked = [(hit, text) for hit, text in pairs if text != hit.passage.text]
+        scores = await self._semantic_layer.likeness(
+            q, [hit.passage.model_copy(update={"text": text}) for hit, text in masked]
+        )
+        seen = [hit for hit, text in pairs if text == hit.passage.text]
+        for (hit, _), score in zip(masked, scores, strict=True):
+            seen.append(hit.model_copy(update={"score": score}))
+        return sorted(seen, key=lambda hit: -hit.score)
 
 
 def words_asked(q: str) -> list[str]:

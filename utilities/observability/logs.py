@@ -4,8 +4,10 @@ import inspect
 import json
 import logging
 import sys
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 _TERMINAL = (
     "<green>{time:HH:mm:ss}</green> <level>{level: <7}</level> "
-    "<dim>{extra[trace_id]}</dim> {extra[shown]}"
+    "<dim>{extra[trace_id]}</dim> {extra[shown]}\n{extra[traceback]}"
 )
 
 
@@ -26,7 +28,7 @@ def configure_logs(*, level: str) -> None:
     """Send readable log lines to stderr; the standard library's loggers take the same way."""
     logger.remove()
     logger.configure(patcher=_patch)
-    logger.add(sys.stderr, level=level, format=_TERMINAL, backtrace=False, diagnose=False)
+    logger.add(sys.stderr, level=level, format=lambda _: _TERMINAL)
     logging.basicConfig(handlers=[_ToLoguru()], level=logging.WARNING, force=True)
 
 
@@ -37,11 +39,9 @@ def add_log_file(file: Path, *, level: str) -> Iterator[None]:
     sink = logger.add(
         file,
         level="DEBUG" if level == "DEBUG" else "INFO",
-        format="{extra[json]}",
+        format=lambda _: "{extra[json]}\n",  # a text would have the traceback after it
         rotation="10 MB",
         retention=5,
-        backtrace=False,
-        diagnose=False,
     )
     try:
         yield
@@ -49,25 +49,39 @@ def add_log_file(file: Path, *, level: str) -> Iterator[None]:
         logger.remove(sink)
 
 
-def _patch(record: "Record") -> None:
+@contextmanager
+def redacted_log(tell: Callable[[str], str]) -> Iterator[None]:
+    """While the block lasts a line says of its message, facts and exception what `tell` leaves."""
+    logger.configure(patcher=partial(_patch, tell=tell))
+    try:
+        yield
+    finally:
+        logger.configure(patcher=_patch)
+
+
+def _patch(record: "Record", tell: Callable[[str], str] = str) -> None:
     """Give a line its trace id and two safe renderings; user text can start no new line."""
     context = current_or_none()
     extra = record["extra"]
-    facts = dict(extra)
+    facts = {key: tell(value) if type(value) is str else value for key, value in extra.items()}
+    message = tell(record["message"])
     trace_id = extra.setdefault("trace_id", context.trace_id if context else "-")
-    shown = " ".join([record["message"], *(f"{key}={value}" for key, value in facts.items())])
+    shown = " ".join([message, *(f"{key}={value}" for key, value in facts.items())])
     extra["shown"] = _one_line(shown)
     line = {
         "time": record["time"].isoformat(),
         "level": record["level"].name,
-        "message": record["message"],
+        "message": message,
         "logger": record["name"],
         "trace_id": trace_id,
         "tenant": context.tenant if context else None,
         **{key: value for key, value in facts.items() if key != "trace_id"},
     }
-    if record["exception"] is not None:
-        line["exception"] = repr(record["exception"].value)
+    extra["traceback"] = ""
+    if record["exception"] is not None and (error := record["exception"].value) is not None:
+        line["exception"] = tell(repr(error))
+        raised = tell("".join(traceback.format_exception(error)))
+        extra["traceback"] = "".join(f"{_one_line(one)}\n" for one in raised.split("\n") if one)
     extra["json"] = json.dumps(line, default=str)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from foundations.public_works.parsing.models import KeyPhrase, Passage, SummarySentence
 from foundations.public_works.parsing.passages import sentences
+from foundations.public_works.parsing.person_names import person_names
 from foundations.public_works.parsing.stop_words import STOP_WORDS
 
 Phrase = tuple[str, ...]
@@ -26,7 +27,8 @@ def key_phrases(passages: Sequence[Passage], most: int = MAX_PHRASES) -> tuple[K
     Scored by C-value: log2(words + 1) times how often the phrase stands by itself, that is, its
     count less the mean count of the longer phrases around it. Frantzi, Ananiadou and Mima,
     Automatic recognition of multi-word terms (2000), with the usual + 1 that lets in single words.
-    A phrase inside a stronger one is left out.
+    A phrase inside a stronger one is left out, and so are names of people: a letter is not about
+    who wrote it, and where a phrase stands alone nothing tells any more that it is one.
     """
     places: dict[Phrase, list[int]] = defaultdict(list)
     for passage, run in _runs(passages):
@@ -38,10 +40,15 @@ def key_phrases(passages: Sequence[Passage], most: int = MAX_PHRASES) -> tuple[K
         for size in range(1, len(phrase)):
             for at in range(len(phrase) - size + 1):
                 longer[phrase[at : at + size]].append(len(where))
+    people = _people(passages)
+    parts_of_people = {part for name in people for part in _parts(name)}
     scored = {
         phrase: math.log2(len(phrase) + 1) * (len(where) - _mean(longer[phrase]))
         for phrase, where in places.items()
-        if len(where) > 1 and (len(phrase) > 1 or len(phrase[0]) > 3)
+        if len(where) > 1
+        and (len(phrase) > 1 or len(phrase[0]) > 3)
+        and phrase not in parts_of_people
+        and people.isdisjoint(_parts(phrase))
     }
     best = sorted(scored.items(), key=lambda item: (-item[1], item[0]))
     return tuple(
@@ -53,6 +60,20 @@ def key_phrases(passages: Sequence[Passage], most: int = MAX_PHRASES) -> tuple[K
         )
         for phrase, score in _apart(best)[:most]
     )
+
+
+def _people(passages: Sequence[Passage]) -> set[Phrase]:
+    """The names of people that the passages tell, as their words would be a phrase."""
+    names = (
+        passage.text[start:end] for passage in passages for start, end in person_names(passage.text)
+    )
+    return {phrase for name in names if (phrase := tuple(_content_words(name)))}
+
+
+def _parts(phrase: Phrase) -> set[Phrase]:
+    """What can be cut out of a phrase, it among them."""
+    ends = range(1, len(phrase) + 1)
+    return {phrase[start:end] for end in ends for start in range(end)}
 
 
 def _apart(best: list[tuple[Phrase, float]]) -> list[tuple[Phrase, float]]:

@@ -17,6 +17,7 @@ from loguru import logger
 
 from foundations.boot import Duty, Works
 from foundations.public_works.dispatch import Dispatch
+from foundations.public_works.hourly import Hourly
 from foundations.public_works.object_store import ObjectNotFound, ObjectStore
 from foundations.public_works.settings import Settings
 from realms.journey.engine.driver import Driver
@@ -28,8 +29,6 @@ from utilities.clock import Clock
 from utilities.errors import PlatformError
 
 QUEUE = "journey-retention"
-PASS = timedelta(hours=1)
-"""So often it looks for runs that have been kept long enough."""
 
 _PAGE = 100
 _LARGEST = 8 * 1024 * 1024
@@ -66,28 +65,19 @@ class Retention(Works):
         self._driver = driver
         self._records = records
         self._objects = objects
-        self._dispatch = dispatch
         self._clock = clock
         self._default = timedelta(days=settings.journey_retention_days)
-        self._passing = asyncio.Lock()
-        self._open = False
+        self._hourly = Hourly(QUEUE, self._sweep, dispatch=dispatch, clock=clock)
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
         """Look every hour inside the block; leaving waits for the page in progress."""
-        self._open = True
-        self._dispatch.handle(QUEUE, self._rung)
-        self._dispatch.wake(QUEUE, "", at=self._clock.now() + timedelta(minutes=1))
-        try:
+        async with self._hourly.going_on():
             yield
-        finally:
-            self._open = False
-            async with self._passing:
-                pass
 
     async def archive(self) -> int:
         """Archive every run that was kept long enough; how many there were."""
-        async with self._passing:
+        async with self._hourly.one_at_a_time:
             await self._clear()
             moved = 0
             keeps = await self._keeps()
@@ -97,15 +87,12 @@ class Retention(Works):
                 await self._records.forget_memos(template, before=before)
             return moved
 
-    async def _rung(self, _key: str) -> None:
-        if not self._open:
-            return
+    async def _sweep(self) -> None:
         try:
             if await self._leadership.leads() and (moved := await self.archive()):
                 logger.info("{:,} finished runs were archived", moved)
         except PlatformError as error:
             logger.error("finished runs could not be archived: {}", error.detail)
-        self._dispatch.wake(QUEUE, "", at=self._clock.now() + PASS)
 
     async def _keeps(self) -> dict[str, timedelta]:
         """How long runs of each template are kept."""
@@ -119,7 +106,7 @@ class Retention(Works):
     async def _archive(self, template: str, before: datetime) -> int:
         """Archive page by page; runs that have to stay are passed over."""
         moved, after = 0, ""
-        while self._open:
+        while self._hourly.open:
             rows = await self._journal.finished(template, before=before, after=after, limit=_PAGE)
             if not rows:
                 break

@@ -18,6 +18,8 @@ WIDTH, HEIGHT = 520, 220
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 12, 8, 40
 _NAMES = 130
 _TICKS = 5
+_LEAST_SPAN = 1e-300
+"""What is nearer together is one value: no step between marks would be left."""
 _BAND = 22
 _LABEL = 20
 _COLOUR = "var(--mark, #2f6db3)"
@@ -113,7 +115,7 @@ def _linear(numbers: list[float], start: float, end: float, title: str, *, zero:
     low, high = (min(numbers), max(numbers)) if numbers else (0.0, 1.0)
     if zero:
         low, high = min(low, 0.0), max(high, 0.0)
-    if low == high:
+    if high - low < _LEAST_SPAN:
         low, high = low - 0.5, high + 0.5
     step = _round_step((high - low) / _TICKS)
     first = math.ceil(low / step - 1e-9)

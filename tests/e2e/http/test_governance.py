@@ -185,6 +185,7 @@ def test_files_whose_retention_has_ended_are_told_and_removed_by_who_may(
     check_problem(reader.post("/api/solution/retention/sweep"), 403, "access_denied")
     with as_bearer(server, MEMBER) as member:
         check_problem(member.post("/api/solution/retention/sweep"), 403, "not_their_sweep")
+    check_problem(owner.post("/api/solution/retention/sweep", json={"dry_run": True}), 422)
     swept = owner.post("/api/solution/retention/sweep").json()["result"]
     assert swept == {"removed": True} | nothing
     assert owner.get("/api/data/removals").json()["result"] == {"removals": []}

@@ -19,11 +19,10 @@ from realms.solution.api import DataMashSolutions
 from smart_city.content_steward.api import (
     ContentSteward,
     FileRefused,
-    FileStatus,
     FileUnknown,
     Track,
 )
-from smart_city.content_steward.records import FileRecords
+from smart_city.content_steward.records.files import FileRecords
 from smart_city.data_steward.api import PolicyRefused
 from smart_city.librarian.api import Librarian
 from tests.support.hostile_files import EICAR
@@ -225,4 +224,4 @@ async def test_content_that_is_stored_while_its_file_is_deleted_is_forgotten(
         assert await rows_about(city, file_id, "zeppelin") == {"post_events": 1}
         records = city.registry.get(FileRecords)
         assert await records.find(NORTH.tenant, Track.CLIENT, file_id) is None
-        assert FileStatus.DELETING not in {record.status for record in await records.deleting()}
+        assert await records.leaving() == []

@@ -192,7 +192,7 @@ async def test_report_states_its_figures(tmp_path: Path) -> None:
     stated = {
         name: value
         for insight in mash.insights
-        if insight.kind is InsightKind.FIGURE
+        if insight.kind in {InsightKind.FIGURE, InsightKind.SUMMARY}
         for name, value in insight.figures.items()
     }
     assert stated["148 km/h"] == 148

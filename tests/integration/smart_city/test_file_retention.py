@@ -8,17 +8,21 @@ import pytest
 
 from foundations.public_works.database import DatabaseBusy
 from foundations.public_works.dispatch import Arrived, Dispatch, Handler
+from foundations.public_works.hourly import PASS
 from foundations.public_works.parsing.models import Passage
 from foundations.public_works.parsing.places import Place
 from realms.journey.api import JourneyRun, Journeys
-from realms.solution.retention import PASS, FileRetentionService, NotTheirSweep
+from realms.solution.retention import FileRetentionService, NotTheirSweep
 from smart_city.content_steward.api import (
     ContentSteward,
     FileInUse,
     FileRefused,
     FileStatus,
     FileUnknown,
+    Track,
 )
+from smart_city.content_steward.forgetting import Forgetting
+from smart_city.content_steward.records.files import FileRecords
 from smart_city.data_steward.api import ContentSeen, DataSteward, PolicySubject
 from tests.support.role_city import NORTH, SOUTH, RoleCity, as_user
 from utilities.context import UserContext
@@ -245,6 +249,95 @@ async def test_file_stays_where_nobody_can_say_whether_it_is_used(city: RoleCity
         await city.get(ContentSteward).delete_unused(file_id, users)
 
     assert (await city.get(ContentSteward).get_file(file_id)).status is FileStatus.STORED
+
+
+async def test_file_whose_deletion_was_cut_short_before_it_was_asked_again_is_put_back(
+    city: RoleCity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file_id = await parsed(city)
+    forgetting, records = city.get(Forgetting), city.get(FileRecords)
+    changed = FileRecords.changed
+
+    async def users() -> tuple[str, ...]:
+        """The second time the power fails."""
+        if await records.find(NORTH.tenant, Track.CLIENT, file_id) is None:
+            monkeypatch.setattr(FileRecords, "changed", power_cut)
+            raise KeyboardInterrupt
+        return ()
+
+    async def power_cut(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        await city.get(ContentSteward).delete_unused(file_id, users)
+    monkeypatch.setattr(FileRecords, "changed", changed)
+    with pytest.raises(FileUnknown):
+        await city.get(ContentSteward).get_file(file_id)
+
+    async with forgetting.working():  # at the next start
+        assert (await city.get(ContentSteward).get_file(file_id)).status is FileStatus.STORED
+        assert await city.get(DataSteward).get_data_classes(file_id)
+        assert await records.leaving() == []
+
+
+async def test_deletion_gives_way_to_a_process_that_puts_the_file_back(city: RoleCity) -> None:
+    file_id = await parsed(city)
+    asked = 0
+
+    async def users() -> tuple[str, ...]:
+        nonlocal asked
+        asked += 1
+        if asked == 2:
+            async with city.get(Forgetting).working():  # another process starts
+                pass
+        return ()
+
+    with pytest.raises(FileInUse, match="put it back"):
+        await city.get(ContentSteward).delete_unused(file_id, users)
+
+    assert (await city.get(ContentSteward).get_file(file_id)).status is FileStatus.STORED
+
+
+async def test_file_that_another_is_about_to_delete_is_not_forgotten(
+    city: RoleCity, retention: FileRetentionService
+) -> None:
+    file_id = await parsed(city)
+    city.clock.move(KEPT)
+    swept: list[int] = []
+
+    async def users() -> tuple[str, ...]:
+        """Meanwhile another process sweeps; then a run turns out to use the file."""
+        if await city.get(FileRecords).find(NORTH.tenant, Track.CLIENT, file_id) is None:
+            swept.append(await retention.sweep_all())
+            return ("run-1",)
+        return ()
+
+    with pytest.raises(FileInUse, match="run-1"):
+        await city.get(ContentSteward).delete_unused(file_id, users)
+
+    assert swept == [0]
+    assert (await city.get(ContentSteward).get_file(file_id)).status is FileStatus.STORED
+    assert await city.get(DataSteward).get_data_classes(file_id)
+
+
+async def test_file_that_is_put_back_has_its_bytes_though_its_twin_went_meanwhile(
+    city: RoleCity,
+) -> None:
+    twin, file_id = await parsed(city), await parsed(city, "again.csv")
+    steward = city.get(ContentSteward)
+    asked = 0
+
+    async def users() -> tuple[str, ...]:
+        nonlocal asked
+        asked += 1
+        if asked == 2:
+            await steward.delete_file(twin)
+        return ("run-1",) * (asked - 1)
+
+    with pytest.raises(FileInUse, match="run-1"):
+        await steward.delete_unused(file_id, users)
+
+    assert b"".join([chunk async for chunk in steward.stream_content(file_id)]) == CSV
 
 
 async def test_file_that_is_gone_already_leaves_no_note(

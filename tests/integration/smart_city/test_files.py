@@ -32,7 +32,7 @@ from smart_city.content_steward.intake import (
     UnknownUpload,
 )
 from smart_city.content_steward.pages import BadPage
-from smart_city.content_steward.records import FileRecords
+from smart_city.content_steward.records.files import FileRecords
 from smart_city.data_steward.api import DataSteward, DataTrack, KindOfDataRefused, PolicyRefused
 from smart_city.post_office.api import PostOffice
 from smart_city.post_office.records import PostRecords

@@ -28,7 +28,7 @@ from smart_city.content_steward.api import (
     Verdict,
 )
 from smart_city.content_steward.intake import DigestMismatch, Intake, StoredFileCorrupt
-from smart_city.content_steward.records import FileRecords
+from smart_city.content_steward.records.files import FileRecords
 from smart_city.content_steward.uploading import PiecesMissing
 from tests.support.role_city import NORTH, NORTH_SECOND, SOUTH, RoleCity, as_user, role_city
 from utilities.context import UserContext

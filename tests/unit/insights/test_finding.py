@@ -1,13 +1,14 @@
 """Insights of a file are ranked and capped; a dull file says so; columns are shown at a glance."""
 
 import datetime as dt
+import json
 import statistics as reference
 from pathlib import Path
 
 import pytest
 
 from foundations.public_works.parsing.insights.finding import find
-from foundations.public_works.parsing.insights.model import Insight, InsightsResult
+from foundations.public_works.parsing.insights.model import ColumnFacts, Insight, InsightsResult
 from foundations.public_works.parsing.insights.model import InsightKind as K
 from foundations.public_works.parsing.insights.ranking import (
     MOST_OF_A_KIND,
@@ -17,6 +18,7 @@ from foundations.public_works.parsing.insights.ranking import (
 )
 from foundations.public_works.parsing.insights.tables.columns import unit_of
 from foundations.public_works.parsing.insights.words import coefficient, figure, listed, percent
+from foundations.public_works.parsing.models import ColumnType
 from tests.support.insights import noise, table_file
 
 
@@ -132,3 +134,32 @@ def test_figures_are_not_rounded_into_what_is_not_true() -> None:
 
 def test_empty_table_is_no_fault(tmp_path: Path) -> None:
     assert found_in(tmp_path, {"a": [], "b": []}).insights[0].figures["rows"] == 0
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # numpy's, as in the children that read
+def test_values_that_overflow_are_told_without_what_no_number_holds(tmp_path: Path) -> None:
+    columns = {
+        "wide": [(-1) ** at * (1.7e308 - at * 1e305) for at in range(60)],
+        "near": [1.7e18 + 256 * (at % 12) for at in range(60)],
+        "tiny": [5e-324 * (at % 12) for at in range(60)],
+    }
+    file = table_file(tmp_path, "t", columns)
+
+    found = find(file.parsed, file.artifacts)
+
+    assert json.dumps(found.model_dump(mode="json"), allow_nan=False)
+    assert [(one.role, one.chart) for one in found.columns] == [("number", {})] * 3
+    assert found.columns[0].maximum == 1.7e308
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), 1e301])
+def test_facts_are_such_as_json_and_charts_can_hold(value: float) -> None:
+    chart = {"mark": "bar", "data": {"values": [{"x": 1.0, "n": 3}, {"x": value, "n": 1}]}}
+
+    facts = ColumnFacts(
+        table="t", name="n", type=ColumnType.NUMBER, role="number", rows=2, missing=0, distinct=2,
+        mean=value, median=1.0, chart=chart,
+    )  # fmt: skip
+
+    assert facts.chart == {}
+    assert (facts.mean, facts.median) == (value if value == 1e301 else None, 1.0)

@@ -245,3 +245,15 @@ def test_places_name_rows_and_say_that_there_are_more() -> None:
 
     assert places(insight) == ["t; column a; rows 1, 2, 3, 4, 5, 6, 7, 8 and 4 more"]
     assert strength(insight) == "strong"
+
+
+@pytest.mark.parametrize("values", [[0.0, 5e-324], [1e16, 1e16 + 2], [-1e300, 1e300], []])
+def test_any_finite_values_are_drawn(values: list[float]) -> None:
+    axis = {"field": "x", "type": "quantitative", "title": "x"}
+    rows = [{"x": value, "y": 1} for value in values]
+    both = {"x": axis, "y": {**axis, "field": "y"}}
+
+    drawn = draw({"mark": "point", "encoding": both, "data": {"values": rows}}, label="x")
+
+    assert drawn.count("<circle") == len(values)
+    assert "nan" not in drawn

@@ -97,6 +97,31 @@ def test_amounts_are_quoted_with_their_sentence(tmp_path: Path) -> None:
     assert figure.evidence.passages == (1,)
 
 
+SHORT = "Please pay the invoice of EUR 1,250.00 for the repair of the old mill wheel by Friday."
+
+
+@pytest.mark.parametrize("again", ["", "Note: EUR 1250.00."])
+def test_amount_of_a_short_text_is_told_once(tmp_path: Path, again: str) -> None:
+    found = text_told(
+        tmp_path,
+        f"{SHORT} {again}",
+        summary=(SummarySentence(sentence=SHORT, passage=1),),
+    )
+
+    (told,) = [insight for insight in found if "1,250.00" in insight.sentence]
+    assert told.kind is K.SUMMARY
+    assert told.figures == {"sentences": 1, "EUR 1,250.00": 1250}
+    assert of_kind(found, K.FIGURE) == []
+
+
+def test_amounts_that_are_many_have_a_list(tmp_path: Path) -> None:
+    found = text_told(tmp_path, "It cost $10. Then it cost $20. Then it cost $30, at last $40.")
+
+    assert len(of_kind(found, K.FIGURE)) == 3
+    (listed,) = of_kind(found, K.ENTITY)
+    assert listed.sentence == "It names 4 amounts of money: $40, $30, $20 and $10."
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [

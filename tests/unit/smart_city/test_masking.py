@@ -4,10 +4,20 @@ from typing import Any
 
 import pytest
 
+from foundations.public_works.content_metadata import PassageEmbedding
+from foundations.public_works.graph.model import Node, NodeKind
 from foundations.public_works.parsing.insights.model import Insight, InsightsResult
+from foundations.public_works.parsing.models import (
+    ColumnProfile,
+    ColumnType,
+    ParseResult,
+    ParseWarning,
+    TableProfile,
+)
+from foundations.public_works.parsing.places import Place
 from smart_city.data_steward.masking import Mask, PlainSight
 from smart_city.data_steward.policy_reading import SHIPPED, policy_from
-from smart_city.data_steward.sensing import Senses
+from smart_city.data_steward.sensing import Column, Senses
 
 POLICY = policy_from(SHIPPED).policy
 READER = Mask(Senses.of(POLICY), POLICY.hidden_from(("reader",)))
@@ -153,3 +163,77 @@ def test_facts_of_columns_decide_what_an_insight_may_say() -> None:
 )  # fmt: skip
 def test_document_of_any_form_is_answered(document: Any) -> None:
     assert READER.answer(document) is not None
+
+
+def test_keys_are_masked_too_and_stay_apart() -> None:
+    told = {"a@mail.example": 1, "b@mail.example": 2, "town": 3}
+
+    assert READER.answer(told) == {"[mail address]": 1, "[mail address] 2": 2, "town": 3}
+
+
+def test_hidden_entities_are_left_out_of_a_list_that_is_asked_by_beginnings() -> None:
+    def node(kind: str, name: str) -> dict[str, Any]:
+        return Node(
+            id=f"entity:{kind}/{name}", kind=NodeKind.ENTITY, name=name, type=kind
+        ).model_dump(mode="json")
+
+    listed = {"entities": [node("mail", "a@mail.example"), node("phrase", "water wheel")]}
+
+    assert READER.answer(listed) == {"entities": [node("phrase", "water wheel")]}
+    assert MEMBER.answer(listed) == listed
+
+
+def test_vector_of_a_masked_passage_is_not_told() -> None:
+    def passage(text: str) -> dict[str, Any]:
+        place = Place.read("line 1")
+        told = PassageEmbedding(number=1, place=place, text=text, vector=(0.5, 0.5))
+        return told.model_dump(mode="json")
+
+    assert READER.answer(passage("to a@mail.example"))["vector"] == []
+    assert READER.answer(passage("the wheel turns"))["vector"] == [0.5, 0.5]
+
+
+def test_warning_about_a_hidden_column_quotes_no_cell() -> None:
+    column = ColumnProfile(name="contact", type=ColumnType.TEXT, missing=0, distinct=2)
+    table = TableProfile(
+        name="t", row_count=2, column_count=1, columns=(column,), artifact="t.parquet",
+        sample=(("a@mail.example",), ("b@mail.example",)),
+    )  # fmt: skip
+    warnings = (
+        ParseWarning(detail="2 cells of 'contact' say Quill; they are read as missing"),
+        ParseWarning(detail="row 3 has 1 cells, the header has 2"),
+    )
+    parsed = ParseResult(
+        kind="table", name="t.csv", media_type="text/csv", tables=(table,), warnings=warnings
+    )
+
+    shown = READER.answer(parsed.model_dump(mode="json"))
+
+    assert [one["detail"] for one in shown["warnings"]] == [
+        "Something about 'contact' that is not shown to your roles: mail address.",
+        "row 3 has 1 cells, the header has 2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (
+            "'salary' is read as text because one of 9 is no number, such as 'x' in row 8",
+            "'salary' is read as text because one of 9 is no number, such as [salary] in row 8",
+        ),
+        ("t row 8: salary: by the hatter; town: Ulm", "t row 8: salary: [salary]; town: Ulm"),
+        ("Salary: by the hatter", "Salary: by the hatter"),
+        ("Dear Ms Ada Quill,", "Dear Ms [named person],"),
+    ],
+)
+def test_text_about_cells_is_masked_by_the_name_of_their_column(text: str, shown: str) -> None:
+    assert READER.text(text) == shown
+
+
+def test_column_of_numbers_that_one_cell_made_a_text_is_what_it_was() -> None:
+    senses = Senses.of(POLICY)
+    cells = ("1500", "2500", "3500", "none of yours")
+
+    assert senses.columns([Column("t", "salary", "text", cells)]) == {"salary": ("salary",)}
+    assert senses.columns([Column("t", "salary", "text", ("low", "high"))]) == {}

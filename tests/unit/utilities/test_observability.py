@@ -13,7 +13,7 @@ from opentelemetry.trace import SpanKind
 
 from utilities.context import CallContext, bound
 from utilities.observability.distributed_tracing import DistributedTracing, carried
-from utilities.observability.logs import add_log_file, configure_logs
+from utilities.observability.logs import add_log_file, configure_logs, redacted_log
 from utilities.observability.trace_id_generator import TraceIDGenerator, opentelemetry_trace_id
 
 HEX = "0af7651916cd43dd8448eb211c80319c"
@@ -164,12 +164,37 @@ def test_log_line_is_one_json_object_with_the_trace_id(tmp_path: Path) -> None:
     assert (line["level"], line["tenant"]) == ("INFO", "local")
 
 
+def test_redacted_log_says_nothing_else_on_the_terminal_or_in_its_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logs(level="INFO")
+    with (
+        add_log_file(tmp_path / "log.jsonl", level="INFO"),
+        redacted_log(lambda text: text.replace("Quill", "[name]")),
+    ):
+        told = logger.bind(of="Quill", rows=3).opt(exception=ValueError("Quill\x1b[31m"))
+        told.error("it failed for {}", "Quill")
+    with redacted_log(str):
+        logger.warning("later Quill is told again")
+    logger.remove()
+
+    shown = capsys.readouterr().err
+    (line,) = map(json.loads, (tmp_path / "log.jsonl").read_text().splitlines())
+    assert (line["message"], line["of"], line["rows"]) == ("it failed for [name]", "[name]", 3)
+    assert line["exception"].startswith("ValueError('[name]")
+    before, later = shown.split("later")
+    assert "Quill" not in before
+    assert "ValueError: [name]\\x1b[31m" in before
+    assert "Quill is told again" in later
+
+
 def test_exception_is_named_in_the_log_line(tmp_path: Path) -> None:
     file = tmp_path / "civitas.jsonl"
     with add_log_file(file, level="DEBUG"):
         logger.opt(exception=ValueError("no")).error("it failed")
 
-    assert json.loads(file.read_text().splitlines()[0])["exception"] == "ValueError('no')"
+    (line,) = file.read_text().splitlines()
+    assert json.loads(line)["exception"] == "ValueError('no')"
 
 
 def test_terminal_shows_control_characters_escaped_and_standard_loggers_too(

@@ -20,9 +20,19 @@ _STEADY = 20250101
 
 
 def histogram(values: Numbers, title: str) -> Chart:
-    """How often values lie where; counts of equal bins."""
+    """How often values lie where; counts of equal bins. Empty where floats are too coarse for bins.
+
+    So are those of 1e17 and 1e17 + 16, and of 1e308 and -1e308, between which lies no number.
+    """
+    if not len(values):
+        return {}
     distinct = len(np.unique(values[:10_000]))
-    counts, edges = np.histogram(values, bins=min(_BINS, max(4, distinct)))
+    low, high = float(values.min()), float(values.max())
+    ends = (low, high) if low < high else (low - 0.5, high + 0.5)
+    edges = np.linspace(*ends, min(_BINS, max(4, distinct)) + 1)
+    if not (np.isfinite(edges).all() and (np.diff(edges) > 0).all()):
+        return {}
+    counts, edges = np.histogram(values, bins=len(edges) - 1, range=ends)
     bins = [
         {"from": shown(low), "to": shown(high), "rows": int(count)}
         for count, low, high in zip(counts, edges[:-1], edges[1:], strict=True)

@@ -82,6 +82,9 @@ class Evidence(BaseModel):
     quotes: tuple[str, ...] = ()
 
 
+_LARGEST_DRAWN = 1e300
+
+
 class Insight(BaseModel):
     """A computed statement: a sentence, its figures, where to check it, and its strength.
 
@@ -115,6 +118,11 @@ class Insight(BaseModel):
             if not isinstance(figure, float) or math.isfinite(figure)
         }
 
+    @field_validator("chart")
+    @classmethod
+    def _drawable(cls, chart: dict[str, Any]) -> dict[str, Any]:
+        return chart if _can_be_drawn(chart) else {}
+
 
 class ColumnFacts(BaseModel):
     """A column at a glance: what it is, its unit, and how its values are distributed."""
@@ -138,6 +146,29 @@ class ColumnFacts(BaseModel):
     q3: float | None = None
     maximum: Scalar = None
     chart: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("q1", "median", "mean", "q3")
+    @classmethod
+    def _finite(cls, figure: float | None) -> float | None:
+        """None for what overflowed."""
+        return figure if figure is not None and math.isfinite(figure) else None
+
+    @field_validator("chart")
+    @classmethod
+    def _drawable(cls, chart: dict[str, Any]) -> dict[str, Any]:
+        return chart if _can_be_drawn(chart) else {}
+
+
+def _can_be_drawn(part: Any) -> bool:
+    """Whether no number in it is so large that the length of an axis would be none."""
+    match part:
+        case dict():
+            return all(map(_can_be_drawn, part.values()))
+        case list() | tuple():
+            return all(map(_can_be_drawn, part))
+        case float():
+            return math.isfinite(part) and abs(part) <= _LARGEST_DRAWN
+    return True
 
 
 class InsightsResult(BaseModel):

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
 from foundations.public_works.parsing.insights.model import Evidence, Insight, InsightKind
@@ -20,9 +20,14 @@ from foundations.public_works.parsing.phrases import CONSIDERED
 from foundations.public_works.parsing.places import PlaceKind
 from foundations.public_works.parsing.reading import PASSAGES, read_passages
 
+Amount = tuple[EntityKind, float, str]
+"""Of what kind, how much, of what: the same however it is written."""
+
 _PHRASES = 5
 _FIGURES = 4
 _SHOWN = 4
+_FEW = 3
+"""So many amounts need no list of their own where the sentences that state them are told."""
 _LEAST_PARAGRAPH = 80
 _YEAR = re.compile(r"(?<![\d.,/-])(1[5-9]\d\d|20\d\d)(?![\d,/%-]|\.\d)")
 _COUNTED = frozenset({PlaceKind.PAGE, PlaceKind.SLIDE, PlaceKind.LINE})
@@ -35,6 +40,7 @@ _NAMED = {
     EntityKind.WEB: (0.35, "web addresses"),
     EntityKind.IDENTIFIER: (0.45, "identifiers"),
 }
+_AMOUNTS = frozenset({EntityKind.MONEY, EntityKind.PERCENTAGE})
 
 
 def overview(parsed: ParseResult, artifacts: Mapping[str, Path]) -> Insight:
@@ -64,14 +70,15 @@ def overview(parsed: ParseResult, artifacts: Mapping[str, Path]) -> Insight:
 def of_text(parsed: ParseResult, artifacts: Mapping[str, Path]) -> list[Insight]:
     """What stands in a text, unranked."""
     passages = running_text(artifacts)
+    figures = list(_figures(passages, told=_in_summary(parsed)))
     return [
         *_summary(parsed),
         *_key_phrases(parsed),
         *_structure(passages),
         *contradictions(statements(passages)),
-        *_figures(passages),
+        *figures,
         *_years(passages),
-        *_entities(passages),
+        *_entities(passages, told={*_in_summary(parsed), *_quoted(figures)}),
         *told_within(list(alike(pieces(passages), across=False))),
     ]
 
@@ -95,10 +102,13 @@ def pieces(passages: Sequence[Passage], file: str = "") -> list[Piece]:
 def _summary(parsed: ParseResult) -> Iterator[Insight]:
     if parsed.summary:
         said = " ".join(one.sentence for one in parsed.summary)
+        amounts = [
+            one for sentence in parsed.summary for one in _amounts(sentence.sentence).values()
+        ]
         yield Insight(
             kind=InsightKind.SUMMARY,
             sentence=f"In its own words: {said}",
-            figures={"sentences": len(parsed.summary)},
+            figures={"sentences": len(parsed.summary), **{one.text: one.value for one in amounts}},
             evidence=Evidence(passages=tuple(dict.fromkeys(s.passage for s in parsed.summary))),
             strength=1.0,
             surprise=0.9,
@@ -141,14 +151,16 @@ def _structure(passages: Sequence[Passage]) -> Iterator[Insight]:
     )
 
 
-def _figures(passages: Sequence[Passage]) -> Iterator[Insight]:
-    """Sentences that state most amounts, as they stand there."""
+def _figures(passages: Sequence[Passage], told: Set[Amount]) -> Iterator[Insight]:
+    """Sentences that state amounts which neither those before them nor `told` have."""
+    known = set(told)
     stated: list[tuple[str, int, list[Entity]]] = []
     for passage in passages:
         for sentence in sentences(passage.text):
-            amounts = [one for one in entities(sentence) if _is_amount(one)]
-            if amounts:
-                stated.append((sentence, passage.number, amounts))
+            found = _amounts(sentence)
+            if found.keys() - known:
+                stated.append((sentence, passage.number, list(found.values())))
+                known |= found.keys()
     for sentence, passage_number, amounts in stated[:_FIGURES]:
         shown = ", ".join(one.text for one in amounts[:6])
         quoted = sentence if len(sentence) <= 300 else sentence[:299] + "\u2026"
@@ -162,6 +174,24 @@ def _figures(passages: Sequence[Passage]) -> Iterator[Insight]:
         )
 
 
+def _amounts(sentence: str) -> dict[Amount, Entity]:
+    """The amounts of a sentence, by what they are, however they are written."""
+    return {_amount(one): one for one in entities(sentence) if _is_amount(one)}
+
+
+def _amount(one: Entity) -> Amount:
+    return one.kind, one.value, one.unit
+
+
+def _in_summary(parsed: ParseResult) -> set[Amount]:
+    return {amount for one in parsed.summary for amount in _amounts(one.sentence)}
+
+
+def _quoted(figures: Iterable[Insight]) -> set[Amount]:
+    quotes = (quote for one in figures for quote in one.evidence.quotes)
+    return {amount for quote in quotes for amount in _amounts(quote)}
+
+
 def _is_amount(one: Entity) -> bool:
     """Money, percentages, and quantities with a unit; `10 passages` is none."""
     return one.kind in (EntityKind.MONEY, EntityKind.PERCENTAGE) or (
@@ -169,8 +199,8 @@ def _is_amount(one: Entity) -> bool:
     )
 
 
-def _entities(passages: Sequence[Passage]) -> Iterator[Insight]:
-    """A sentence for each kind of entity that is named."""
+def _entities(passages: Sequence[Passage], told: Set[Amount]) -> Iterator[Insight]:
+    """A sentence for each kind of entity that is named; of few amounts none that `told` tells."""
     where: dict[EntityKind, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     values: dict[str, Entity] = {}
     for passage in passages:
@@ -181,6 +211,9 @@ def _entities(passages: Sequence[Passage]) -> Iterator[Insight]:
     for kind, named in where.items():
         strength, plural = _NAMED[kind]
         texts = list(named)
+        known = all(_amount(values[text]) in told for text in texts)
+        if known and kind in _AMOUNTS and len(texts) <= _FEW:
+            continue
         if kind is EntityKind.MONEY:
             texts.sort(key=lambda text: -values[text].value)
         noun = counted(len(texts), kind.value, plural)
