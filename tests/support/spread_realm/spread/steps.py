@@ -40,11 +40,9 @@ class SpreadStepsService:
         return await _stepped(folder, n, seconds)
 
     @soa_api(effect=Effect.PURE)
-    async def burn(self, folder: str, n: int, seconds: float = 0.0) -> Stepped:
-        """Uses the processor for so long."""
-        begun = time.thread_time()
-        while time.thread_time() - begun < seconds:
-            pass
+    async def block(self, folder: str, n: int, seconds: float = 0.0) -> Stepped:
+        """Keeps the event loop for so long, as a computation does."""
+        time.sleep(seconds)
         return await _stepped(folder, n, 0)
 
     @soa_api(effect=Effect.KEYED)
