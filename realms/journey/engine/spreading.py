@@ -110,6 +110,7 @@ class Spreading(Places, Works):
         self._gathered: list[_There] = []
         self._there: dict[str, _There] = {}
         self._watching: asyncio.Task[None] | None = None
+        self._patient_until = 0.0
         self._rung = asyncio.Event()
         self._answered = asyncio.Event()
 
@@ -252,15 +253,21 @@ class Spreading(Places, Works):
             self._driver.begin(self._take_back(leaving))
         else:
             self._events.publish(TOPIC, {"offered": self._driver.holder})
-            asyncio.get_running_loop().call_later(self._patience(leaving), self._rung.set)
+            self._be_patient(leaving)
             self._are_offered(leaving)
         finally:
             for there in staying:
                 there.stay()
 
-    def _patience(self, offered: "Sequence[_There]") -> float:
+    def _be_patient(self, offered: "Sequence[_There]") -> None:
+        """Let others be first, for a moment that offers which follow do not prolong."""
+        loop = asyncio.get_running_loop()
+        if self._patient_until > loop.time():
+            return
         longest = max(self._took.get(there.here.key, self._worth) for there in offered)
-        return min(max(_PATIENCE * longest, _LEAST_PATIENCE), _MOST_PATIENCE)
+        seconds = min(max(_PATIENCE * longest, _LEAST_PATIENCE), _MOST_PATIENCE)
+        self._patient_until = loop.time() + seconds
+        loop.call_at(self._patient_until, self._rung.set)
 
     def _are_offered(self, offered: "Sequence[_There]") -> None:
         """From now on see what becomes of these; those that were cut meanwhile are let go."""
@@ -362,6 +369,8 @@ class Spreading(Places, Works):
     async def _take(self) -> None:
         """Take what is offered, more each time, as long as the loop keeps up with it."""
         burst = 1
+        if self._driver.open and asyncio.get_running_loop().time() < self._patient_until:
+            return
         while True:
             own = not self._driver.open or not self._driver.gate.room
             if own and not self._there:
