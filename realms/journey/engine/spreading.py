@@ -7,9 +7,8 @@ among them. A worker takes as many as its event loop keeps up with, so that busy
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -19,17 +18,16 @@ from foundations.boot import Duty, Works
 from foundations.declarations import Effect
 from foundations.public_works.events import Events
 from foundations.public_works.settings import Settings
-from realms.journey.api import Failure
 from realms.journey.engine import core, scope
 from realms.journey.engine.driver import Driver
 from realms.journey.engine.hands import Hand
-from realms.journey.engine.helping import NOT_HERE, Helping
+from realms.journey.engine.helping import Helping
 from realms.journey.engine.offers import Offer, Offers, Standing
 from realms.journey.engine.payloads import LARGEST
+from realms.journey.engine.places import Here, Key, There
 from realms.journey.engine.runner import (
     CutBeforeCall,
     EndedElsewhere,
-    FailedElsewhere,
     Place,
     Places,
     Runner,
@@ -37,7 +35,6 @@ from realms.journey.engine.runner import (
 )
 from realms.journey.plans.binding import Secret
 from realms.journey.plans.plan import Call, Node, Plan, Signature
-from utilities.context import current
 from utilities.errors import PlatformError
 from utilities.ids import Ids
 from utilities.observability.distributed_tracing import DistributedTracing, carried
@@ -62,7 +59,6 @@ _SHORTEST_HEARTBEAT = 1.0
 """Signs of life from elsewhere take their time."""
 _STAYS_SECONDS = 60.0
 """So long calls of an API stay that some worker could not make."""
-Key = tuple[str, str]
 
 
 class Spreading(Places, Works):
@@ -107,8 +103,8 @@ class Spreading(Places, Works):
         self._shapes: dict[Key, str] = {}
         self._seats: dict[str, asyncio.Task[Any]] = {}
         """For each run the task whose calls stay here."""
-        self._gathered: list[_There] = []
-        self._there: dict[str, _There] = {}
+        self._gathered: list[There] = []
+        self._there: dict[str, There] = {}
         self._watching: asyncio.Task[None] | None = None
         self._patient_until = 0.0
         self._rung = asyncio.Event()
@@ -140,17 +136,14 @@ class Spreading(Places, Works):
         if call is None:
             return None
         key = (call.service, call.api)
-        here = _Here(self, self._services, key)
+        here = Here(self._services, key, self.learn)
         if attempt.alone or not self._may_leave(hand.plan, node, call, given):
             return here
-        try:
-            if key not in self._took and not await self._shown(key):
-                return here
-            if self._took.get(key, self._worth) < self._worth:
-                return here
-            return await self._offered(hand, attempt, call, given, here)
-        except asyncio.CancelledError as error:
-            raise CutBeforeCall(*error.args) from error
+        if key not in self._took and not await self._shown(key):
+            return here
+        if self._took.get(key, self._worth) < self._worth:
+            return here
+        return await self._offered(hand, attempt, call, given, here)
 
     def learn(self, key: Key, seconds: float) -> None:
         """A call of an API has taken so long."""
@@ -164,7 +157,10 @@ class Spreading(Places, Works):
         if (first := self._first.get(key)) is None:
             self._first[key] = asyncio.get_running_loop().create_future()
             return False
-        await asyncio.wait([first], timeout=self._worth)
+        try:
+            await asyncio.wait([first], timeout=self._worth)
+        except asyncio.CancelledError as error:
+            raise CutBeforeCall(*error.args) from error
         return True
 
     def _may_leave(self, plan: Plan, node: Node, call: Call, given: Mapping[str, Any]) -> bool:
@@ -190,7 +186,7 @@ class Spreading(Places, Works):
         attempt: core.Perform,
         call: Call,
         given: Mapping[str, Any],
-        here: "_Here",
+        here: Here,
     ) -> Place:
         """Offer a call, with those that are offered at the same moment; who takes it."""
         task = asyncio.current_task()
@@ -211,27 +207,39 @@ class Spreading(Places, Works):
             milestone=attempt.path,
             headers=carried(trace_id) if self._tracing.recording else {},
         )
-        there = _There(self, offer, here, task, loop.create_future(), loop.create_future())
+        there = There(
+            offer=offer,
+            here=here,
+            task=task,
+            placed=loop.create_future(),
+            answered=loop.create_future(),
+            let_go=self._let_go,
+            stays=self._stays_here,
+        )
         if not self._gathered:
             loop.call_soon(self._depart)
         self._gathered.append(there)
         try:
             return await there.placed
-        except asyncio.CancelledError:
-            self.let_go(there)
-            raise
+        except asyncio.CancelledError as error:
+            self._let_go(there)
+            if there.leaves:
+                raise  # somebody may have begun to make it
+            raise CutBeforeCall(*error.args) from error
 
     def _depart(self) -> None:
         gathered, self._gathered = self._gathered, []
         gathered = [there for there in gathered if not there.placed.done()]
         staying = [there for there in gathered if self._sits(there)]
         leaving = [there for there in gathered if there not in staying]
+        for there in leaving:
+            there.leaves = True
         if leaving:
             self._driver.begin(self._post(leaving, staying))
         for there in staying if not leaving else ():
             there.stay()
 
-    def _sits(self, there: "_There") -> bool:
+    def _sits(self, there: There) -> bool:
         """Whether a call is of the task of its run whose calls stay here; there is always one."""
         run_id, task = there.offer.run_id, there.task
         if run_id not in self._seats:
@@ -243,7 +251,7 @@ class Spreading(Places, Works):
         if self._seats.get(run_id) is task:
             del self._seats[run_id]
 
-    async def _post(self, leaving: "Sequence[_There]", staying: "Sequence[_There]") -> None:
+    async def _post(self, leaving: Sequence[There], staying: Sequence[There]) -> None:
         """Offer these, and only then begin with what stays, which may take the loop for itself."""
         self._there |= {there.offer.offer_id: there for there in leaving}
         try:
@@ -259,7 +267,7 @@ class Spreading(Places, Works):
             for there in staying:
                 there.stay()
 
-    def _be_patient(self, offered: "Sequence[_There]") -> None:
+    def _be_patient(self, offered: Sequence[There]) -> None:
         """Let others be first, for a moment that offers which follow do not prolong."""
         loop = asyncio.get_running_loop()
         if self._patient_until > loop.time():
@@ -269,7 +277,7 @@ class Spreading(Places, Works):
         self._patient_until = loop.time() + seconds
         loop.call_at(self._patient_until, self._rung.set)
 
-    def _are_offered(self, offered: "Sequence[_There]") -> None:
+    def _are_offered(self, offered: Sequence[There]) -> None:
         """From now on see what becomes of these; those that were cut meanwhile are let go."""
         for there in offered:
             there.posted = True
@@ -277,7 +285,7 @@ class Spreading(Places, Works):
         if self._there and (self._watching is None or self._watching.done()):
             self._watching = self._driver.begin(self._watch())
 
-    async def _take_back(self, doubtful: "Sequence[_There]") -> None:
+    async def _take_back(self, doubtful: Sequence[There]) -> None:
         """Nobody knows whether these were offered: take back what nobody has taken."""
         while True:
             await asyncio.sleep(self._driver.group.again)
@@ -309,7 +317,7 @@ class Spreading(Places, Works):
             moved = [there for there in asked if self._seen(there, found.get(there.offer.offer_id))]
             pause = _FIRST_LOOK if moved else min(pause * 1.5, _LONGEST_LOOK)
 
-    def _seen(self, there: "_There", standing: Standing | None) -> bool:
+    def _seen(self, there: There, standing: Standing | None) -> bool:
         """Take in how an offer stands; whether something has changed."""
         if there.offer.offer_id not in self._there or (standing and not standing.taken):
             return False
@@ -322,13 +330,13 @@ class Spreading(Places, Works):
             there.on_heartbeat()
         return standing.answer is not None and there.settle(standing.answer)
 
-    def let_go(self, there: "_There") -> None:
+    def _let_go(self, there: There) -> None:
         """Nobody waits for a call any more: whoever makes it sees that, and cuts it."""
         self._there.pop(there.offer.offer_id, None)
         if there.posted:
             self._drop([there.offer.offer_id])
 
-    def stays(self, key: Key) -> None:
+    def _stays_here(self, key: Key) -> None:
         """Offer no calls of an API for a while."""
         self._stays[key] = asyncio.get_running_loop().time() + _STAYS_SECONDS
 
@@ -402,70 +410,6 @@ class Spreading(Places, Works):
                 return ""
             known = self._shapes[service, api] = _digest(found)
         return known
-
-
-@dataclass(slots=True, eq=False)
-class _Here(Place):
-    """A call that is made here, as it would be without other workers."""
-
-    spreading: Spreading
-    services: Services
-    key: Key
-
-    async def call(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        loop = asyncio.get_running_loop()
-        begun = loop.time()
-        try:
-            return await self.services.call(*self.key, given)
-        finally:
-            self.spreading.learn(self.key, loop.time() - begun)
-
-
-@dataclass(slots=True, eq=False)
-class _There(Place):
-    """A call that is offered, and once it is taken elsewhere what becomes of it."""
-
-    spreading: Spreading
-    offer: Offer
-    here: _Here
-    task: "asyncio.Task[Any]"
-    """Who makes the attempt."""
-    placed: "asyncio.Future[Place]"
-    answered: "asyncio.Future[bytes | EndedElsewhere]"
-    posted: bool = False
-    beats: int = 0
-    on_heartbeat: Callable[[], None] = lambda: None
-
-    def stay(self) -> None:
-        """Let the call be made here."""
-        if not self.placed.done():
-            self.placed.set_result(self.here)
-
-    def settle(self, outcome: bytes | EndedElsewhere) -> bool:
-        """Say what the call came to; whether that is news."""
-        if self.answered.done():
-            return False
-        self.answered.set_result(outcome)
-        return True
-
-    async def call(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        self.on_heartbeat = current().heartbeat
-        try:
-            outcome = await self.answered
-        finally:
-            self.spreading.let_go(self)
-        if isinstance(outcome, EndedElsewhere):
-            raise outcome
-        if outcome == NOT_HERE:
-            self.spreading.stays(self.here.key)
-            return await self.here.call(given)
-        said = orjson.loads(outcome)
-        if "failure" in said:
-            raise FailedElsewhere(Failure.model_validate(said["failure"]))
-        if "cut" in said:
-            raise EndedElsewhere(cut=True, called=said["called"])
-        output: dict[str, Any] = said["output"]
-        return output
 
 
 def _digest(signature: Signature) -> str:

@@ -176,7 +176,7 @@ async def pair(
     postgres_url: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Pair]:
     for name in ("_LEAST_PATIENCE", "_MOST_PATIENCE"):  # the machine may be loaded
-        monkeypatch.setattr(spreading, name, 0.25)
+        monkeypatch.setattr(spreading, name, 1.0)
     spread = getattr(request, "param", 0.01)
     settings = Settings(
         drain_seconds=0.3,
@@ -205,7 +205,8 @@ async def pair(
             await stack.enter_async_context(worker.spreading.working())
             workers.append(worker)
         with bound(USER):
-            yield Pair(database, *workers)
+            holder, helper = workers
+            yield Pair(database, holder, helper)
 
 
 def signatures() -> list[Any]:

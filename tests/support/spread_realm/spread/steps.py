@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from pydantic import BaseModel
+from sqlalchemy import Connection
 
 from foundations.declarations import Effect, service, soa_api
 from foundations.public_works.database import Database
@@ -58,9 +59,7 @@ class SpreadStepsService:
     @soa_api(effect=Effect.KEYED)
     async def note(self, folder: str, n: int, seconds: float = 0.0) -> Stepped:
         """Adds to the transaction of the checkpoint, though it does not say so."""
-        await self._database.write_with_checkpoint(
-            lambda connection: connection.exec_driver_sql("SELECT 1") and None
-        )
+        await self._database.write_with_checkpoint(_write)
         return await _stepped(folder, n, seconds)
 
     @soa_api(effect=Effect.PURE)
@@ -70,6 +69,10 @@ class SpreadStepsService:
         if n % 2:
             raise OddOne(f"{n} is odd", hint="take another")
         raise ValueError(n)
+
+
+def _write(connection: Connection) -> None:
+    connection.exec_driver_sql("SELECT 1")
 
 
 async def _stepped(folder: str, n: int, seconds: float) -> Stepped:
