@@ -9,11 +9,10 @@ import orjson
 from loguru import logger
 
 from foundations.public_works.database import collecting
-from realms.journey.api import Failure
 from realms.journey.engine.codec import UnstorableResult
 from realms.journey.engine.driver import Driver
 from realms.journey.engine.offers import Offer, Offers
-from realms.journey.engine.runner import Services, failure_by, gave_itself_up
+from realms.journey.engine.runner import FailedElsewhere, Services, attempted
 from utilities.context import CallContext, bound
 from utilities.errors import PlatformError
 from utilities.observability.distributed_tracing import DistributedTracing
@@ -94,18 +93,10 @@ class Helping:
         """What a call came to, in the very words of the worker that would have made it."""
         if self._shape(offer.service, offer.api) != offer.shape:
             return NOT_HERE
-        worker = f"{offer.service}.{offer.api}"
         try:
-            return await self._called(offer)
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
-                raise
-            return _failed(gave_itself_up(worker))
-        except (KeyboardInterrupt, GeneratorExit):
-            raise  # for the process
-        except BaseException as error:  # noqa: BLE001 - the engine's edge around a call: any failure is the run's, `sys.exit` too
-            return _failed(failure_by(worker, error))
+            return await attempted(f"{offer.service}.{offer.api}", self._called(offer))
+        except FailedElsewhere as failed:
+            return orjson.dumps({"failure": failed.failure.model_dump(mode="json")})
 
     async def _called(self, offer: Offer) -> bytes:
         context = CallContext(
@@ -158,7 +149,3 @@ def _output(output: Any) -> bytes:
         raise UnstorableResult(
             str(error), hint="answer with JSON values of at most 64 bits"
         ) from error
-
-
-def _failed(failure: Failure) -> bytes:
-    return orjson.dumps({"failure": failure.model_dump(mode="json")})

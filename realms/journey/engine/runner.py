@@ -198,15 +198,8 @@ class Runner:
             return Made((ended.fact(attempt, self._clock.now()),))
         except FailedElsewhere as failed:
             failure = failed.failure
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
-                raise
-            failure = gave_itself_up(_worker(node))  # nobody has cut it
-        except (KeyboardInterrupt, GeneratorExit):
-            raise  # for the process
         except BaseException as error:  # noqa: BLE001 - the engine's edge around a call: any failure is the run's, `sys.exit` too
-            failure = failure_by(_worker(node), error)
+            failure = _failure_by(_worker(node), error)
         _warn(hand, attempt, failure)
         fact = AttemptFailed(
             at=self._clock.now(), path=attempt.path, attempt=attempt.attempt, error=failure
@@ -407,10 +400,32 @@ def marked(fact: Fact, *, spilled: str, memo: bool = False) -> Fact:
             return fact
 
 
-def failure_by(worker: str, error: BaseException) -> Failure:
-    """What may be shown of an error; of an unexpected one only its type."""
+async def attempted(worker: str, call: Coroutine[Any, Any, bytes]) -> bytes:
+    """What a call made for another worker comes to.
+
+    Raises:
+        FailedElsewhere: it fails; the failure is in the words of the journal.
+    """
+    try:
+        return await call
+    except BaseException as error:
+        raise FailedElsewhere(_failure_by(worker, error)) from error
+
+
+def _failure_by(worker: str, error: BaseException) -> Failure:
+    """What may be shown of an error, of an unexpected one only its type.
+
+    What is no failure of the call is raised on.
+    """
     if isinstance(error, PlatformError):
         return core.failure_of(error)
+    if isinstance(error, asyncio.CancelledError):
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise error
+        return _gave_itself_up(worker)  # nobody has cut it
+    if isinstance(error, KeyboardInterrupt | GeneratorExit):
+        raise error  # for the process
     logger.opt(exception=error).error("{} failed unexpectedly", worker)
     return Failure(
         kind=ErrorKind.INTERNAL,
@@ -421,8 +436,7 @@ def failure_by(worker: str, error: BaseException) -> Failure:
     )
 
 
-def gave_itself_up(worker: str) -> Failure:
-    """What is shown of a call that was cancelled, and not by the engine."""
+def _gave_itself_up(worker: str) -> Failure:
     return Failure(
         kind=ErrorKind.INTERNAL,
         code="cancelled_itself",

@@ -376,10 +376,8 @@ class Spreading(Places, Works):
 
     async def _take(self) -> None:
         """Take what is offered, more each time, as long as the loop keeps up with it."""
-        burst = 1
-        if self._driver.open and asyncio.get_running_loop().time() < self._patient_until:
-            return
-        while True:
+        burst, loop = 1, asyncio.get_running_loop()
+        while not self._driver.open or loop.time() >= self._patient_until:
             own = not self._driver.open or not self._driver.gate.room
             if own and not self._there:
                 return
