@@ -187,6 +187,12 @@ class Settings(BaseSettings):
         gt=0,
         description="how many runs a worker moves at once; others take the rest",
     )
+    worker_spread_seconds: float = Field(
+        default=0.02,
+        ge=0,
+        description="calls of one run at the same time go to several workers where each takes "
+        "longer than this; 0 keeps them with the run",
+    )
     journey_backlog: int = Field(
         default=20_000,
         gt=0,

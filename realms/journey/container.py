@@ -14,6 +14,7 @@ from realms.journey.engine.children import SubJourneys
 from realms.journey.engine.keeper import Keeper
 from realms.journey.engine.lanes import Lanes
 from realms.journey.engine.leadership import Leadership
+from realms.journey.engine.offers import OfferRecords
 from realms.journey.engine.payloads import Payloads
 from realms.journey.engine.records import ArchiveRecords, ScheduleRecords, TemplateRecords
 from realms.journey.engine.requesting import Requesting
@@ -22,6 +23,7 @@ from realms.journey.engine.retention import Retention
 from realms.journey.engine.runner import Runner
 from realms.journey.engine.schedules import Schedules
 from realms.journey.engine.sharing import SharedDriver
+from realms.journey.engine.spreading import Spreading
 from realms.journey.left_behind import LeftBehind
 from realms.journey.operations import JourneyOperationsService
 from realms.journey.records import DatabaseJournal
@@ -47,6 +49,8 @@ container = wire(
     Lanes,
     Accepting,
     SubJourneys,
+    OfferRecords,
+    Spreading,
     Keeper,
     Backlog,
     Waiting,

@@ -19,7 +19,7 @@ from tests.chaos.load import HEALS, USER, Load
 from tests.chaos.referee import Verdict, crashes, judge
 from tests.support import postgres
 from tests.support.brokers import Broker, own_broker, why_not
-from tests.support.cluster import Cluster, Member
+from tests.support.cluster import SPREADS_ALL, Cluster, Member
 from utilities.context import bound
 
 Say = Callable[[str], None]
@@ -93,8 +93,9 @@ class _Trial:
         self._line = LedgerLine(notes)
         self._chance = chance
         self._say = say
+        settings = {"drain_seconds": 0.3, "worker_spread_seconds": SPREADS_ALL}
         self._cluster = Cluster(
-            folder, server.url("city"), broker.url(1), ledger=notes, settings={"drain_seconds": 0.3}
+            folder, server.url("city"), broker.url(1), ledger=notes, settings=settings
         )
         self._found = Disturbed(broker.kind)
 

@@ -28,7 +28,7 @@ from tests.parity.generating import NEVER_SENT, Generated, generated
 from tests.parity.normalising import differences, normalised, out_of_order
 from tests.support import postgres
 from tests.support.brokers import own_broker, why_not
-from tests.support.cluster import TRIAL_REALMS, Cluster
+from tests.support.cluster import SPREADS_ALL, TRIAL_REALMS, Cluster
 from tests.support.processes import ROOT
 from utilities.context import CallContext, UserContext, bound
 from utilities.errors import ErrorKind, PlatformError
@@ -200,9 +200,9 @@ async def _on_workers(
     folder: Path, servers: Servers, shipped: Sequence[str], made: Sequence[Generated]
 ) -> store.Store:
     folder.mkdir()
-    patient = {"journey_lease_seconds": 15}
+    settings = {"journey_lease_seconds": 15, "worker_spread_seconds": SPREADS_ALL}
     cluster = Cluster(
-        folder, servers.database_url, servers.broker_url, realms=REALMS, settings=patient
+        folder, servers.database_url, servers.broker_url, realms=REALMS, settings=settings
     )
     try:
         await asyncio.to_thread(cluster.up)

@@ -22,6 +22,8 @@ from main import Platform
 
 TRIAL_REALMS = Path(__file__).parents[1] / "chaos" / "city"
 PATIENCE = 60.0
+SPREADS_ALL = 0.000001
+"""The setting with which workers make calls of each other's runs though they take no time."""
 _OWN_REALMS = Path(realms.__file__).parent
 _CONTEXT: Any = get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["tests.chaos.preloaded"])

@@ -98,7 +98,7 @@ def _found(text: str) -> Iterator[Span]:
 
 
 def _before_mails(text: str) -> Iterator[Span]:
-    """Names that an address follows, as in `Ada Quill <ada@example.org>`."""
+    """Names that an address follows, as in `First Last <name@example.org>`."""
     if "@" not in text:
         return
     for mail in _MAIL.finditer(text):

@@ -61,7 +61,7 @@ from realms.journey.engine.ports import (
     TemplateSource,
     Unreadable,
 )
-from realms.journey.engine.runner import Made, Runner, StepBook, Steps
+from realms.journey.engine.runner import CutBeforeCall, Made, Runner, StepBook, Steps
 from realms.journey.engine.state import CorruptJournal, RunState, Stage
 from realms.journey.engine.telling import event
 from realms.journey.plans.plan import Plan
@@ -103,7 +103,7 @@ class Driver(StepBook):
         self._events = events
         self._clock = clock
         self._grace = settings.drain_seconds
-        self._gate = gate = Gate(settings.journey_attempts)
+        self.gate = gate = Gate(settings.journey_attempts)
         self._group = GroupCommit(journal=journal, under_way=lambda: gate.under_way)
         self._hands: dict[str, Hand] = {}
         self._loading: dict[str, asyncio.Task[Hand | None]] = {}
@@ -274,6 +274,10 @@ class Driver(StepBook):
         self._works.add(task)
         task.add_done_callback(self._works.discard)  # what it raises, its caller hears
         return await asyncio.shield(task)
+
+    def begin(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
+        """Begin work beside the runs; a stop gives it its time, and then cuts it."""
+        return self._owned(work)
 
     async def advance(self, run_id: str) -> None:
         """Look at a run and let it go on. Being called twice, or in vain, is harmless."""
@@ -486,16 +490,16 @@ class Driver(StepBook):
 
     async def _attempt(self, hand: Hand, move: core.Perform) -> Made:
         """What an attempt came to."""
-        if move.alone or not self._gate.enter_at_once():
+        if move.alone or not self.gate.enter_at_once():
             node = hand.plan.nodes[hand.run.nodes[move.path].node]
             priority = node.priority or hand.plan.priority
             try:
-                await self._gate.enter(priority=priority, alone=move.alone)
+                await self.gate.enter(priority=priority, alone=move.alone)
             except asyncio.CancelledError:
                 await asyncio.shield(self._owned(self._release(hand, move, called=False)))
                 raise
             if hand.lost or not core.wanted(hand.run, move):
-                self._gate.leave()
+                self.gate.leave()
                 return _NOTHING
         try:
             if move.alone:
@@ -503,11 +507,12 @@ class Driver(StepBook):
             reach("before", move.path)
             made = await self._runner.perform(hand, move, self)
             reach("called", move.path)
-        except asyncio.CancelledError:
-            await asyncio.shield(self._owned(self._release(hand, move, called=True)))
+        except asyncio.CancelledError as cut:
+            called = not isinstance(cut, CutBeforeCall)
+            await asyncio.shield(self._owned(self._release(hand, move, called=called)))
             raise
         finally:
-            self._gate.leave()
+            self.gate.leave()
         return made
 
     async def _called_alone(self, hand: Hand, move: core.Perform) -> None:

@@ -26,6 +26,11 @@ class Gate:
         """How many attempts are inside."""
         return self._inside
 
+    @property
+    def room(self) -> int:
+        """How many more could go in now."""
+        return 0 if self._waiting or self._alone else self._most - self._inside
+
     def enter_at_once(self) -> bool:
         """Go in if there is room and nobody waits; whoever goes in must `leave`."""
         if self._waiting or self._alone or self._inside >= self._most:

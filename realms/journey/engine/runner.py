@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import orjson
@@ -16,6 +16,8 @@ from realms.journey.api import Failure, Reason
 from realms.journey.engine import core, scope
 from realms.journey.engine.facts import (
     AttemptFailed,
+    AttemptLost,
+    AttemptReleased,
     Fact,
     IterationEnded,
     MilestoneSucceeded,
@@ -78,6 +80,60 @@ class Beginner(Protocol):
         ...
 
 
+class Place(Protocol):
+    """Where the call of one attempt is made."""
+
+    async def call(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer of the API, whoever asked it.
+
+        Raises:
+            FailedElsewhere, EndedElsewhere: another worker made the call, and it gave none.
+        """
+        ...
+
+
+class Places(Protocol):
+    """Finds where calls of a run are made of which several are under way."""
+
+    async def place(
+        self, hand: Hand, attempt: core.Perform, given: Mapping[str, Any]
+    ) -> Place | None:
+        """Wait until somebody has room for the call; None where it is made here like any other.
+
+        Raises:
+            CutBeforeCall: it was cut while it waited.
+        """
+        ...
+
+
+class CutBeforeCall(asyncio.CancelledError):
+    """An attempt was cut whose call nobody had begun to make."""
+
+
+class FailedElsewhere(Exception):
+    """A call that another worker made failed there."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.detail)
+        self.failure = failure
+
+
+class EndedElsewhere(Exception):
+    """The worker that had taken a call ended, and the call with it."""
+
+    def __init__(self, *, cut: bool, called: bool = True) -> None:
+        super().__init__()
+        self.cut = cut
+        """Whether it was closing in good order, which is no crash."""
+        self.called = called
+
+    def fact(self, attempt: core.Perform, at: datetime) -> Fact:
+        path, number = attempt.path, attempt.attempt
+        if self.cut:
+            return AttemptReleased(at=at, path=path, attempt=number, called=self.called)
+        return AttemptLost(at=at, path=path, attempt=number)
+
+
 class MilestoneTimedOut(PlatformError):
     """A milestone took longer than its timeout, or fell silent."""
 
@@ -121,6 +177,8 @@ class Runner:
         self._tracing = tracing
         self._clock = clock
         self.beginner: Beginner | None = None
+        self.places: Places | None = None
+        """Where runs are shared with other workers."""
 
     async def perform(self, hand: Hand, attempt: core.Perform, book: StepBook) -> Made:
         """Do the work of one attempt, under the run's trace, user and idempotency key."""
@@ -130,20 +188,18 @@ class Runner:
             if self._tracing.recording:
                 with self._span(hand, node, attempt):
                     return await self._made(hand, node, state, attempt, book)
-            if node.plain and attempt.path == state.node:
+            alone = self.places is None or len(hand.tasks) == 1
+            if node.plain and alone and attempt.path == state.node:
                 return await self._called(hand, node, state, attempt)
             return await self._made(hand, node, state, attempt, book)
         except WritesRefused:
             raise  # those of a step: the driver goes on from what is durable
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
-                raise
-            failure = _gave_itself_up(node)  # nobody has cut it
-        except (KeyboardInterrupt, GeneratorExit):
-            raise  # for the process
+        except EndedElsewhere as ended:
+            return Made((ended.fact(attempt, self._clock.now()),))
+        except FailedElsewhere as failed:
+            failure = failed.failure
         except BaseException as error:  # noqa: BLE001 - the engine's edge around a call: any failure is the run's, `sys.exit` too
-            failure = self._failure(node, error)
+            failure = _failure_by(_worker(node), error)
         _warn(hand, attempt, failure)
         fact = AttemptFailed(
             at=self._clock.now(), path=attempt.path, attempt=attempt.attempt, error=failure
@@ -198,17 +254,20 @@ class Runner:
             reach("memo", path)
             spilled = await self._spilled(hand, attempt, output)
             return self._facts(hand, node, attempt, output, spilled=spilled, memo=True)
+        place = None
+        if self.places is not None and len(hand.tasks) > 1:
+            place = await self.places.place(hand, attempt, given)
         along: list[Writes] = []
         key = core.idempotency_key(run, state)
         context = CallContext(run.start.trace_id, hand.user, key, None, run.run_id, path)
         if node.timeout is None and node.heartbeat is None:
             with bound(context), collecting() as along:
-                output = await self._done(hand, node, state, given, book)
+                output = await self._done(hand, node, state, given, book, place)
                 logger.debug("{} of {} has its result", path, run.run_id)
         else:
             async with _limited(node, context) as limited:
                 with bound(limited), collecting() as along:
-                    output = await self._done(hand, node, state, given, book)
+                    output = await self._done(hand, node, state, given, book, place)
         spilled = await self._spilled(hand, attempt, output)
         made = self._facts(hand, node, attempt, output, spilled=spilled, along=tuple(along))
         if memo and isinstance(made.facts[0], MilestoneSucceeded):
@@ -227,11 +286,14 @@ class Runner:
         state: NodeState,
         given: dict[str, Any],
         book: StepBook,
+        place: Place | None,
     ) -> dict[str, Any]:
         if any(isinstance(value, Secret) for value in given.values()):
             given = {name: await self._put_in(value) for name, value in given.items()}
         work = scope.call_of(node, state) or node.work
         match work:
+            case Call() if place is not None:
+                return await place.call(given)
             case Call(service, api):
                 return await self._services.call(service, api, given)
             case Emit(event):
@@ -283,19 +345,6 @@ class Runner:
         since = None if age is None else self._clock.now() - age
         found = await self._journal.memo(hand.run.start.tenant, key, since=since)
         return None if found is None else orjson.loads(found)
-
-    def _failure(self, node: Node, error: BaseException) -> Failure:
-        """What may be shown of an error; of an unexpected one only its type."""
-        if isinstance(error, PlatformError):
-            return core.failure_of(error)
-        logger.opt(exception=error).error("{} failed unexpectedly", node.path)
-        return Failure(
-            kind=ErrorKind.INTERNAL,
-            code="unexpected_error",
-            title="The service failed in a way it does not know.",
-            detail=f"{_worker(node)} raised {type(error).__name__}",
-            hint="the log has the rest under this trace id",
-        )
 
     def _span(self, hand: Hand, node: Node, attempt: core.Perform) -> Any:
         trace_id = hand.run.start.trace_id
@@ -351,12 +400,48 @@ def marked(fact: Fact, *, spilled: str, memo: bool = False) -> Fact:
             return fact
 
 
-def _gave_itself_up(node: Node) -> Failure:
+async def attempted(worker: str, call: Coroutine[Any, Any, bytes]) -> bytes:
+    """What a call made for another worker comes to.
+
+    Raises:
+        FailedElsewhere: it fails; the failure is in the words of the journal.
+    """
+    try:
+        return await call
+    except BaseException as error:
+        raise FailedElsewhere(_failure_by(worker, error)) from error
+
+
+def _failure_by(worker: str, error: BaseException) -> Failure:
+    """What may be shown of an error, of an unexpected one only its type.
+
+    What is no failure of the call is raised on.
+    """
+    if isinstance(error, PlatformError):
+        return core.failure_of(error)
+    if isinstance(error, asyncio.CancelledError):
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise error
+        return _gave_itself_up(worker)  # nobody has cut it
+    if isinstance(error, KeyboardInterrupt | GeneratorExit):
+        raise error  # for the process
+    logger.opt(exception=error).error("{} failed unexpectedly", worker)
+    return Failure(
+        kind=ErrorKind.INTERNAL,
+        code="unexpected_error",
+        title="The service failed in a way it does not know.",
+        detail=f"{worker} raised {type(error).__name__}",
+        hint="the log has the rest under this trace id",
+    )
+
+
+def _gave_itself_up(worker: str) -> Failure:
     return Failure(
         kind=ErrorKind.INTERNAL,
         code="cancelled_itself",
         title="The service was cancelled, and not by the engine.",
-        detail=f"{_worker(node)} raised CancelledError",
+        detail=f"{worker} raised CancelledError",
         hint="something that it waited for was cancelled: let it say so with an error of its own",
     )
 

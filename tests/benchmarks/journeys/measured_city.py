@@ -18,6 +18,7 @@ from utilities.long_lived import calm_collector
 from utilities.observability.logs import configure_logs
 
 TEMPLATE = "benchmark_four"
+FAN = "benchmark_fan"
 VALUES = {"n": 0, "text": meter.TEXT}
 _REALM = Path(__file__).parent / "city"
 _LOOKED_AT = 500
@@ -58,12 +59,27 @@ async def one_run(journeys: Journeys) -> JourneyRun:
     return run
 
 
-async def stored_runs(city: Platform, *, status: RunStatus = RunStatus.SUCCEEDED) -> int:
+async def one_fan(journeys: Journeys, items: int) -> None:
+    """Start a run of so many items and wait for its end.
+
+    Raises:
+        AssertionError: it did not succeed with the right result.
+    """
+    with user():
+        begun = await journeys.start(FAN, {"rows": list(range(items)), "text": meter.TEXT})
+        run = await journeys.wait(begun.run_id, seconds=_PATIENCE)
+    assert run.status is RunStatus.SUCCEEDED, (run.status, run.reason, run.error)
+    assert run.output == [n + 1 for n in range(items)]
+
+
+async def stored_runs(
+    city: Platform, *, status: RunStatus = RunStatus.SUCCEEDED, template: str = TEMPLATE
+) -> int:
     """How many runs are in the journal with this status, as the city itself lists them."""
     listing, count, cursor = city.registry.get(JourneyRunsService), 0, ""
     with user():
         while True:
-            page = await listing.list_runs(status, TEMPLATE, 200, cursor)
+            page = await listing.list_runs(status, template, 200, cursor)
             count += len(page.runs)
             if not (cursor := page.next_cursor):
                 return count

@@ -18,6 +18,8 @@ class Asked:
     per_message: int
     """So many runs travel in one message at the most; 0 for as many as the city sees fit."""
     cpu_ms: float
+    fan: int
+    """So many items has each run, all at once; 0 for runs of four steps."""
     database_pid: int
     broker_pid: int
     """The servers' processes, to tell what they use."""
@@ -35,6 +37,7 @@ class Asked:
         parser.add_argument("--workers", type=int, default=2, help="0: in this process")
         parser.add_argument("--per-message", type=int, default=0)
         parser.add_argument("--cpu-ms", type=float, default=0, help="what each step burns")
+        parser.add_argument("--fan", type=int, default=0)
         parser.add_argument("--database-pid", type=int, default=0)
         parser.add_argument("--broker-pid", type=int, default=0)
         parser.add_argument("--profile", default="")

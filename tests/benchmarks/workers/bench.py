@@ -23,6 +23,8 @@ _DBOS = System("dbos", "dbos_peer", ("dbos", "psycopg"))
 _CIVITAS = System("civitas", "civitas_peer")
 PEERS: Mapping[str, System] = {"celery": _CELERY, "dbos": _DBOS}
 CPU_MS = 2.0
+FAN, FAN_CPU_MS = 40, 25.0
+"""Items of one run, and what each burns: more than the calls that workers keep to themselves."""
 _COLUMNS = {
     "case": "case",
     "milestones_per_s": "milestones/s",
@@ -53,6 +55,7 @@ class Case:
     in_flight: int = 100
     per_message: int = 0
     cpu_ms: float = 0
+    fan: int = 0
 
 
 CASES = (
@@ -63,6 +66,8 @@ CASES = (
     Case("in one process", workers=0),
     Case("CPU-bound, two workers", cpu_ms=CPU_MS),
     Case("CPU-bound, one worker", workers=1, cpu_ms=CPU_MS),
+    Case("items of one run, two workers", in_flight=1, cpu_ms=FAN_CPU_MS, fan=FAN),
+    Case("items of one run, one worker", workers=1, in_flight=1, cpu_ms=FAN_CPU_MS, fan=FAN),
 )
 
 
@@ -135,6 +140,7 @@ class _Bench:
                 *("--workers", case.workers, "--in-flight", case.in_flight),
                 *("--seconds", self.plan.seconds, "--per-message", case.per_message),
                 *("--database-pid", self.server.pid, "--broker-pid", self.broker.pid),
+                *("--fan", case.fan),
                 *("--cpu-ms", case.cpu_ms, *(("--profile", profile) if profile else ())),
                 **python,
             )
@@ -162,6 +168,7 @@ def _ratios(results: list[Figures]) -> dict[str, float]:
         *((ours, peer) for ours in ("two workers", "in one process") for peer in PEERS),
         ("two workers", "one worker"),
         ("CPU-bound, two workers", "CPU-bound, one worker"),
+        ("items of one run, two workers", "items of one run, one worker"),
     ]
     return {
         f"{one} / {other}": ratio(speed[one], speed[other])

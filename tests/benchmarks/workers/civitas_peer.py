@@ -22,7 +22,10 @@ from realms.journey.engine.codec import decode
 from realms.journey.engine.facts import MilestoneBegan, RunStarted
 from tests.benchmarks.journeys import meter
 from tests.benchmarks.journeys.measured_city import (
+    FAN,
+    TEMPLATE,
     check_results,
+    one_fan,
     one_run,
     open_city,
     settings_of,
@@ -68,13 +71,14 @@ async def measured(asked: Asked) -> dict[str, Any]:
         setattr(celery_dispatch, "_TOGETHER", asked.per_message)  # noqa: B010 - of this process
     async with _city(asked) as (city, workers):
         journeys = city.registry.get(Journeys)
-        before = await stored_runs(city)
+        template, steps = (FAN, asked.fan) if asked.fan else (TEMPLATE, meter.MILESTONES)
+        before = await stored_runs(city, template=template)
         everyone = [*workers, asked.database_pid, asked.broker_pid]
         used = [cpu.of_tree(pid) for pid in everyone]
 
         async def one(_number: int) -> None:
-            await one_run(journeys)
-            counted.durable += meter.MILESTONES - 1  # those before the last
+            await (one_fan(journeys, asked.fan) if asked.fan else one_run(journeys))
+            counted.durable += steps - 1  # those before the last
 
         profile = cProfile.Profile(time.process_time)
         if asked.profile:
@@ -83,7 +87,7 @@ async def measured(asked: Asked) -> dict[str, Any]:
         if asked.profile:
             profile.disable()
             profile.dump_stats(asked.profile)
-        milestones = max(1, counted.runs * meter.MILESTONES)
+        milestones = max(1, counted.runs * steps)
         used = [cpu.of_tree(pid) - was for pid, was in zip(everyone, used, strict=True)]
         *by_workers, by_database, by_broker = used
         figures["workers_cpu_s"] = [round(seconds, 2) for seconds in by_workers]
@@ -94,7 +98,8 @@ async def measured(asked: Asked) -> dict[str, Any]:
         ):
             figures[f"{name}_cpu_us_per_milestone"] = seconds * 1e6 / milestones
         figures["looked_at"] = await check_results(city)
-        meter.check_stored(await stored_runs(city) - before, counted.runs)
+        stored = await stored_runs(city, template=template)
+        meter.check_stored(stored - before, counted.runs)
         figures["start_p95_ms"] = await asyncio.to_thread(_started, asked.database)
         figures["settings"] = await settings_of(city) | {"workers": asked.workers}
     return figures

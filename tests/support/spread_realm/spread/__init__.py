@@ -1,0 +1,1 @@
+"""Work that takes its time and says which process does it."""
