@@ -127,7 +127,7 @@ def _bare(paths: Sequence[Path], output: Path) -> Spent:
     """Parse and embed in as many processes as there are cores, and nothing else."""
     output.mkdir()
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(os.cpu_count(), context, _loaded) as pool:
+    with ProcessPoolExecutor(os.cpu_count(), context, _loaded, (paths[0],)) as pool:
         list(pool.map(_nothing, range(8)))
         begun = time.perf_counter()
         seconds = list(pool.map(_parsed_and_embedded, paths, [output] * len(paths), chunksize=8))
@@ -141,8 +141,10 @@ _LOOP = asyncio.Runner()
 """One for all documents: a loop for each, and its new thread, are none of the work."""
 
 
-def _loaded() -> None:
-    _LOOP.run(_EMBEDDER.warm_up())
+def _loaded(path: Path) -> None:
+    """Do one document, so that what the first would have to load is there: as in the city."""
+    with tempfile.TemporaryDirectory() as output:
+        _parsed_and_embedded(path, Path(output))
 
 
 def _nothing(number: int) -> int:
