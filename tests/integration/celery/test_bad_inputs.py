@@ -38,7 +38,9 @@ def cluster(
 ) -> Iterator[Cluster]:
     with postgres_server.database() as database, place_at(redis_server) as url:
         folder = tmp_path_factory.mktemp("cluster")
-        found = Cluster(folder, database, url, realms=(TRIAL_REALMS, DEADLY))
+        found = Cluster(
+            folder, database, url, realms=(TRIAL_REALMS, DEADLY), settings={"stall_seconds": 3}
+        )
         try:
             found.up()
             yield found
@@ -134,11 +136,12 @@ async def test_b5_a_service_that_leaves_the_process_fails_its_own_run(
     assert all(member.alive for member in cluster.members)
 
 
+@pytest.mark.parametrize("how", ["segfault", "loop", "descriptors"])
 async def test_b5_a_service_that_kills_workers_is_given_up_and_others_are_not(
-    cluster: Cluster, city: Platform
+    cluster: Cluster, city: Platform, how: str
 ) -> None:
     others = [await start(city, "trial_timer") for _ in range(5)]
-    run = await ended(city, await start(city, "deadly", how="segfault"), cluster)
+    run = await ended(city, await start(city, "deadly", how=how), cluster)
     for run_id in others:
         assert (await ended(city, run_id, cluster)).status is RunStatus.SUCCEEDED
 

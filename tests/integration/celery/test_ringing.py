@@ -190,7 +190,7 @@ def test_messages_that_are_no_json_are_dropped(worker: Worker) -> None:
     assert worker.said().count("a message is dropped: ") >= before + len(bodies)
 
 
-def test_a_message_that_is_too_large_is_not_sent() -> None:
+def test_b4_a_message_that_is_too_large_is_not_sent() -> None:
     """B4."""
     with pytest.raises(MessageTooLarge, match="5000000"):
         packed("runs", ["x" * 5_000_000])

@@ -59,7 +59,7 @@ async def database(folder: DataFolder) -> AsyncIterator[SqliteDatabase]:
 # the data folder
 
 
-async def test_second_holder_is_refused_and_told_the_pid(
+async def test_c11_second_holder_is_refused_and_told_the_pid(
     folder: DataFolder, settings: Settings
 ) -> None:
     folder.announce("http://127.0.0.1:1234")
@@ -238,7 +238,9 @@ async def test_lock_of_another_process_is_explained(
 @pytest.mark.parametrize(
     "content", [b"this is no database at all" * 100, b"SQLite format 3\0" + b"x" * 4096]
 )
-async def test_broken_database_file_is_refused_at_boot(folder: DataFolder, content: bytes) -> None:
+async def test_c11_broken_database_file_is_refused_at_boot(
+    folder: DataFolder, content: bytes
+) -> None:
     folder.database.write_bytes(content)
 
     with pytest.raises(DatabaseUnusable) as caught:
@@ -293,7 +295,7 @@ async def test_migration_that_fails_leaves_the_schema_as_it_was(
     assert "thing_1" not in await tables(database)
 
 
-async def test_tables_of_a_newer_version_are_refused(
+async def test_c10_tables_of_a_newer_version_are_refused(
     database: SqliteDatabase, tmp_path: Path
 ) -> None:
     revision(tmp_path / "a", 1)

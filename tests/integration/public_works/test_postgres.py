@@ -231,7 +231,7 @@ async def test_many_rows_and_marks_reach_the_driver(database: PostgresDatabase) 
 # faults
 
 
-async def test_deadlock_ends_with_both_written(database: PostgresDatabase) -> None:
+async def test_b8_deadlock_ends_with_both_written(database: PostgresDatabase) -> None:
     await database.commit_statement(PUT, (1, 0))
     both = threading.Barrier(2)
     entered: list[int] = []
@@ -252,7 +252,7 @@ async def test_deadlock_ends_with_both_written(database: PostgresDatabase) -> No
     assert await facts(database) == {0: 2, 1: 2}
 
 
-async def test_statement_that_takes_too_long_is_ended(
+async def test_b8_statement_that_takes_too_long_is_ended(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(postgres_driver.SESSION, "statement_timeout", "100ms")

@@ -1,6 +1,8 @@
 """Steps that nobody should write."""
 
+import asyncio
 import ctypes
+import os
 import sys
 
 from pydantic import BaseModel
@@ -23,6 +25,12 @@ class DeadlyStepsService:
         """Ends the process as asked."""
         if how == "segfault":
             ctypes.string_at(0)
+        if how == "loop":
+            while True:
+                pass
+        if how == "descriptors":
+            os.closerange(3, 4096)
+            await asyncio.sleep(60)
         if how == "sys.exit":
             sys.exit(3)
         return Survived(how=how)
