@@ -46,8 +46,9 @@ PLANTED = [
 ]  # fmt: skip
 _ID = re.compile(
     r"(?<![0-9a-z])(?:[0-9a-f]{64}|[0-9a-f]{32}|[0-9a-z]{26}|[0-9a-f]{16})(?![0-9a-z])"
+    r"|(?<=\d)\.\d{3,}"
 )
-"""Ids of the city's own, which may say anything."""
+"""Ids of the city's own, and fractions of times, which may say anything."""
 GONE = frozenset({"sweep_retention", "reindex", "delete_file", "end_session"})
 """What the owner does not do here, for the others would find nothing any more."""
 
