@@ -471,5 +471,7 @@ async def both(
                 indexed_at=city.clock.now(),
                 trace_id="trace-1",
             )
-            await records[-1].write(records[-1].replacing("north", entry, content))
+            await records[-1].write(
+                records[-1].replacing("north", entry, content, admit=lambda _: None)
+            )
         yield records[0], records[1]
