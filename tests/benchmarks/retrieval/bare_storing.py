@@ -6,7 +6,7 @@ The physical limit that indexing is measured by: nobody who keeps the same comes
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ class Writing:
         self._before = scratch / "before.sqlite3"
         self._begun: dict[Connection, list[Statement]] = {}
         self._committed: list[Statement] = []
-        self._files: dict[Path, bytes] = {}
+        self._files: dict[Path, dict[str, bytes]] = {}
 
     @contextmanager
     def watched(self) -> Iterator[None]:
@@ -54,7 +54,8 @@ class Writing:
             for name, hear in heard.items():
                 event.remove(Engine, name, hear)
         for path in set(self._objects()) - there:
-            self._files[path.relative_to(self._city)] = path.read_bytes()
+            files = self._files.setdefault(path.parent.relative_to(self._city), {})
+            files[path.name] = path.read_bytes()
 
     def again(self, folder: Path) -> Spent:
         """Write the same into a new folder: by the driver, in one thread, and as durably."""
@@ -64,8 +65,8 @@ class Writing:
         clock, used = time.perf_counter(), time.process_time()
         for sql, values in self._committed:
             database.execute(sql, values).fetchall()
-        for name, content in self._files.items():
-            _written(folder / name, content)
+        for parent, files in self._files.items():
+            _put(folder / parent, files)
         spent = Spent(time.perf_counter() - clock, time.process_time() - used)
         database.close()
         shutil.rmtree(folder)
@@ -88,15 +89,16 @@ class Writing:
         return (path for path in (self._city / OBJECTS).rglob("*") if path.is_file())
 
 
-def _written(path: Path, content: bytes) -> None:
-    """A new file that is there whatever happens, its folder too."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    folder = os.open(path.parent, os.O_RDONLY)
+def _put(folder: Path, files: Mapping[str, bytes]) -> None:
+    """New files in a new folder, which are there whatever happens."""
+    folder.mkdir(parents=True)
+    for name, content in files.items():
+        with (folder / name).open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)
