@@ -1,7 +1,7 @@
 """The semantic layer: what is known of each file's content, as vectors and as a graph."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -36,26 +36,19 @@ _PAGE = 200
 _EDGES = 1_000
 
 
-Storing = Callable[[Writes], Awaitable[None]]
-"""Writes something durably, and what it is given in the same transaction."""
-
-
 class ContentIndex(Protocol):
     """Has content found again: plugged in by the floor above that owns search."""
 
-    async def index_along(self, content: IndexableContent, store: Storing) -> None:
-        """Put `content` in the place of all the index holds of that file, as `store` writes.
+    def indexing(self, content: IndexableContent) -> Writes:
+        """What puts `content` in the place of all the index holds of that file.
 
-        Where it may not be in the index this raises, and nothing is stored.
+        It is made in the transaction that stores the content, and raises there where it may not be
+        in the index: then nothing is stored.
         """
         ...
 
     async def forget_content(self, file_id: str) -> BaseModel:
         """Remove all the index holds of a file; nothing there is no error."""
-        ...
-
-    async def require_allowed(self, file_id: str) -> None:
-        """Pass while a file's content may be in the index; else raise why it may not."""
         ...
 
 
@@ -209,13 +202,8 @@ class ContentMetadataAbstraction:
         if self._index is None:
             raise NoIndexPlugged("content cannot be stored unindexed", hint="start the whole city")
         tenant = current().tenant
-        stands_on = await self._vectors.indexed_by(tenant)
-        model, dimensions = stands_on or (semantic_result.model, semantic_result.dimensions)
-        if model == semantic_result.model and dimensions != semantic_result.dimensions:
-            raise dimensions_changed(model, dimensions, semantic_result.dimensions)
         told, vectors, graph = await self._artifacts(tenant, semantic_result)
         row = self._row(tenant, semantic_result, passages=len(told), edges=len(graph.edges))
-        meant = {row.model: vectors} | await self._embedded_by(stands_on, {row.model}, told)
         content = IndexableContent(
             content_id=row.content_id,
             file_id=file_id,
@@ -226,22 +214,16 @@ class ContentMetadataAbstraction:
             key_phrases=semantic_result.key_phrases,
             passages=tuple(told),
         )
-
-        async def store(along: Writes) -> None:
-            await self._records.replace(
-                row, tenant=tenant, told=told, meant=meant, graph=graph, along=along
-            )
-
-        await self._index.index_along(content, store)
-        stands_on = await self._vectors.indexed_by(tenant)
-        for model, missed in (await self._embedded_by(stands_on, set(meant), told)).items():
-            rows = [(file_id, one.number, v) for one, v in zip(told, missed, strict=True)]
-            await self._vectors.add_missing(tenant, model, rows)  # it was switched meanwhile
-        try:
-            await self._index.require_allowed(file_id)
-        except PlatformError:
-            await self.forget_content(file_id)  # it was deleted meanwhile
-            raise
+        stands_on = await self._records.replace(
+            row,
+            tenant=tenant,
+            told=told,
+            vectors=vectors,
+            graph=graph,
+            along=self._index.indexing(content),
+        )
+        if stands_on.model != row.model:  # an index is being built anew
+            await self._embed_for(stands_on, file_id, told)
         return StoredContent(
             content_id=row.content_id, storage_status="stored", semantic_data=_data(row)
         )
@@ -366,17 +348,17 @@ class ContentMetadataAbstraction:
             )
         return row
 
-    async def _embedded_by(
-        self, stands_on: IndexedBy | None, models: set[str], told: list[Passage]
-    ) -> dict[str, list[bytes]]:
-        """Vectors of the model that search stands on, where that is none of `models`."""
-        if stands_on is None or stands_on.model in models:
-            return {}
+    async def _embed_for(self, stands_on: IndexedBy, file_id: str, told: list[Passage]) -> None:
+        """Have passages found by the model that search stands on too, where it is still there."""
         embedder = self._embedder.of(stands_on.model)
         if embedder is None:
-            return {}
+            return
         found = await embedder.embed([passage.in_context for passage in told])
-        return {stands_on.model: [row.astype("<f4").tobytes() for row in found]}
+        rows = [
+            (file_id, one.number, vector.astype("<f4").tobytes())
+            for one, vector in zip(told, found, strict=True)
+        ]
+        await self._vectors.add_missing(current().tenant, stands_on.model, rows)
 
     async def _artifacts(
         self, tenant: str, result: SemanticResult

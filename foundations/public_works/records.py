@@ -3,7 +3,7 @@
 What belongs to a file is written together: passages, vectors and graph, whole or not at all.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 
 from foundations.public_works.database import Database, Writes
+from foundations.public_works.embedder import dimensions_changed
 from foundations.public_works.graph.model import Graph
 from foundations.public_works.graph.records import add_graph, forget_graph
 from foundations.public_works.parsing.models import Passage
@@ -94,10 +95,6 @@ class StoredRow:
     stored_at: datetime
 
 
-Vectors = Mapping[str, Sequence[bytes]]
-"""By model, one for each passage in their order."""
-
-
 class ContentRecords:
     """Reads and writes what is known of contents. Every query is one tenant's."""
 
@@ -111,19 +108,28 @@ class ContentRecords:
         *,
         tenant: str,
         told: Sequence[Passage],
-        meant: Vectors,
+        vectors: Sequence[bytes],
         graph: Graph,
-        along: Writes | None = None,
-    ) -> None:
+        along: Writes,
+    ) -> IndexedBy:
         """Put all that is known of a file in the place of what was known: whole, or not at all.
 
-        `along` is written in the same transaction.
+        `vectors` are of the passages in their order. `along` is written in the same transaction.
+        Returns the model that the tenant's search stands on, which need not be the row's.
+
+        Raises:
+            DimensionsChanged: the row's vectors cannot be compared with those that are there.
         """
-        numbers = [passage.number for passage in told]
-        by_model = {model: list(zip(numbers, of, strict=True)) for model, of in meant.items()}
+        numbered = [
+            (row.file_id, one.number, vector) for one, vector in zip(told, vectors, strict=True)
+        ]
         stamp = new_stamp()
 
-        def work(connection: Connection) -> None:
+        def work(connection: Connection) -> IndexedBy:
+            along(connection)
+            stands_on = begin_index(connection, tenant, IndexedBy(row.model, row.dimensions))
+            if stands_on.model == row.model and stands_on.dimensions != row.dimensions:
+                raise dimensions_changed(row.model, stands_on.dimensions, row.dimensions)
             if _CONTENTS.forget(connection, tenant, row.file_id):
                 _forget_below(connection, tenant, row.file_id)
             values = {name: getattr(row, name) for name in StoredRow.__slots__}
@@ -134,15 +140,11 @@ class ContentRecords:
                 "tenant file_id number text place at",
                 ((tenant, row.file_id, *_plain(one)) for one in told),
             )
-            begin_index(connection, tenant, IndexedBy(row.model, row.dimensions))
-            for model, numbered in by_model.items():
-                rows = [(row.file_id, *one) for one in numbered]
-                self._vectors.add(connection, tenant, model, rows)
+            self._vectors.add(connection, tenant, row.model, numbered)
             add_graph(connection, tenant, row.file_id, graph)
-            if along is not None:
-                along(connection)
+            return stands_on
 
-        await self._database.write(work)
+        return await self._database.write(work)
 
     async def forget(self, tenant: str, file_id: str) -> None:
         """Remove all that is known of a file's content."""

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from foundations.public_works.database import Writes
 from foundations.public_works.parsing.models import Passage, TableProfile
 from utilities.errors import ErrorKind, PlatformError
 
@@ -319,6 +320,13 @@ class DataSteward(Protocol):
         """The decision that lets a client file's content into the semantic layer.
 
         Raises PolicyRefused when there is none, so content of the platform's own never gets in.
+        """
+        ...
+
+    def admitting(self, content_id: str, file_id: str) -> Writes:
+        """What asks the same in the transaction that stores content of a client's file.
+
+        It raises PolicyRefused there, or keeps that the content was derived from the file.
         """
         ...
 

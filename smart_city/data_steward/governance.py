@@ -2,12 +2,14 @@
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from typing import Annotated
 
 from loguru import logger
 from pydantic import Field
 
 from foundations.declarations import Effect, service, soa_api
+from foundations.public_works.database import Writes
 from foundations.public_works.threads import in_thread
 from smart_city.data_steward.api import (
     ClassOfData,
@@ -88,11 +90,13 @@ class DataStewardService(DataSteward):
         found = await self._records.decisions(current().tenant, DataTrack.CLIENT, file_id)
         if found and found[-1].allowed:  # a policy of before may have let in what this one does not
             return found[-1]
-        logger.bind(rule=SEMANTIC_RULE.name).warning("content of {} stays out", file_id)
-        raise PolicyRefused(
-            f"no client policy has let the file {file_id} in, so its content is not indexed",
-            hint="upload the file; content of the platform's own is never indexed",
-        )
+        raise _stays_out(file_id)
+
+    def admitting(self, content_id: str, file_id: str) -> Writes:
+        """What asks the same in the transaction that stores content, and links it to its file."""
+        link = self._link(content_id, "was_derived_from", file_id)
+        refused = partial(_stays_out, file_id)
+        return self._records.admitting(current().tenant, DataTrack.CLIENT, link, refused)
 
     @soa_api(public=True)
     async def get_policies(self) -> Policies:
@@ -261,13 +265,7 @@ class DataStewardService(DataSteward):
         track: DataTrack = DataTrack.CLIENT,
     ) -> LineageLink:
         """Keep where `subject` comes from; the same link again changes nothing."""
-        link = LineageLink(
-            subject=subject,
-            predicate=predicate,
-            object=object,
-            recorded_at=self._clock.now(),
-            trace_id=current().trace_id,
-        )
+        link = self._link(subject, predicate, object)
         return await self._records.keep_link(current().tenant, track, link)
 
     @soa_api(public=True)
@@ -279,6 +277,15 @@ class DataStewardService(DataSteward):
     async def get_platform_lineage(self, file_id: str) -> Lineage:
         """The same for a file of the platform's own."""
         return await self._lineage(DataTrack.PLATFORM, file_id)
+
+    def _link(self, subject: str, predicate: str, of: str) -> LineageLink:
+        return LineageLink(
+            subject=subject,
+            predicate=predicate,
+            object=of,
+            recorded_at=self._clock.now(),
+            trace_id=current().trace_id,
+        )
 
     async def _lineage(self, track: DataTrack, file_id: str) -> Lineage:
         links = await self._records.links(current().tenant, track, file_id, limit=_LINKS)
@@ -360,6 +367,14 @@ class DataStewardService(DataSteward):
             level, "the policy {} {}", "refused" if refusal else "let in", subject.file_id
         )
         return decision
+
+
+def _stays_out(file_id: str) -> PolicyRefused:
+    logger.bind(rule=SEMANTIC_RULE.name).warning("content of {} stays out", file_id)
+    return PolicyRefused(
+        f"no client policy has let the file {file_id} in, so its content is not indexed",
+        hint="upload the file; content of the platform's own is never indexed",
+    )
 
 
 def _place(one: ContentFinding) -> str:

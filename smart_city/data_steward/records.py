@@ -1,10 +1,11 @@
 """Tables of the data steward: decisions by track, the newest quality, links of lineage."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from foundations.public_works.database import Database
+from foundations.public_works.database import Database, Writes
 from foundations.public_works.rows import Rows
 from smart_city.data_steward.api import (
     DataClasses,
@@ -219,6 +220,11 @@ class DataRecords:
 
     async def keep_link(self, tenant: str, track: DataTrack, link: LineageLink) -> LineageLink:
         """Keep a link; when there is one that says the same, that one stays and is answered."""
+        return await self._database.write(self._keeping(tenant, track, link))
+
+    def _keeping(
+        self, tenant: str, track: DataTrack, link: LineageLink
+    ) -> Callable[[sa.Connection], LineageLink]:
         key = (tenant, track, link.subject, link.predicate, link.object)
         row = {
             **link.model_dump(),
@@ -234,7 +240,24 @@ class DataRecords:
             _SAME_LINK.add(connection, row)
             return link
 
-        return await self._database.write(work)
+        return work
+
+    def admitting(
+        self, tenant: str, track: DataTrack, link: LineageLink, refused: Callable[[], Exception]
+    ) -> Writes:
+        """What keeps, in somebody's transaction, that something was made from a file.
+
+        It raises `refused` there, unless the last decision about the file lets it in.
+        """
+        keep = self._keeping(tenant, track, link)
+
+        def work(connection: sa.Connection) -> None:
+            found = _DECISIONS.find(connection, tenant, track, link.object)
+            if not found or not found[-1]["allowed"]:
+                raise refused()
+            keep(connection)
+
+        return work
 
     async def links(
         self, tenant: str, track: DataTrack, node: str, *, limit: int

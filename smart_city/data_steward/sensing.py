@@ -57,7 +57,7 @@ class Sense:
         """Whether values say something to it."""
         return bool(self.stated.finds or self.stated.pattern)
 
-    @property
+    @cached_property
     def sure(self) -> bool:
         """Whether the values alone decide."""
         return self.looks and not (self.stated.columns or self.stated.near)
@@ -76,12 +76,15 @@ class Sense:
                 if matches(self.stated.pattern, bare):
                     yield word.start(), word.start() + len(bare)
 
-    def in_context(self, text: str) -> Iterator[Span]:
+    @property
+    def reads(self) -> bool:
+        """Whether it tells anything in a text, where no name of a column stands beside it."""
+        return self.near is not None or self.sure
+
+    def in_context(self, text: str, folded: str) -> Iterator[Span]:
         """Where its pattern fits and the words around it do not speak against it."""
-        if self.near is None and not self.sure:
-            return
-        if self.near is not None and not self._may_be_near(text.casefold()):
-            return
+        if self._near_words and not any(word in folded for word in self._near_words):
+            return  # a quick look, before the patterns take theirs
         for start, end in self.spans(text):
             before, after = text[max(0, start - NEAR) : start], text[end : end + NEAR]
             if self.not_near is not None and self.not_near.search(before):
@@ -89,9 +92,9 @@ class Sense:
             if self.near is None or self.near.search(before) or self.near.search(after):
                 yield start, end
 
-    def _may_be_near(self, folded: str) -> bool:
-        """A quick look, before the patterns take theirs."""
-        return any(word.casefold() in folded for word in self.stated.near)
+    @cached_property
+    def _near_words(self) -> tuple[str, ...]:
+        return tuple(word.casefold() for word in self.stated.near)
 
     def fits(self, values: Sequence[str], kind: str) -> bool:
         """Whether values of this type are what it looks for; none at all speak for it."""
@@ -123,6 +126,10 @@ class Senses:
         return {sense.stated.name: sense.stated.data_class for sense in self.all}
 
     @cached_property
+    def _reading(self) -> tuple[Sense, ...]:
+        return tuple(sense for sense in self.all if sense.reads)
+
+    @cached_property
     def _named(self) -> Callable[[str], tuple[Sense, ...]]:
         """Those that a name speaks for; the same labels come again in every row."""
         return lru_cache(maxsize=4096)(
@@ -151,10 +158,11 @@ class Senses:
         """What a text holds, by its patterns and by labels such as `birth date: 1970-01-01`."""
         found: list[Hit] = []
         for begin, piece in _pieces(text):
+            folded = piece.casefold()
             hits = _outermost(
                 Hit(begin + start, begin + end, sense.stated.name)
-                for sense in self.all
-                for start, end in sense.in_context(piece)
+                for sense in self._reading
+                for start, end in sense.in_context(piece, folded)
             )
             found += hits
             found += self._labelled(piece, begin, {hit.detector for hit in hits})

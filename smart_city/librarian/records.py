@@ -121,13 +121,19 @@ class LibraryRecords:
         """Make these writes in a transaction of their own."""
         await self._database.write(writes)
 
-    def replacing(self, tenant: str, entry: IndexEntry, content: IndexableContent) -> Writes:
-        """What puts a file's content in the place of what was there, in somebody's transaction."""
+    def replacing(
+        self, tenant: str, entry: IndexEntry, content: IndexableContent, *, admit: Writes
+    ) -> Writes:
+        """What puts a file's content in the place of what was there, in somebody's transaction.
+
+        `admit` is made first, and raises there where the content may not be in the index.
+        """
         values = {**entry.model_dump(), "indexed_at": stamp(entry.indexed_at), "tenant": tenant}
         own = (tenant, entry.file_id, entry.name, _owner(tenant))
         rows = [(*own, *_plain(passage)) for passage in content.passages]
 
         def work(connection: sa.Connection) -> None:
+            admit(connection)
             if _ENTRIES.forget(connection, tenant, entry.file_id):
                 _PASSAGES.forget(connection, tenant, entry.file_id)
             _ENTRIES.add(connection, values)

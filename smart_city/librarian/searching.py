@@ -10,7 +10,8 @@ from loguru import logger
 from pydantic import Field
 
 from foundations.declarations import Effect, service, soa_api
-from foundations.public_works.content_metadata import ContentMetadataAbstraction, Hit, Storing
+from foundations.public_works.content_metadata import ContentMetadataAbstraction, Hit
+from foundations.public_works.database import Writes
 from foundations.public_works.media_types import FORMATS
 from foundations.public_works.parsing.stop_words import STOP_WORDS
 from foundations.public_works.search_modes import SearchMode
@@ -88,18 +89,13 @@ class LibrarianService(Librarian):
         Raises:
             PolicyRefused: the data steward does not let it into the semantic layer.
         """
-        await self.index_along(content, self._records.write)
+        await self._records.write(self.indexing(content))
         return Indexed(
             content_id=content.content_id, file_id=content.file_id, passages=len(content.passages)
         )
 
-    async def index_along(self, content: IndexableContent, store: Storing) -> None:
-        """The same in the transaction of `store`, which is not called where it is refused.
-
-        Raises:
-            PolicyRefused: the data steward does not let it into the semantic layer.
-        """
-        await self._data.enforce_semantic_policy(content.file_id)
+    def indexing(self, content: IndexableContent) -> Writes:
+        """The same in somebody's transaction, which is refused where `content` is."""
         context = current()
         entry = IndexEntry(
             file_id=content.file_id,
@@ -111,24 +107,14 @@ class LibrarianService(Librarian):
             indexed_at=self._clock.now(),
             trace_id=context.trace_id,
         )
-        await asyncio.gather(  # one commit may keep both
-            store(self._records.replacing(context.tenant, entry, content)),
-            self._data.record_lineage(content.content_id, "was_derived_from", content.file_id),
-        )
+        admit = self._data.admitting(content.content_id, content.file_id)
+        return self._records.replacing(context.tenant, entry, content, admit=admit)
 
     @soa_api(effect=Effect.KEYED)
     async def forget_content(self, file_id: str) -> Unindexed:
         """Remove all the index holds of a file; nothing there is no error."""
         await self._records.forget(current().tenant, file_id)
         return Unindexed(file_id=file_id)
-
-    async def require_allowed(self, file_id: str) -> None:
-        """Pass while the data steward lets a file's content into the semantic layer.
-
-        Raises:
-            PolicyRefused: it does not, or not any more.
-        """
-        await self._data.enforce_semantic_policy(file_id)
 
     @soa_api(public=True, effect=Effect.PURE)
     async def search(

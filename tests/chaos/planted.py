@@ -77,7 +77,7 @@ def _acts_before_the_commit(put: Put) -> None:
         if not hand.run.entries:
             await durable(self, hand, *arguments, **options)
         else:
-            self._owned(durable(self, hand, *arguments, **options))
+            self._tasks.own(durable(self, hand, *arguments, **options))
             await asyncio.sleep(0)
 
     put(Driver, "_durable", at_once)

@@ -22,6 +22,7 @@ from realms.journey.language.compiling import load_plan
 from realms.journey.plans.plan import Plan
 from realms.journey.records import DatabaseJournal
 from realms.journey.registry_services import RegistryServices
+from realms.journey.testing.city import MemoryObjects
 from tests.chaos.city.trial.steps import TrialStepsService
 from tests.chaos.clients import Client
 from tests.chaos.meddling import How, Meddler, PowerCut, meddled
@@ -32,7 +33,6 @@ from tests.support.journeys import (
     ROOT,
     FakeServices,
     JourneyCity,
-    MemoryObjects,
     VirtualClock,
     VirtualDispatch,
 )

@@ -13,8 +13,9 @@ from foundations.public_works.adapters.local_objects import LocalObjectStore
 from foundations.public_works.adapters.sqlite import SqliteDatabase
 from foundations.public_works.adapters.wordllama_embedder import WordLlamaEmbedder
 from foundations.public_works.content_graph import ContentGraphAbstraction
-from foundations.public_works.content_metadata import ContentMetadataAbstraction, Storing
+from foundations.public_works.content_metadata import ContentMetadataAbstraction
 from foundations.public_works.data_folder import DataFolder
+from foundations.public_works.database import Writes
 from foundations.public_works.graph.records import GraphRecords
 from foundations.public_works.object_store import ObjectStore
 from foundations.public_works.records import ContentRecords
@@ -80,16 +81,12 @@ class FakeIndex:
 
     given: list[IndexableContent] = field(default_factory=list)
 
-    async def index_along(self, content: IndexableContent, store: Storing) -> None:
-        await store(lambda _: None)
-        self.given.append(content)
+    def indexing(self, content: IndexableContent) -> Writes:
+        return lambda _: self.given.append(content)
 
     async def forget_content(self, file_id: str) -> Only:
         self.given = [content for content in self.given if content.file_id != file_id]
         return Only()
-
-    async def require_allowed(self, file_id: str) -> None:
-        return
 
 
 @dataclass

@@ -15,7 +15,7 @@ from foundations.boot import Duty
 from foundations.declarations import Effect
 from foundations.public_works.adapters.in_process_events import InProcessEvents
 from foundations.public_works.dispatch import Arrived, Dispatch, Handler, Road
-from foundations.public_works.object_store import ObjectNotFound, ObjectStore
+from foundations.public_works.object_store import ObjectStore
 from foundations.public_works.secrets import EnvironmentSecrets
 from foundations.public_works.settings import Settings
 from realms.journey.control.asking import Asking
@@ -39,6 +39,7 @@ from realms.journey.engine.runner import Runner, Services, Steps
 from realms.journey.engine.sharing import SharedDriver
 from realms.journey.language.compiling import load_plan
 from realms.journey.plans.plan import ParameterShape, Plan, Signature
+from realms.journey.testing.city import MemoryObjects
 from utilities.clock import Clock
 from utilities.context import CallContext, UserContext, current
 from utilities.ids import Ids
@@ -266,24 +267,6 @@ class TextTemplates(TemplateSource):
 
 
 _SETTINGS = Settings(drain_seconds=0.05, journey_beat_seconds=200_000)
-
-
-class MemoryObjects(ObjectStore):
-    """Objects in a dictionary."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, bytes] = {}
-
-    async def put(self, key: str, data: bytes) -> None:
-        self.kept[key] = data
-
-    async def get(self, key: str) -> bytes:
-        if key not in self.kept:
-            raise ObjectNotFound(f"nothing is kept under {key}")
-        return self.kept[key]
-
-    async def delete(self, key: str) -> None:
-        self.kept.pop(key, None)
 
 
 @dataclass(slots=True)

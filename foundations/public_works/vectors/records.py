@@ -297,10 +297,12 @@ def indexed_by(connection: Connection, tenant: str) -> IndexedBy | None:
     return None if row is None else IndexedBy(row["model"], row["dimensions"])
 
 
-def begin_index(connection: Connection, tenant: str, first: IndexedBy) -> None:
-    """Let a tenant's search stand on a model, where it stands on none yet."""
-    if indexed_by(connection, tenant) is None:
+def begin_index(connection: Connection, tenant: str, first: IndexedBy) -> IndexedBy:
+    """Let a tenant's search stand on a model, where it stands on none yet; on which it does."""
+    stands_on = indexed_by(connection, tenant)
+    if stands_on is None:
         connection.execute(insert(_models), {"tenant": tenant, **first._asdict()})
+    return stands_on or first
 
 
 def forget_vectors(connection: Connection, tenant: str, file_id: str) -> None:

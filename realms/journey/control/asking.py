@@ -5,8 +5,9 @@ from realms.journey.control import views
 from realms.journey.control.questions import open_questions
 from realms.journey.control.verbs import By
 from realms.journey.engine.codec import CorruptFact
-from realms.journey.engine.driver import Driver, folded
+from realms.journey.engine.driver import Driver
 from realms.journey.engine.journal import Journal, RunFilter, RunRow, Stored
+from realms.journey.engine.reading import folded
 from realms.journey.engine.state import CorruptJournal
 from utilities.clock import Clock
 from utilities.context import current

@@ -23,9 +23,10 @@ from realms.journey.control.operators import JourneyOperators
 from realms.journey.control.verbs import Verb
 from realms.journey.engine import scope
 from realms.journey.engine.codec import CorruptFact
-from realms.journey.engine.driver import Driver, folded
+from realms.journey.engine.driver import Driver
 from realms.journey.engine.journal import Journal, RunFilter, RunRow, Stored
 from realms.journey.engine.ports import NotOpen
+from realms.journey.engine.reading import folded
 from realms.journey.engine.state import CorruptJournal
 from utilities.context import current
 from utilities.errors import PlatformError

@@ -14,11 +14,12 @@ from realms.journey.control.waiting import Waiting
 from realms.journey.engine.accepting import Accepting, Order, TooManyRuns
 from realms.journey.engine.backlog import Backlog
 from realms.journey.engine.codec import CorruptFact
-from realms.journey.engine.driver import Driver, folded
+from realms.journey.engine.driver import Driver
 from realms.journey.engine.inputs import checked_values
 from realms.journey.engine.journal import AliasTaken, Journal, RunRow, Stored
 from realms.journey.engine.payloads import Payloads
 from realms.journey.engine.ports import NotOpen, TemplateSource, Written
+from realms.journey.engine.reading import folded
 from realms.journey.engine.requesting import Requesting, by_its_holder
 from realms.journey.engine.state import CorruptJournal
 from utilities.clock import Clock

@@ -13,7 +13,7 @@ from realms.journey.api import JourneyRun, MigrationReport, Reason, RunStatus, U
 from realms.journey.control import forking, migrating, questions, reopening, verbs, views
 from realms.journey.control.verbs import By, NotAllowed, Verb
 from realms.journey.engine.accepting import Accepting, Order
-from realms.journey.engine.driver import Driver, folded
+from realms.journey.engine.driver import Driver
 from realms.journey.engine.facts import (
     AnswerRefused,
     Fact,
@@ -26,6 +26,7 @@ from realms.journey.engine.inputs import check_arguments
 from realms.journey.engine.journal import Journal, RunRow
 from realms.journey.engine.payloads import Payloads
 from realms.journey.engine.ports import NotOpen, TemplateSource, Unreadable, Written
+from realms.journey.engine.reading import folded
 from realms.journey.engine.requesting import Requesting, by_its_holder
 from realms.journey.engine.runner import Services
 from realms.journey.engine.state import RunState

@@ -10,7 +10,6 @@ from realms.journey.api import Failure, Reason, RunStatus
 from realms.journey.engine import core
 from realms.journey.engine.accepting import Accepting, Order, called
 from realms.journey.engine.codec import CorruptFact
-from realms.journey.engine.driver import folded
 from realms.journey.engine.facts import (
     Fact,
     IterationEnded,
@@ -23,6 +22,7 @@ from realms.journey.engine.hands import Hand
 from realms.journey.engine.journal import Journal, StaleWriter
 from realms.journey.engine.payloads import Payloads
 from realms.journey.engine.ports import Children, TemplateSource, Written
+from realms.journey.engine.reading import folded
 from realms.journey.engine.requesting import Requesting
 from realms.journey.engine.runner import Beginner, Runner
 from realms.journey.engine.sharing import SharedDriver

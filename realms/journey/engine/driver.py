@@ -8,26 +8,25 @@ nowhere else.
 import asyncio
 from collections.abc import (
     AsyncIterator,
-    Awaitable,
     Callable,
     Collection,
     Coroutine,
     Iterable,
     Sequence,
 )
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from loguru import logger
 
-from foundations.public_works.database import Writes, collecting
+from foundations.public_works.database import Writes
 from foundations.public_works.dispatch import Dispatch
 from foundations.public_works.events import Events
 from foundations.public_works.settings import Settings
 from realms.journey.api import Reason, UnknownRun
 from realms.journey.engine import core
-from realms.journey.engine.codec import CorruptFact, NewerEntry, decode, encode
+from realms.journey.engine.codec import CorruptFact, encode
 from realms.journey.engine.facts import (
     AttemptAlone,
     AttemptFailed,
@@ -39,7 +38,7 @@ from realms.journey.engine.facts import (
     StepRecorded,
 )
 from realms.journey.engine.failpoints import reach, reach_facts
-from realms.journey.engine.folding import apply, fold
+from realms.journey.engine.folding import apply
 from realms.journey.engine.gate import Gate
 from realms.journey.engine.group_commit import GroupCommit
 from realms.journey.engine.hands import Hand, user_of
@@ -61,13 +60,16 @@ from realms.journey.engine.ports import (
     TemplateSource,
     Unreadable,
 )
+from realms.journey.engine.reading import Contradictory, PinnedPlans, Reader, Unfit, folded, waiting
+from realms.journey.engine.recorded_steps import RecordedSteps
 from realms.journey.engine.runner import CutBeforeCall, Made, Runner, StepBook, Steps
 from realms.journey.engine.state import CorruptJournal, RunState, Stage
+from realms.journey.engine.tasks import Tasks
 from realms.journey.engine.telling import event
 from realms.journey.plans.plan import Plan
 from utilities.clock import Clock
 from utilities.context import UserContext
-from utilities.errors import ErrorKind, PlatformError
+from utilities.errors import PlatformError
 
 T = TypeVar("T")
 
@@ -96,9 +98,7 @@ class Driver(StepBook):
         settings: Settings,
     ) -> None:
         self._journal = journal
-        self._templates = templates
         self._runner = runner
-        self._payloads = payloads
         self._dispatch = dispatch
         self._events = events
         self._clock = clock
@@ -108,10 +108,9 @@ class Driver(StepBook):
         self._hands: dict[str, Hand] = {}
         self._loading: dict[str, asyncio.Task[Hand | None]] = {}
         self._waiters: dict[str, list[asyncio.Future[Hand]]] = {}
-        self._works: set[asyncio.Task[Any]] = set()
-        self._plans: dict[str, Plan] = {}
-        self._compiling = asyncio.Lock()
-        self._accepting = 0
+        self._tasks = Tasks()
+        self._plans = PinnedPlans(journal=journal, templates=templates)
+        self._reader = Reader(plans=self._plans, payloads=payloads)
         self._loop: asyncio.AbstractEventLoop
         self._spoilt: dict[str, AttemptFailed] = {}
         """Attempts that failed because what they write could not be written, by run."""
@@ -151,7 +150,7 @@ class Driver(StepBook):
     @property
     def works(self) -> Collection["asyncio.Task[Any]"]:
         """The tasks that drive runs."""
-        return self._works
+        return self._tasks.all
 
     def hands(self) -> Iterable[Hand]:
         """The runs in memory."""
@@ -178,7 +177,7 @@ class Driver(StepBook):
         hand = Hand(plan, run, row, user or user_of(run))
         hand.users = 1
         self._hands[run_id] = hand
-        self._accepting += 1
+        self._tasks.others += 1
         reach("accept_deciding")
         try:
             await self._durable(hand, core.Step((start, *step.facts), step.moves))
@@ -186,7 +185,7 @@ class Driver(StepBook):
             self._hands.pop(run_id, None)
             raise
         finally:
-            self._accepting -= 1
+            self._tasks.others -= 1
             hand.users -= 1
         reach("accepted")
         self._act(hand, step.moves)
@@ -243,7 +242,7 @@ class Driver(StepBook):
         return run
 
     def steps(self, hand: Hand, path: str) -> Steps:
-        return _RecordedSteps(self, hand, path)
+        return RecordedSteps(self, hand, path)
 
     async def record_step(
         self,
@@ -270,14 +269,11 @@ class Driver(StepBook):
         if not self.open:
             work.close()
             raise NotOpen("nothing is taken up any more", hint="try again in a moment")
-        task = self._loop.create_task(work)
-        self._works.add(task)
-        task.add_done_callback(self._works.discard)  # what it raises, its caller hears
-        return await asyncio.shield(task)
+        return await self._tasks.finish(work)
 
     def begin(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
         """Begin work beside the runs; a stop gives it its time, and then cuts it."""
-        return self._owned(work)
+        return self._tasks.own(work)
 
     async def advance(self, run_id: str) -> None:
         """Look at a run and let it go on. Being called twice, or in vain, is harmless."""
@@ -296,8 +292,7 @@ class Driver(StepBook):
 
     async def plan(self, run: RunState) -> Plan:
         """The plan of the text that a run goes by."""
-        known = self._plans.get(run.template_hash)
-        return await self._compiled(run.template_hash) if known is None else known
+        return await self._plans.of(run)
 
     def has(self, run_id: str) -> bool:
         """Whether the run is in memory."""
@@ -381,7 +376,7 @@ class Driver(StepBook):
             raise
         except asyncio.CancelledError:
             moves = step.moves if number == 1 else ()  # a run goes on whose caller gave up
-            self._owned(self._durable_all_the_same(hand, entry, durable, facts, moves))
+            self._tasks.own(self._durable_all_the_same(hand, entry, durable, facts, moves))
             raise
         hand.durable = max(hand.durable, number)
         reach_facts(facts, durable=True)
@@ -415,17 +410,17 @@ class Driver(StepBook):
         for move in moves:
             match move:
                 case core.Perform() if self.open:
-                    hand.tasks[move.path] = self._owned(self._attempts(hand, move))
+                    hand.tasks[move.path] = self._tasks.own(self._attempts(hand, move))
                 case core.Perform():
-                    self._owned(self._release(hand, move, called=False))
+                    self._tasks.own(self._release(hand, move, called=False))
                 case core.Cut(path):
                     if (task := hand.tasks.pop(path, None)) is not None:
                         task.cancel()
                 case core.SeeToChild():
-                    self._owned(self._see_to(hand, move))
+                    self._tasks.own(self._see_to(hand, move))
                 case core.StopChild(child, reason):
                     assert self.children is not None
-                    self._owned(self.children.stop(child, reason))
+                    self._tasks.own(self.children.stop(child, reason))
 
     async def _attempts(self, hand: Hand, move: core.Perform) -> None:
         """Make attempts of one run one after the other, as long as each leads to the next."""
@@ -496,7 +491,7 @@ class Driver(StepBook):
             try:
                 await self.gate.enter(priority=priority, alone=move.alone)
             except asyncio.CancelledError:
-                await asyncio.shield(self._owned(self._release(hand, move, called=False)))
+                await asyncio.shield(self._tasks.own(self._release(hand, move, called=False)))
                 raise
             if hand.lost or not core.wanted(hand.run, move):
                 self.gate.leave()
@@ -509,7 +504,7 @@ class Driver(StepBook):
             reach("called", move.path)
         except asyncio.CancelledError as cut:
             called = not isinstance(cut, CutBeforeCall)
-            await asyncio.shield(self._owned(self._release(hand, move, called=called)))
+            await asyncio.shield(self._tasks.own(self._release(hand, move, called=called)))
             raise
         finally:
             self.gate.leave()
@@ -595,25 +590,11 @@ class Driver(StepBook):
         if self._hands.get(hand.run.run_id) is hand:
             del self._hands[hand.run.run_id]
 
-    def _owned(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
-        task = self._loop.create_task(work)
-        self._works.add(task)
-        task.add_done_callback(self._ended)
-        return task
-
-    def _ended(self, task: "asyncio.Task[Any]") -> None:
-        self._works.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            if isinstance(error, PlatformError):
-                logger.warning("a run is not driven here any more: {}", error.detail)
-            else:
-                logger.opt(exception=error).error("the engine failed while it drove a run")
-
     async def _loaded(self, run_id: str) -> Hand | None:
         """A run from the journal; who asks meanwhile is given the same."""
         loading = self._loading.get(run_id)
         if loading is None:
-            loading = self._loading[run_id] = self._owned(self._load(run_id))
+            loading = self._loading[run_id] = self._tasks.own(self._load(run_id))
         return await asyncio.shield(loading)
 
     async def _load(self, run_id: str, stored: Stored | None = None) -> Hand | None:
@@ -657,49 +638,26 @@ class Driver(StepBook):
         hand.users -= 1
         self._rest(hand)
 
-    async def _compiled(self, text_hash: str) -> Plan:
-        """Read and compile a text once, however many runs of it are taken up together."""
-        async with self._compiling:
-            known = self._plans.get(text_hash)
-            if known is None:
-                text = await self._journal.pinned_text(text_hash)
-                known = self._plans[text_hash] = await self._templates.compiled(text)
-                while len(self._plans) > _PLANS:
-                    del self._plans[next(iter(self._plans))]
-        return known
-
     async def _read(self, stored: Stored) -> Hand:
+        """A run that can be driven; one that cannot be is condemned or held."""
         run_id = stored.row.run_id
         try:
-            run = folded(stored)
-        except NewerEntry as error:
-            raise Unreadable(f"{run_id} is left alone: {error.detail}", hint=error.hint) from error
-        except (CorruptFact, CorruptJournal) as error:
-            raise await self._condemned(stored.row, error) from error
-        try:
-            await self._payloads.restore(run)
-            plan = await self.plan(run)
-        except PlatformError as error:
-            if error.kind is not ErrorKind.UNAVAILABLE:  # else a store is away, and the run is well
-                await self._hold(run, stored.row, error)
-            raise Unreadable(
-                f"{run_id} waits for what it cannot go on without: {error.detail}", hint=error.hint
-            ) from error
-        if unknown := [state.path for state in run.active.values() if state.node not in plan.nodes]:
-            raise await self._condemned(
-                stored.row, CorruptJournal(f"its text has no {', '.join(unknown)}")
-            )
-        return Hand(plan, run, stored.row, user_of(run), durable=run.entries)
+            return await self._reader.read(stored)
+        except Contradictory as error:
+            await self._condemn(stored.row, error.__cause__)
+            raise Unreadable(f"the journal of {run_id} cannot be read") from error.__cause__
+        except Unfit as error:
+            await self._hold(error.run, stored.row, error.why)
+            raise waiting(run_id, error.why) from error.why
 
-    async def _condemned(self, row: RunRow, error: PlatformError) -> Unreadable:
+    async def _condemn(self, row: RunRow, why: BaseException | None) -> None:
         """Give up a run whose facts contradict themselves; they stay as they are."""
         run_id = row.run_id
-        logger.error("the journal of {} cannot be read: {}", run_id, error.detail)
+        logger.error("the journal of {} cannot be read: {}", run_id, why)
         await self._journal.condemn(run_id, at=self._clock.now(), holder=self.holder)
         self._events.publish(f"journey.{run_id}", {"kind": "run_failed", "settled": True})
         if row.parent:
             self._wake_parent(row.parent)
-        return Unreadable(f"the journal of {run_id} cannot be read")
 
     async def _hold(self, run: RunState, row: RunRow, error: PlatformError) -> None:
         """Let a run wait whose text does not fit the city any more, or whose payload is gone."""
@@ -717,33 +675,23 @@ class Driver(StepBook):
         self._group.stop()
         for hand in self._hands.values():
             hand.lost = True
-        for task in self._works:
-            task.cancel()
+        self._tasks.cut()
 
     async def _drain(self) -> None:
         """Give attempts their time, cut the rest, and write what there is to write."""
         reach("drain")
-        await self._ended_within(self._grace)
+        await self._tasks.ended_within(self._grace)
         for _ in range(_CUTS):
             if not self._cut_calls():
                 break
-            await self._ended_within(self._grace)
+            await self._tasks.ended_within(self._grace)
         if not await self._group.drained(seconds=max(self._grace, 1.0)):
             logger.error("some of what runs came to could not be written before the city closed")
-        await self._ended_within(self._grace)
+        await self._tasks.ended_within(self._grace)
         self._group.stop()
-        for task in self._works:
-            task.cancel()
-        await self._ended_within(self._grace)
+        self._tasks.cut()
+        await self._tasks.ended_within(self._grace)
         reach("drained")
-
-    async def _ended_within(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while self._works or self._accepting:
-                    if self._works:
-                        await asyncio.wait(self._works)
-                    await asyncio.sleep(0)
 
     def _cut_calls(self) -> bool:
         """Cut every call that is being made; not those who wait for the journal."""
@@ -758,43 +706,11 @@ class Driver(StepBook):
         return bool(calls)
 
 
-_PLANS = 256
 _NOTHING = Made(())
 _LINGER_SECONDS = 0.05
 _CUTS = 3
 """So often a call is cut that does not heed it; then it is left behind."""
 _NO_PLAN = Plan(name="", version="", text_hash="", description="", inputs={}, nodes={})
-
-
-class _RecordedSteps(Steps):
-    """Durable steps of one attempt, as facts of its run."""
-
-    def __init__(self, driver: Driver, hand: Hand, path: str) -> None:
-        self._driver = driver
-        self._hand = hand
-        self._path = path
-        self._next = 0
-
-    async def once(self, name: str, work: Callable[[], Awaitable[Any]]) -> Any:
-        index, self._next = self._next, self._next + 1
-        recorded = self._hand.run.nodes[self._path].steps
-        if index < len(recorded):
-            return recorded[index].data
-        with collecting() as along:
-            data = await work()
-        await self._driver.record_step(
-            self._hand, self._path, index, name=name, data=data, along=tuple(along)
-        )
-        return data
-
-
-def folded(stored: Stored) -> RunState:
-    """The run that a stored journal tells.
-
-    Raises:
-        CorruptFact, CorruptJournal: it cannot be read.
-    """
-    return fold(stored.row.run_id, map(decode, stored.entries))
 
 
 def _needs_a_wake(run: RunState, now: datetime) -> bool:

@@ -137,11 +137,11 @@ class SharedDriver(Driver):
         for fact in others:
             apply(run, fact)
         hand = Hand(plan, run, RunRow.of(run, holder=0), user or user_of(run))
-        self._accepting += 1
+        self._tasks.others += 1
         try:
             await self._durable(hand, core.Step(tuple(facts), ()))
         finally:
-            self._accepting -= 1
+            self._tasks.others -= 1
         self._dispatch.wake(QUEUE, run_id, road=road_of(plan))
         return hand
 
@@ -179,7 +179,7 @@ class SharedDriver(Driver):
         """Claim these, with those that come while a claim is under way."""
         self._wanted.update(dict.fromkeys(run_ids))
         if self._next_claim is None:
-            self._next_claim = self._owned(self._claim_wanted())
+            self._next_claim = self._tasks.own(self._claim_wanted())
         await asyncio.shield(self._next_claim)
 
     async def _claim_wanted(self) -> None:
@@ -194,7 +194,7 @@ class SharedDriver(Driver):
         reach("claimed")
         for run_id, stored in claimed.items():
             if not self.has(run_id) and run_id not in self._loading:
-                self._loading[run_id] = self._owned(self._load(run_id, stored))
+                self._loading[run_id] = self._tasks.own(self._load(run_id, stored))
         return claimed
 
     async def _load(self, run_id: str, stored: Stored | None = None) -> Hand | None:
@@ -208,14 +208,14 @@ class SharedDriver(Driver):
             return await super()._load(run_id, stored)
         except Unreadable as error:
             if stored is not None:
-                self._owned(self._left_unread(run_id, error.__cause__))
+                self._tasks.own(self._left_unread(run_id, error.__cause__))
             raise
 
     def _wake_parent(self, parent: str) -> None:
         if not self._shared or self.has(parent):
             super()._wake_parent(parent)
         else:
-            self._owned(self._tell_parent(parent))
+            self._tasks.own(self._tell_parent(parent))
 
     async def _tell_parent(self, parent: str) -> None:
         """Look at the run that waited, or have whoever holds it look.
@@ -253,7 +253,7 @@ class SharedDriver(Driver):
     def _give_back(self) -> None:
         """Free runs that were claimed and do not move."""
         run_ids, self._given_back = self._given_back, []
-        self._owned(self._released(run_ids))
+        self._tasks.own(self._released(run_ids))
 
     async def _released(self, run_ids: Sequence[str]) -> None:
         """What cannot be freed now is freed a little later, or when this process leaves."""

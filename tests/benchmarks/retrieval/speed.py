@@ -189,7 +189,6 @@ async def _store(
         milestone="",
         stored_at=city.clock.now(),
     )
-    kept = {EMBEDDER.model: [vector.astype("<f4").tobytes() for vector in vectors]}
     entry = IndexEntry(
         file_id=file_id,
         content_id=row.content_id,
@@ -211,9 +210,9 @@ async def _store(
         row,
         tenant=tenant,
         told=told,
-        meant=kept,
+        vectors=[vector.astype("<f4").tobytes() for vector in vectors],
         graph=Graph(),
-        along=city.get(LibraryRecords).replacing(tenant, entry, content),
+        along=city.get(LibraryRecords).replacing(tenant, entry, content, admit=lambda _: None),
     )
 
 

@@ -68,8 +68,9 @@ async def keep(records: ContentRecords, tenant: str, file_id: str, seed: int) ->
     vectors = [vector.tobytes() for vector in units(seed, 40)]
     row = replace(ROW, file_id=file_id)
     with bound(CallContext("trace", UserContext(tenant=tenant, principal="ada"))):
-        meant = {"words": vectors}
-        await records.replace(row, tenant=tenant, told=passages, meant=meant, graph=Graph())
+        await records.replace(
+            row, tenant=tenant, told=passages, vectors=vectors, graph=Graph(), along=lambda _: None
+        )
 
 
 async def test_nearest_are_the_same_in_the_database_and_in_this_process(

@@ -19,8 +19,9 @@ from realms.journey.engine.records import ArchiveRecords
 from realms.journey.engine.retention import QUEUE, Retention
 from realms.journey.engine.schedules import InForce, ScheduledTemplates
 from realms.journey.records import DatabaseJournal
+from realms.journey.testing.city import MemoryObjects
 from tests.support.journals import any_database
-from tests.support.journeys import BEGAN, USER, JourneyCity, MemoryObjects
+from tests.support.journeys import BEGAN, USER, JourneyCity
 from utilities.context import bound
 from utilities.errors import ErrorKind, PlatformError
 

@@ -13,9 +13,9 @@ from foundations.public_works import records as content_records
 from foundations.public_works.content_metadata import (
     ContentMetadataAbstraction,
     EmbedderGone,
-    Storing,
     content_id_of,
 )
+from foundations.public_works.database import Writes
 from foundations.public_works.graph.model import Graph
 from foundations.public_works.media_types import FORMATS
 from foundations.public_works.object_store import ObjectStore
@@ -372,14 +372,11 @@ async def test_vectors_of_a_file_that_is_not_indexed_are_left_out(
     city: RoleCity, library: Librarian
 ) -> None:
     class Elsewhere:
-        async def index_along(self, content: IndexableContent, store: Storing) -> None:
-            await store(lambda _: None)
+        def indexing(self, content: IndexableContent) -> Writes:
+            return lambda _: None
 
         async def forget_content(self, file_id: str) -> Unindexed:
             return Unindexed(file_id=file_id)
-
-        async def require_allowed(self, file_id: str) -> None:
-            return
 
     city.get(ContentMetadataAbstraction).plug_index(Elsewhere())
     await known(city, "file-1", WEATHER)
@@ -474,5 +471,7 @@ async def both(
                 indexed_at=city.clock.now(),
                 trace_id="trace-1",
             )
-            await records[-1].write(records[-1].replacing("north", entry, content))
+            await records[-1].write(
+                records[-1].replacing("north", entry, content, admit=lambda _: None)
+            )
         yield records[0], records[1]

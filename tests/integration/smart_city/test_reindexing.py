@@ -178,9 +178,9 @@ async def test_content_that_was_parsed_before_the_switch_is_found_after_it(
         layer, index = city.get(ContentMetadataAbstraction), city.get(ContentIndexAbstraction)
         replace = layer._records.replace
 
-        async def meanwhile(*given: Any, **named: Any) -> None:
+        async def meanwhile(*given: Any, **named: Any) -> Any:
             await index.reindex()
-            await replace(*given, **named)
+            return await replace(*given, **named)
 
         monkeypatch.setattr(layer._records, "replace", meanwhile)
         await stored(city, "file-2", ("a day of thunder",), EMBEDDER)
