@@ -28,7 +28,7 @@ def uncollected() -> Iterator[None]:
     """Without garbage collection inside: what a program makes while it boots, it keeps.
 
     All there is at its end counts as old at once. Else the next object that is made would have all
-    of it gone through as what is young.
+    of it gone through as what is young. What `calm_collector` has left out before is thawed.
     """
     was = gc.isenabled()
     gc.disable()
