@@ -25,13 +25,19 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Without garbage collection inside: what a program makes while it boots, it keeps."""
+    """Without garbage collection inside: what a program makes while it boots, it keeps.
+
+    All there is at its end counts as old at once. Else the next object that is made would have all
+    of it gone through as what is young. What `calm_collector` has left out before is thawed.
+    """
     was = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if was:
+            gc.freeze()
+            gc.unfreeze()  # to the oldest
             gc.enable()
 
 

@@ -25,6 +25,7 @@ from realms.journey.api import Reason, RunStatus
 from realms.journey.engine.failpoints import reach
 from realms.journey.engine.journal import (
     AliasTaken,
+    DueRun,
     Entry,
     Journal,
     RunFilter,
@@ -37,7 +38,16 @@ from realms.journey.engine.journal import (
 )
 from realms.journey.postgres_reading import CLAIM, LOAD, LOAD_AT_REST
 from realms.journey.stored_ids import AMONG, listed
-from realms.journey.stored_rows import COLUMNS, MOVES, READY, all_columns, changing_columns, row_of
+from realms.journey.stored_rows import (
+    COLUMNS,
+    DUE_COLUMNS,
+    MOVES,
+    READY,
+    all_columns,
+    changing_columns,
+    due_of,
+    row_of,
+)
 from realms.journey.stored_times import EPOCH, micros, moment
 from utilities.errors import PlatformError
 
@@ -477,14 +487,20 @@ class DatabaseJournal(Journal):
         return await self._rows(where, (*parts.values(), limit))
 
     async def due(
-        self, now: datetime, *, after: RunRow | None = None, limit: int = 500
-    ) -> list[RunRow]:
+        self, now: datetime, *, after: DueRun | None = None, limit: int = 500
+    ) -> list[DueRun]:
         place = (_LONG_AGO, "") if after is None else (_micros(after.wake_at), after.run_id)
-        where = (
+        select = (
+            f"SELECT {DUE_COLUMNS} FROM journey_runs "  # noqa: S608 - constant column names
             "WHERE holder = 0 AND wake_at IS NOT NULL AND wake_at <= ? "
             "AND (wake_at, run_id) > (?, ?) ORDER BY wake_at, run_id LIMIT ?"
         )
-        return await self._rows(where, (_micros(now), *place, limit))
+
+        def work(connection: Connection) -> list[DueRun]:
+            values = (_micros(now), *place, limit)
+            return [due_of(row) for row in connection.exec_driver_sql(select, values)]
+
+        return await self._database.read(work)
 
     async def ready(self, now: datetime, *, most: int) -> int:
         counted = (

@@ -1,15 +1,17 @@
 """Rows of runs as the tables keep them: columns of a row, and a row of columns."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from realms.journey.api import Reason, RunStatus
-from realms.journey.engine.journal import MOVING, RunRow
+from realms.journey.engine.journal import MOVING, DueRun, RunRow
 from realms.journey.stored_times import EPOCH, micros, moment
 
 COLUMNS = (
     "run_id, tenant, alias, template, template_hash, status, reason, "
     "wake_at, created_at, updated_at, holder, lane, parent, settled"
 )
+DUE_COLUMNS = "run_id, wake_at, status"
 MOVES = f"(status IN ({', '.join(repr(status.value) for status in sorted(MOVING))}))"
 """The condition of rows whose runs wait for nothing but a process."""
 READY = (
@@ -55,6 +57,16 @@ def changing_columns(row: RunRow) -> tuple[Any, ...]:
     )
 
 
+def due_of(found: Any) -> DueRun:
+    """A run of `DUE_COLUMNS`; one that was damaged stands for a failed run and stops no list."""
+    run_id, wake, status = found
+    try:
+        at = moment(wake)
+    except OverflowError:
+        at = EPOCH  # before all that are sound, as it is in the store
+    return DueRun(run_id, at, _STATUSES.get(status, RunStatus.FAILED))
+
+
 def row_of(found: Any) -> RunRow:
     """A row as it is stored; one that was damaged stands for a failed run and stops no list."""
     (
@@ -74,23 +86,23 @@ def row_of(found: Any) -> RunRow:
         settled,
     ) = found
     try:
-        return RunRow(
-            run_id=run_id,
-            tenant=tenant,
-            alias=alias or "",
-            template=template,
-            template_hash=text_hash,
-            status=RunStatus(status),
-            reason=Reason(reason),
-            wake_at=None if wake is None else moment(wake),
-            created_at=moment(created),
-            updated_at=moment(updated),
-            holder=int(holder),
-            lane=lane,
-            parent=parent,
-            settled=bool(settled),
+        return RunRow(  # without keywords, as where the engine makes one
+            run_id,
+            tenant,
+            alias or "",
+            template,
+            text_hash,
+            _STATUSES[status],
+            _REASONS[reason],
+            None if wake is None else moment(wake),
+            moment(created),
+            moment(updated),
+            int(holder),
+            lane,
+            parent,
+            bool(settled),
         )
-    except (ValueError, TypeError, OverflowError):
+    except (LookupError, ValueError, TypeError, OverflowError):
         return RunRow(
             run_id=run_id,
             tenant=tenant,
@@ -103,3 +115,8 @@ def row_of(found: Any) -> RunRow:
             created_at=EPOCH,
             updated_at=EPOCH,
         )
+
+
+_STATUSES: Mapping[str, RunStatus] = {status.value: status for status in RunStatus}
+_REASONS: Mapping[str, Reason] = {reason.value: reason for reason in Reason}
+"""To ask the class for the member of a value takes twenty times as long."""

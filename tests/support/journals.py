@@ -15,7 +15,7 @@ from foundations.public_works.data_folder import DataFolder
 from foundations.public_works.database import Database
 from foundations.public_works.settings import Settings
 from realms.journey.api import Reason
-from realms.journey.engine.journal import Entry, Journal, RunFilter, RunRow, Stored
+from realms.journey.engine.journal import DueRun, Entry, Journal, RunFilter, RunRow, Stored
 from realms.journey.engine.memory_journal import MemoryJournal
 from realms.journey.records import DatabaseJournal
 from tests.support.postgres import own_database
@@ -157,8 +157,8 @@ class OtherJournal(Journal):
         return await self.inner.page(wanted, before=before, limit=limit)
 
     async def due(
-        self, now: datetime, *, after: RunRow | None = None, limit: int = 500
-    ) -> list[RunRow]:
+        self, now: datetime, *, after: DueRun | None = None, limit: int = 500
+    ) -> list[DueRun]:
         return await self.inner.due(now, after=after, limit=limit)
 
     async def at_rest(self, seen: Mapping[str, datetime | None]) -> Mapping[str, Stored]:

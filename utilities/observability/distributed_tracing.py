@@ -3,15 +3,17 @@
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
-from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, TraceFlags
+from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, TraceFlags, Tracer
 
 from utilities.observability.trace_id_generator import TraceIDGenerator, opentelemetry_trace_id
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 
 TRACE_ID_ATTRIBUTE = "civitas.trace_id"
 SERVICE = "civitas"
@@ -22,23 +24,30 @@ class DistributedTracing:
     """Opens spans; they go wherever the processors that were added send them."""
 
     def __init__(self) -> None:
-        resource = Resource.create({"service.name": SERVICE})  # OTEL_RESOURCE_ATTRIBUTES adds
-        self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-        self._tracer = self._provider.get_tracer(SERVICE)
-        self._ids = RandomIdGenerator()
         self._taken_up: OrderedDict[str, tuple[str, int]] = OrderedDict()
         """For what came by messages, the trace and the span that it is done below."""
         self.recording = False
         """Whether spans go anywhere; where they do not, a hot path need not make any."""
 
-    @property
-    def provider(self) -> TracerProvider:
-        """The OpenTelemetry provider, for libraries that emit spans of their own."""
-        return self._provider
+    @cached_property
+    def provider(self) -> "TracerProvider":
+        """The OpenTelemetry provider, for libraries that emit spans of their own.
 
-    def add_processor(self, processor: SpanProcessor) -> None:
+        It is made for the first span: to import what makes spans takes a start 20 ms.
+        """
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace import TracerProvider
+
+        resource = Resource.create({"service.name": SERVICE})  # OTEL_RESOURCE_ATTRIBUTES adds
+        return TracerProvider(resource=resource, shutdown_on_exit=False)
+
+    @cached_property
+    def _tracer(self) -> Tracer:
+        return self.provider.get_tracer(SERVICE)
+
+    def add_processor(self, processor: "SpanProcessor") -> None:
         """Send every span that ends from now on to `processor` too."""
-        self._provider.add_span_processor(processor)
+        self.provider.add_span_processor(processor)
         self.recording = True
 
     @contextmanager
@@ -102,7 +111,8 @@ class DistributedTracing:
 
     def close(self) -> None:
         """Hand what is still buffered to the processors and stop them."""
-        self._provider.shutdown()
+        if "provider" in vars(self):
+            self.provider.shutdown()
 
     def _parent(self, trace_id: str, parent_span_id: int) -> Context | None:
         wanted = opentelemetry_trace_id(trace_id)
@@ -110,7 +120,7 @@ class DistributedTracing:
             return None
         parent = SpanContext(
             trace_id=wanted,
-            span_id=parent_span_id or self._ids.generate_span_id(),
+            span_id=parent_span_id or self.provider.id_generator.generate_span_id(),
             is_remote=True,
             trace_flags=TraceFlags(TraceFlags.SAMPLED),
         )

@@ -1,17 +1,18 @@
 """Sends spans where the settings ask: to a file of the data folder, or to a collector by OTLP."""
 
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, TYPE_CHECKING, Self
 from urllib.parse import urlsplit
-
-from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter
 
 from foundations.public_works.data_folder import DataFolder
 from foundations.public_works.settings import Settings
 from foundations.public_works.threads import in_thread
 from utilities.errors import ErrorKind, PlatformError
 from utilities.observability.distributed_tracing import DistributedTracing
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import ReadableSpan
+    from opentelemetry.sdk.trace.export import SpanExporter
 
 _SECONDS_FOR_A_BATCH = 5
 
@@ -40,6 +41,8 @@ class SpanExport:
     async def __aenter__(self) -> Self:
         match self._wanted:
             case "file":
+                from opentelemetry.sdk.trace.export import ConsoleSpanExporter
+
                 self._file = self._path.open("a", encoding="utf-8")
                 self._send_to(ConsoleSpanExporter(out=self._file, formatter=_line))
             case "otlp":
@@ -58,7 +61,9 @@ class SpanExport:
         if self._file is not None:
             self._file.close()
 
-    def _send_to(self, exporter: SpanExporter) -> None:
+    def _send_to(self, exporter: "SpanExporter") -> None:
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
         self._tracing.add_processor(BatchSpanProcessor(exporter, schedule_delay_millis=200))
 
 
@@ -68,7 +73,7 @@ def traces_address(endpoint: str) -> str:
     return f"{endpoint.rstrip('/')}/v1/traces" if bare else endpoint
 
 
-def _otlp_exporter(address: str) -> SpanExporter:
+def _otlp_exporter(address: str) -> "SpanExporter":
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     except ImportError as error:
@@ -79,5 +84,5 @@ def _otlp_exporter(address: str) -> SpanExporter:
     return OTLPSpanExporter(endpoint=address, timeout=_SECONDS_FOR_A_BATCH)
 
 
-def _line(span: ReadableSpan) -> str:
+def _line(span: "ReadableSpan") -> str:
     return f"{span.to_json(indent=None)}\n"

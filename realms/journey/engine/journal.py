@@ -86,6 +86,14 @@ class Entry(NamedTuple):
     """Writes of transactional services, committed with the entry."""
 
 
+class DueRun(NamedTuple):
+    """A free run that is to be looked at: what of it tells when, and whether it is ready."""
+
+    run_id: str
+    wake_at: datetime
+    status: RunStatus
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
     """A run as it is kept: its row, and its entries as they were encoded."""
@@ -290,11 +298,11 @@ class Journal(Protocol):
         ...
 
     async def due(
-        self, now: datetime, *, after: RunRow | None = None, limit: int = 500
-    ) -> list[RunRow]:
+        self, now: datetime, *, after: DueRun | None = None, limit: int = 500
+    ) -> list[DueRun]:
         """Free runs of all tenants that are to be looked at by now, the most overdue first.
 
-        `after` is the last row of the page before.
+        `after` is the last of the page before.
         """
         ...
 

@@ -15,7 +15,7 @@ from foundations.public_works.dispatch import PLAIN, Dispatch
 from foundations.public_works.settings import Settings
 from realms.journey.engine.driver import QUEUE as RUNS
 from realms.journey.engine.failpoints import arm, reach
-from realms.journey.engine.journal import MOVING, Journal, RunRow
+from realms.journey.engine.journal import MOVING, DueRun, Journal
 from realms.journey.engine.lanes import Lanes
 from realms.journey.engine.leadership import Leadership
 from realms.journey.engine.ports import Expecting
@@ -65,7 +65,7 @@ class Keeper(Works, Expecting):
         self._next: datetime | None = None
         """When it looks next."""
         self._looked_after = clock.now()
-        self._after: RunRow | None = None
+        self._after: DueRun | None = None
         """How far through what is due it has looked, if not to its end."""
         driver.keeper = self
 
@@ -119,39 +119,38 @@ class Keeper(Works, Expecting):
             await self._lanes.look_at_all()
             taken = 0
             while taken < _AHEAD:
-                rows = await self._journal.due(now, after=self._after, limit=_PAGE)
-                if not rows:
+                due = await self._journal.due(now, after=self._after, limit=_PAGE)
+                if not due:
                     self._after = None
                     break
-                self._after = rows[-1]
-                taken += len(rows)
+                self._after = due[-1]
+                taken += len(due)
                 reach("sweep_found")
-                await self._woken(rows, now)
+                await self._woken(due, now)
                 reach("sweep_woke")
             self._look_for_those_out_of_time()
             reach("sweep_over")
             await self._order_the_next()
 
-    async def _woken(self, rows: Sequence[RunRow], now: datetime) -> None:
+    async def _woken(self, due: Sequence[DueRun], now: datetime) -> None:
         """Let runs go on that are due: here, or by telling workers of them."""
         if self._duty is Duty.ALL:
-            await self._driver.take_up([row.run_id for row in rows])
+            await self._driver.take_up([run.run_id for run in due])
             await self._let_them_move()
             return
-        for row in rows:
-            if self._to_be_rung(row, now):
-                self._rang[row.run_id] = now
-                self._dispatch.wake(RUNS, row.run_id, road=PLAIN)
+        for run in due:
+            if self._to_be_rung(run, now):
+                self._rang[run.run_id] = now
+                self._dispatch.wake(RUNS, run.run_id, road=PLAIN)
         if len(self._rang) > _RANG:
             self._rang = {run: at for run, at in self._rang.items() if now - at < _RINGS_AGAIN}
 
-    def _to_be_rung(self, row: RunRow, now: datetime) -> bool:
+    def _to_be_rung(self, run: DueRun, now: datetime) -> bool:
         """Not what has just been rung, by whoever accepted it or by this scheduler."""
-        assert row.wake_at is not None
-        rang = self._rang.get(row.run_id)
+        rang = self._rang.get(run.run_id)
         if rang is None:
-            return row.status not in MOVING or now - row.wake_at >= _RINGS_EVERY
-        return row.wake_at > rang or now - rang >= _RINGS_AGAIN
+            return run.status not in MOVING or now - run.wake_at >= _RINGS_EVERY
+        return run.wake_at > rang or now - rang >= _RINGS_AGAIN
 
     async def _let_them_move(self) -> None:
         """Let runs move on before more are taken up, for a while: few at a time are done sooner."""

@@ -10,6 +10,7 @@ from realms.journey.api import Reason, RunStatus
 from realms.journey.engine.journal import (
     MOVING,
     AliasTaken,
+    DueRun,
     Entry,
     Journal,
     Memo,
@@ -197,9 +198,13 @@ class MemoryJournal(Journal):
         return sorted(found, key=lambda row: row.run_id, reverse=True)[:limit]
 
     async def due(
-        self, now: datetime, *, after: RunRow | None = None, limit: int = 500
-    ) -> list[RunRow]:
-        found = [r for r in self._waking() if r.wake_at is not None and r.wake_at <= now]
+        self, now: datetime, *, after: DueRun | None = None, limit: int = 500
+    ) -> list[DueRun]:
+        found = [
+            DueRun(row.run_id, row.wake_at, row.status)
+            for row in self._waking()
+            if row.wake_at is not None and row.wake_at <= now
+        ]
         if after is not None:
             found = [r for r in found if _place(r) > _place(after)]
         return found[:limit]
@@ -313,7 +318,7 @@ def _ready(row: RunRow, at: datetime) -> bool:
     return row.status in MOVING or row.wake_at <= at
 
 
-def _place(row: RunRow) -> tuple[Any, str]:
+def _place(row: RunRow | DueRun) -> tuple[Any, str]:
     return row.wake_at, row.run_id
 
 
