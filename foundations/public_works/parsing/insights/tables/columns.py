@@ -78,6 +78,18 @@ class Column:
         """The numbers that are there."""
         return self.values[np.isfinite(self.values)]
 
+    @property
+    def zoned(self) -> bool:
+        """Whether it holds points in time, which are read in UTC, not the time of some place."""
+        dtype = self.series.dtype
+        return isinstance(dtype, pl.Datetime) and dtype.time_zone is not None
+
+    @property
+    def is_sorted(self) -> bool:
+        """Whether the rows stand in the order of its numbers, which may not be that of time."""
+        steps = np.diff(self.present)
+        return bool((steps >= 0).all() or (steps <= 0).all())
+
     @cached_property
     def codes(self) -> Codes:
         """A code for every row by the order of the labels, -1 where there is none."""

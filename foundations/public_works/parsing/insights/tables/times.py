@@ -159,9 +159,9 @@ def _seasons(course: Course, clock: Column) -> Iterator[_Season]:
     span = float(course.times[-1] - course.times[0])
     stamps = course.stamps
     if step <= 1.5 * _HOUR and span >= 4 * _DAY:
-        yield _season(
-            course, "hour", stamps.dt.hour(), tuple(f"{h}:00" for h in range(24)), _DAY / step
-        )
+        zone = " UTC" if clock.zoned else ""
+        hours = tuple(f"{h}:00{zone}" for h in range(24))
+        yield _season(course, "hour", stamps.dt.hour(), hours, _DAY / step)
     if step <= 1.5 * _DAY and span >= 6 * _WEEK:
         yield _season(course, "weekday", stamps.dt.weekday() - 1, _WEEKDAYS, _WEEK / step)
     if step <= 1.2 * _MONTH and span >= 2.9 * _YEAR:
