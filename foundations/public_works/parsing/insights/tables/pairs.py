@@ -53,6 +53,7 @@ Of 99 in 100 tables that are sorted by one of two columns, or by a third, it is 
 where they have forty rows or more; n (1 - rho) of two random walks lies below the second.
 """
 _IN_STEP = 1e-4
+_ALL_BUT_ONE = 1 - 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +74,8 @@ def related(table: Table, explained: frozenset[Pair]) -> list[Related]:
     columns change over time (Bartlett 1935), and what two slow columns share has to show from one
     step to the next as well: two trends alone make a spurious correlation (Yule 1926). Where the
     table has no times, its rows may stand in their order or be sorted by a column: there, slow is a
-    pair of which what a line leaves over wanders (Granger and Newbold 1974). Benjamini and
-    Yekutieli's correction is over all pairs.
+    pair of which what a line leaves over wanders (Granger and Newbold 1974), but not one whose
+    columns both sort it. Benjamini and Yekutieli's correction is over all pairs.
     """
     some = table.sample
     columns = _comparable(some)
@@ -88,7 +89,8 @@ def related(table: Table, explained: frozenset[Pair]) -> list[Related]:
     if some.clock is None:
         left_over = _left_over(values, rho)
         sorts = np.array([column.is_sorted for column in columns])
-        told_apart = np.logical_or.outer(sorts, sorts) | (sizes >= _WANDERING)
+        told_apart = sorts.any() | (sizes >= _WANDERING)
+        left_over = np.where(np.logical_and.outer(sorts, sorts), 0.0, left_over)
         paces = np.where(told_apart, left_over, paces)
         parallel &= left_over > np.maximum(_WANDERS, 1 - _WANDERING / np.maximum(sizes, 1))
     in_step, steps = (
@@ -327,7 +329,7 @@ def _left_over(values: Numbers, rho: Numbers) -> Numbers:
     crossed = rho * (later + later.T)
     with np.errstate(invalid="ignore", divide="ignore"):
         up = (own - crossed + rho**2 * other) / (squares[:, None] * (1 - rho**2))
-    up = np.where(rho**2 < 1, np.nan_to_num(up), 0.0)
+    up = np.where(rho**2 < _ALL_BUT_ONE, np.nan_to_num(up), 0.0)
     return np.clip(np.minimum(up, up.T), 0.0, 1.0)
 
 
