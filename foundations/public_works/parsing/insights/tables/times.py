@@ -181,7 +181,8 @@ def _season(
     quick = course.values[inner] - _slow(course.values, window)
     means = _means(quick, codes[inner], len(labels))
     rest = quick - means[codes[inner]]
-    n = effective_rows(len(quick), lag_one(rest))
+    # each mean that is taken out takes some of what follows from point to point with it
+    n = effective_rows(len(quick), lag_one(rest) * (1 + 4 * len(labels) / len(quick)))
     effect = group_effect(ranks(quick), codes[inner], n=n)
     size = group_effect(quick, codes[inner]).size
     return _Season(course, word, labels, codes, means, min(size, effect.size), effect.p)
