@@ -109,4 +109,4 @@ def test_table_that_is_sorted_keeps_its_relations() -> None:
 def test_walk_over_three_years_has_no_season() -> None:
     day = [dt.date(2021, 1, 1) + dt.timedelta(days=k) for k in range(1062)]
 
-    assert told({"day": day} | _walks(8, 1062, 125), K.SEASON) == []
+    assert told({"day": day, **_walks(8, 1062, 125)}, K.SEASON) == []

@@ -92,10 +92,11 @@ class Column:
 
         What is counted in even steps is no such column: its order is that of time.
         """
-        steps = np.diff(self.present)
-        if not len(steps) or np.ptp(steps) <= 1e-9 * np.abs(steps).max():
+        every = np.diff(self.present)
+        steps = every[every != 0]
+        if not len(steps) or np.ptp(every) <= 1e-9 * np.abs(every).max():
             return False
-        return bool(max(np.mean(steps >= 0), np.mean(steps <= 0)) >= _SORTED)
+        return bool(max(np.mean(steps > 0), np.mean(steps < 0)) >= _SORTED)
 
     @cached_property
     def codes(self) -> Codes:
