@@ -191,7 +191,8 @@ class Pieces:
         if request.headers.get("content-type", "").split(";")[0].strip().lower() != PIECE:
             raise NotAPiece(f"a piece is of the type {PIECE}")
         offset = offset_of(path)
-        if _number(request.headers, "upload-offset", absent=0) != offset:
+        first = None if request.method == "PATCH" else 0  # what begins an upload needs not say so
+        if _number(request.headers, "upload-offset", absent=first) != offset:
             raise OffsetMismatch(offset)
         checksum = _checksum(request.headers)
         allow_body(request, max(length - offset, 1))

@@ -32,6 +32,11 @@ _ABBREVIATION = re.compile(
     r"(?:\b(?:[A-Z]|Dr|Mr|Mrs|Ms|Prof|St|No|Nr|Fig|vs|ca|cf|al|bzw|etc|e\.g|i\.e|z\.B|Vol|pp|p)\.)$"
 )
 
+_DAY = re.compile(r"\b\d{1,2}\.$")
+_MONTH = re.compile(
+    r"(?:Jan|Jän|Feb|Mär|Apr|Mai|Maj|Jun|Jul|Aug|Sep|Okt|Oct|Nov|Dez|Dec)[a-zä-ü]*\b\.?"
+)
+
 
 def count(text: str) -> int:
     """The words of a text: what stands between blanks, and each character of scripts without them.
@@ -43,6 +48,12 @@ def count(text: str) -> int:
     return len(apart) + len(_UNSPACED.sub(" ", _FULL_WIDTH_MARK.sub(" ", text)).split())
 
 
+def _is_ordinal(text: str, end: re.Match[str]) -> bool:
+    """Whether the point is that of a day, as in `31. Dezember`."""
+    before = _DAY.search(text, max(0, end.start() - 4), end.start())
+    return before is not None and _MONTH.match(text, end.end()) is not None
+
+
 def sentences(text: str) -> list[str]:
     """The sentences of a text, each on one line, in their order."""
     found: list[str] = []
@@ -50,7 +61,7 @@ def sentences(text: str) -> list[str]:
         flat = " ".join(_WRAPPED.sub("", paragraph).split())
         start = 0
         for end in _SENTENCE_END.finditer(flat):
-            if _ABBREVIATION.search(flat[start : end.start()]):
+            if _ABBREVIATION.search(flat[start : end.start()]) or _is_ordinal(flat, end):
                 continue
             found.append(flat[start : end.start()].strip())
             start = end.end()

@@ -1,7 +1,8 @@
 """Gives columns of strings their types, by what all of their cells say.
 
 A column has a type only when every filled cell agrees; one cell that does not makes it text, and
-the warning says which. Numbers with leading zeros are codes and stay text. Words such as `NA` are
+the warning says which. Numbers with leading zeros are codes and stay text, and so do whole numbers
+of nineteen digits or more. Words such as `NA` are
 missing values in a column of numbers or dates, and words in a column of words. Dates of the form
 3/4/2024 are read only where some date of the column tells day from month.
 """
@@ -16,6 +17,7 @@ from foundations.public_works.parsing.notes import Notes
 
 MISSING_WORDS = ("NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "-", "#N/A")
 _INTEGER = r"^[+-]?\d{1,18}$"
+_LONG_CODE = r"^\d{19,}$"
 _CODE = r"^[+-]?0\d"
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$"
 _THOUSANDS = r"^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$"
@@ -32,6 +34,8 @@ _ISO_DATETIME = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?$"
 _ISO_INSTANT = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)$"
 _TIME = r"^\d{1,2}:\d{2}(:\d{2})?$"
 _DAY_MONTH = r"^(\d{1,2})([./-])(\d{1,2})[./-](\d{4})$"
+_DAY_MONTH_TIME = r"^\d{1,2}([./-])\d{1,2}[./-]\d{4},? \d{1,2}:\d\d(:\d\d)?( ?[AaPp][Mm])?$"
+_HALF_DAY = r"[AaPp][Mm]$"
 _WORDS = {"true": True, "false": False, "yes": True, "no": False}
 _EITHER = f"{_NUMBER}|{_THOUSANDS}"
 _WORD = r"^([tT][rR][uU][eE]|[fF][aA][lL][sS][eE]|[yY][eE][sS]|[nN][oO])$"
@@ -39,6 +43,7 @@ _DAY_FIRST = r"^(1[3-9]|[2-9]\d)[./-]"
 _MONTH_FIRST = r"^\d{1,2}[./-](1[3-9]|[2-9]\d)[./-]"
 _DECIDING = (
     _INTEGER,
+    _LONG_CODE,
     _NUMBER,
     _EITHER,
     _DECIMAL_COMMA,
@@ -50,6 +55,8 @@ _DECIDING = (
     _ISO_INSTANT,
     _TIME,
     _DAY_MONTH,
+    _DAY_MONTH_TIME,
+    _HALF_DAY,
     _LIKE_NUMBER,
 )
 """A column with a value against each of these is text, and tells nothing of its table's numbers."""
@@ -205,6 +212,8 @@ def typing_of(values: pl.Series, *, comma_is_decimal: bool) -> Typing:
         coded = bool(values.str.contains(_CODE).any())
         if _all(values, _INTEGER):
             return _CODES if coded else _INTEGERS
+        if _all(values, _LONG_CODE):
+            return _CODES  # a float would make many of them one
         return TEXT if coded else _NUMBERS
     if comma_is_decimal and _all(values, _DECIMAL_COMMA):
         return _COMMA_NUMBERS
@@ -230,7 +239,24 @@ def _temporal(values: pl.Series) -> Typing:
         return Typing(
             order, lambda s: s.str.replace_all("[./-]", "/").str.to_date(order, strict=False)
         )
+    if _all(values, _DAY_MONTH_TIME) and (order := _day_month_order(values)):
+        halves = values.str.contains(_HALF_DAY)
+        clock = "%I:%M:%S%p" if halves.all() else "%H:%M:%S"
+        return TEXT if halves.any() and not halves.all() else _of_day(f"{order} {clock}")
     return TEXT
+
+
+def _of_day(order: str) -> Typing:
+    """Times of a day such as 31.12.2024 17:45 or 12/31/2024 5:45 PM."""
+    return Typing(order, lambda s: _spelt_alike(s).str.to_datetime(order, strict=False))
+
+
+def _spelt_alike(series: pl.Series) -> pl.Series:
+    """Slashes in the date, one blank, seconds, and no blank before AM or PM."""
+    dates = series.str.replace_all("[./-]", "/").str.replace(r",? +", " ").str.to_uppercase()
+    return dates.str.replace(r" (\d{1,2}:\d\d) ?([AP]M)?$", " ${1}:00${2}").str.replace(
+        r" ([AP]M)$", "${1}"
+    )
 
 
 def _number(series: pl.Series) -> pl.Series | None:

@@ -322,6 +322,15 @@ def test_beginning_that_is_none(
     check_problem(client.post("/api/uploads", headers=headers), status, code)
 
 
+def test_piece_that_does_not_say_where_it_begins_is_refused(client: httpx2.Client) -> None:
+    path = client.post("/api/uploads", headers={**TUS, "Upload-Length": "4"}).headers["location"]
+
+    check_problem(client.patch(path, headers=PIECE, content=b"more"), 400, "malformed_tus")
+
+    assert client.head(path, headers=TUS).headers["upload-offset"] == "0"
+    assert client.delete(path, headers=TUS).status_code == 204
+
+
 @pytest.mark.parametrize(
     ("headers", "status", "code"),
     [

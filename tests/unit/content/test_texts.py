@@ -169,6 +169,16 @@ def test_sentences_end_where_people_end_them() -> None:
     ]
 
 
+def test_days_of_a_month_end_no_sentence() -> None:
+    text = "Bis zum 31. März 2024 ist zu zahlen. Es sind 31. Danach nicht mehr."
+
+    assert passages.sentences(text) == [
+        "Bis zum 31. März 2024 ist zu zahlen.",
+        "Es sind 31.",
+        "Danach nicht mehr.",
+    ]
+
+
 def test_passages_are_cut_between_paragraphs_then_sentences_then_words() -> None:
     sentence = "These words make a sentence of some length. "
     text = f"First.\n\n{'Second paragraph. ' * 50}\n\n{sentence * 40}\n\n{'word' * 600}"

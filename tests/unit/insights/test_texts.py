@@ -62,6 +62,15 @@ def test_language_is_told_where_it_can_be(text: str, language: str) -> None:
         ("It cost $1,250.50 then.", EntityKind.MONEY, "$1,250.50", 1250.5, "USD"),
         ("It cost 4.2 million euros.", EntityKind.MONEY, "4.2 million euros", 4.2e6, "EUR"),
         ("It cost EUR 300.", EntityKind.MONEY, "EUR 300", 300.0, "EUR"),
+        ("Sie kostet 1.250 Euro.", EntityKind.MONEY, "1.250 Euro", 1250, "EUR"),
+        ("Sie kostet 3.750,50 EUR.", EntityKind.MONEY, "3.750,50 EUR", 3750.5, "EUR"),
+        ("Es waren 4,2 Mio. Euro.", EntityKind.MONEY, "4,2 Mio. Euro", 4.2e6, "EUR"),
+        ("Soit 12,4 millions d'euros.", EntityKind.MONEY, "12,4 millions d'euros", 12.4e6, "EUR"),
+        ("Soit 3 450,50 € par mois.", EntityKind.MONEY, "3 450,50 €", 3450.5, "EUR"),
+        ("It cost CHF 1'250.50.", EntityKind.MONEY, "CHF 1'250.50", 1250.5, "CHF"),
+        ("It cost $1.459 a litre.", EntityKind.MONEY, "$1.459", 1.459, "USD"),
+        ("It is $2 million.", EntityKind.MONEY, "$2 million", 2e6, "USD"),
+        ("Der Satz ist 3,5 %.", EntityKind.PERCENTAGE, "3,5 %", 3.5, "%"),
         ("It fell by 8 % then.", EntityKind.PERCENTAGE, "8 %", 8.0, "%"),
         ("A gust of 148 km/h came.", EntityKind.QUANTITY, "148 km/h", 148.0, "km/h"),
         ("Write to ann.lee@example.org today.", EntityKind.MAIL, "ann.lee@example.org", 0.0, ""),
@@ -144,6 +153,8 @@ def test_numbers_that_only_look_like_years_are_none(tmp_path: Path, text: str) -
         ("Revenue in 2023 reached 4.2 million euros.", "In 2023, revenue was 4.5 million euros."),
         ("The plant in Bonn has 250 employees.", "The Bonn plant has 270 employees."),
         ("The share of women was 31 % in 2020.", "In 2020, the share of women was 35 %."),
+        ("Revenue rose to 4.2 million euros in 2023.", "Revenue in 2023 was 4.5 million euros."),
+        ("Die Miete der Mühle beträgt 1.250 Euro.", "Die Miete der Mühle beträgt 1.350 Euro."),
     ],
 )
 def test_figures_that_cannot_both_be_are_told(tmp_path: Path, one: str, other: str) -> None:
@@ -165,6 +176,11 @@ def test_figures_that_cannot_both_be_are_told(tmp_path: Path, one: str, other: s
         ("The north plant made 400 tonnes.", "The south plant made 500 tonnes."),
         ("The plant in Bonn has about 250 employees.", "The Bonn plant has 270 employees."),
         ("The lowest reading was 3 mm.", "The highest reading was 30 mm."),
+        ("Pump 1 delivers 30 litres a day.", "Pump 2 delivers 40 litres a day."),
+        ("Version A of it weighs 3 kg.", "Version B of it weighs 4 kg."),
+        ("Paid 215 USD on 2024-01-05 to Hill.", "Paid 342 USD on 2024-02-05 to Hill."),
+        ("Order AB-10023 costs 45 EUR in all.", "Order AB-10024 costs 55 EUR in all."),
+        ("Die Miete der Mühle beträgt 1.250 Euro.", "Die Miete der Mühle beträgt 1250 Euro."),
     ],
 )
 def test_figures_that_can_both_be_are_left_alone(tmp_path: Path, one: str, other: str) -> None:

@@ -13,6 +13,7 @@ from foundations.public_works.parsing.insights.model import Cell, Evidence
 from foundations.public_works.parsing.insights.numerics.effects import Codes, Numbers
 from foundations.public_works.parsing.insights.tables.cleaning import NUMERIC, Cleaned, cleaned
 from foundations.public_works.parsing.insights.tables.drawing import Drawn, read_or_drawn
+from foundations.public_works.parsing.insights.tables.units import SIGNS, UNITS
 from foundations.public_works.parsing.models import ColumnType, TableProfile
 from foundations.public_works.parsing.profiles import column_type, scalar
 
@@ -22,10 +23,11 @@ SAMPLED = 50_000
 """So many rows, drawn by lot, are enough to tell whether something is related."""
 _STEADY = 20250101
 MOST_LABELS = 5_000
+_SORTED = 0.9
 TEMPORAL = (ColumnType.DATE, ColumnType.DATETIME)
 _IDENTIFYING = re.compile(
-    r"(^|[_\s.-])(id|ids|uuid|guid|key|nr|no|num|number|code|sku|isbn|iban|ean|zip|zipcode|plz|"
-    r"postcode|postal_?code|phone|fax|index|row)$"
+    r"((^|[_\s.-])(id|ids|uuid|guid|key|nr|no|num|code|sku|isbn|iban|ean|zip|zipcode|plz|"
+    r"postcode|postal_?code|phone|telefon|fax|index|row)|number|nummer|\w{3}nr|leitzahl)\W?$"
 )
 _YEAR = re.compile(r"(^|[_\s])(year|yr|jahr|annee|ano|anno)$")
 
@@ -77,6 +79,24 @@ class Column:
     def present(self) -> Numbers:
         """The numbers that are there."""
         return self.values[np.isfinite(self.values)]
+
+    @property
+    def zoned(self) -> bool:
+        """Whether it holds points in time, which are read in UTC, not the time of some place."""
+        dtype = self.series.dtype
+        return isinstance(dtype, pl.Datetime) and dtype.time_zone is not None
+
+    @property
+    def is_sorted(self) -> bool:
+        """Whether the rows stand in the order of its numbers, nearly all, as no series wanders.
+
+        What is counted in even steps is no such column: its order is that of time.
+        """
+        every = np.diff(self.present)
+        steps = every[every != 0]
+        if not len(steps) or np.ptp(every) <= 1e-9 * np.abs(every).max():
+            return False
+        return bool(max(np.mean(steps > 0), np.mean(steps < 0)) >= _SORTED)
 
     @cached_property
     def codes(self) -> Codes:
@@ -210,7 +230,8 @@ def _column(raw: pl.Series) -> Column:
     clean = cleaned(raw)
     kind = column_type(clean.series)
     role = _role(clean.series, kind)
-    return Column(raw.name, raw, clean, kind, role, unit_of(raw.name))
+    unit = clean.units[0][0] if clean.units else unit_of(raw.name)
+    return Column(raw.name, raw, clean, kind, role, unit)
 
 
 def _role(series: pl.Series, kind: ColumnType) -> Role:
@@ -269,76 +290,6 @@ def _text_role(series: pl.Series, distinct: int) -> Role:
     return Role.LABELS if distinct <= min(MOST_LABELS, len(filled) // 2) else Role.TEXT
 
 
-_UNITS: dict[str, str] = {
-    "c": "°C",
-    "celsius": "°C",
-    "degc": "°C",
-    "f": "°F",
-    "fahrenheit": "°F",
-    "kelvin": "K",
-    "percent": "%",
-    "pct": "%",
-    "prozent": "%",
-    "mm": "mm",
-    "cm": "cm",
-    "m": "m",
-    "km": "km",
-    "miles": "mi",
-    "inch": "in",
-    "inches": "in",
-    "ft": "ft",
-    "kmh": "km/h",
-    "mps": "m/s",
-    "mph": "mph",
-    "kg": "kg",
-    "g": "g",
-    "mg": "mg",
-    "t": "t",
-    "lb": "lb",
-    "lbs": "lb",
-    "tonnes": "t",
-    "l": "l",
-    "ml": "ml",
-    "litres": "l",
-    "liters": "l",
-    "m2": "m²",
-    "sqm": "m²",
-    "m3": "m³",
-    "s": "s",
-    "sec": "s",
-    "seconds": "s",
-    "ms": "ms",
-    "min": "min",
-    "minutes": "min",
-    "h": "h",
-    "hours": "h",
-    "days": "d",
-    "months": "months",
-    "years": "a",
-    "eur": "EUR",
-    "euro": "EUR",
-    "euros": "EUR",
-    "usd": "USD",
-    "dollars": "USD",
-    "gbp": "GBP",
-    "chf": "CHF",
-    "jpy": "JPY",
-    "w": "W",
-    "kw": "kW",
-    "mw": "MW",
-    "kwh": "kWh",
-    "mwh": "MWh",
-    "v": "V",
-    "hz": "Hz",
-    "hpa": "hPa",
-    "bar": "bar",
-    "pa": "Pa",
-    "kb": "kB",
-    "mb": "MB",
-    "gb": "GB",
-    "bytes": "B",
-}
-_SIGNS = {"€": "EUR", "$": "USD", "£": "GBP", "%": "%", "°c": "°C", "°f": "°F"}
 _ALONE = frozenset({"percent", "pct", "celsius", "fahrenheit", "euros", "dollars", "eur", "usd"})
 
 
@@ -347,12 +298,12 @@ def unit_of(name: str) -> str:
     bare = name.strip().casefold()
     if found := re.search(r"[(\[]\s*([^)\]]{1,12})\s*[)\]]$", bare):
         inside = found[1].strip()
-        known = _SIGNS.get(inside, _UNITS.get(inside.strip("."), ""))
+        known = SIGNS.get(inside, UNITS.get(inside.strip("."), ""))
         return known or (inside if "/" in inside or "²" in inside or "³" in inside else "")
-    for sign, unit in _SIGNS.items():
+    for sign, unit in SIGNS.items():
         if bare.endswith(sign):
             return unit
     words = re.split(r"[_\s]+", bare)
-    if len(words) > 1 and words[-1] in _UNITS:
-        return _UNITS[words[-1]]
-    return _UNITS[bare] if bare in _ALONE else ""
+    if len(words) > 1 and words[-1] in UNITS:
+        return UNITS[words[-1]]
+    return UNITS[bare] if bare in _ALONE else ""

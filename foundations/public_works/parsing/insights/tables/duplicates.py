@@ -192,7 +192,7 @@ def _plainly(text: str | None) -> str | None:
 def variants(table: Table) -> Iterator[Insight]:
     """Labels of a column that are one label written in several ways, or misspelt."""
     for column in table.of(Role.CATEGORY, Role.LABELS):
-        if column.raw.dtype != pl.String or column.filled.n_unique() > 20 * _MOST_LABELS:
+        if column.series.dtype != pl.String or column.filled.n_unique() > 20 * _MOST_LABELS:
             continue
         counts: Counter[str] = Counter(
             dict(column.filled.alias("v").value_counts(name="n").iter_rows())

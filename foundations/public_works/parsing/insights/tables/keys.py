@@ -151,14 +151,14 @@ def _reference(
 ) -> tuple[float, Insight, tuple[str, str]] | None:
     if column.role in (Role.EMPTY, Role.CONSTANT, Role.NUMBER, Role.TIME):
         return None
-    if (column.raw.dtype == pl.String) != (key.raw.dtype == pl.String):
+    if (column.series.dtype == pl.String) != (key.series.dtype == pl.String):
         return None
     values = column.filled.cast(pl.String)
     different = values.n_unique()
     if different < _LEAST_DIFFERENT:
         return None
     alike = _alike(column.name, key.name, theirs.table.name)
-    if not alike and (column.raw.dtype != pl.String or _short(values)):
+    if not alike and (column.series.dtype != pl.String or _short(values)):
         return None
     known = values.is_in(key.filled.cast(pl.String).implode())
     share = int(known.sum()) / len(values)

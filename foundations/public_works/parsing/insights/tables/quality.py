@@ -21,6 +21,7 @@ from foundations.public_works.parsing.insights.words import (
     percent,
     quoted,
 )
+from foundations.public_works.parsing.models import ColumnType
 from foundations.public_works.parsing.profiles import scalar
 
 _MOST_COLUMNS_TOLD = 8
@@ -61,7 +62,7 @@ def _missing(table: Table, columns: list[Column]) -> Insight:
 
 
 def mixed_types(table: Table) -> Iterator[Insight]:
-    """Columns of numbers that hold some text."""
+    """Columns of numbers that hold some text, or numbers of another unit."""
     for column in table.columns:
         strays = column.cleaned.strays
         if strays is None:
@@ -70,18 +71,37 @@ def mixed_types(table: Table) -> Iterator[Insight]:
         values = column.raw.filter(strays).unique(maintain_order=True).to_list()
         shown = listed([quoted(value) for value in values], most=4)
         count = len(rows)
-        verb = "is no number" if count == 1 else "are no numbers"
         yield Insight(
             kind=InsightKind.MIXED_TYPES,
-            sentence=f"{column.name} holds numbers, but {counted(count, 'value')} "
-            f"{verb}: {shown} (first in row {table.number(int(rows[0])):,}).",
+            sentence=f"{column.name} {_mixed(column, count)}: {shown} "
+            f"(first in row {table.number(int(rows[0])):,}).",
             figures={"values": count, "numbers": len(column.filled), "different": len(values)},
             evidence=table.evidence(column.name, rows=rows).model_copy(
                 update={"cells": table.cells(column.name, rows)}
             ),
-            strength=bounded(0.6 + 0.3 * count / table.height),
+            strength=bounded(
+                (0.8 if len(column.cleaned.units) > 1 else 0.6) + 0.3 * count / table.height
+            ),
             surprise=0.6,
         )
+
+
+def _mixed(column: Column, count: int) -> str:
+    values = counted(count, "value")
+    units = column.cleaned.units
+    if len(units) > 1:
+        (ours, most), *others = units
+        told = listed([f"{number:,} in {unit}" for unit, number in others])
+        return f"mixes units: {most:,} values are in {ours}, which are counted with, {told}"
+    if column.role is Role.TIME:
+        what = "dates" if column.type is ColumnType.DATE else "times"
+        return (
+            f"holds {what}, but {values} {'is' if count == 1 else 'are'} not written as the others"
+        )
+    if units:
+        verb = "states" if count == 1 else "state"
+        return f"holds numbers in {units[0][0]}, but {values} {verb} none"
+    return f"holds numbers, but {values} {'is no number' if count == 1 else 'are no numbers'}"
 
 
 def placeholders(table: Table) -> Iterator[Insight]:

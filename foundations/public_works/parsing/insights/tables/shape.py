@@ -8,7 +8,7 @@ import numpy as np
 from foundations.public_works.parsing.insights import charts
 from foundations.public_works.parsing.insights.model import Insight, InsightKind
 from foundations.public_works.parsing.insights.numerics.distributions import chi_square_upper
-from foundations.public_works.parsing.insights.numerics.effects import Numbers, gini
+from foundations.public_works.parsing.insights.numerics.effects import Numbers, gini, lag_one
 from foundations.public_works.parsing.insights.numerics.robust import evened
 from foundations.public_works.parsing.insights.tables.columns import Column, Role, Table
 from foundations.public_works.parsing.insights.words import (
@@ -32,6 +32,7 @@ _LEAST_SEPARATION = 3.0
 _LEAST_MODE = 0.1
 _DEEP = 0.25
 _LEAST_PEAK = 20
+_WANDERS = 0.5
 _RATES = frozenset({"%", "°C", "°F", "K", "km/h", "m/s", "mph", "hPa"})
 
 
@@ -40,7 +41,8 @@ def two_groups(table: Table, known: Collection[str]) -> Iterator[Insight]:
 
     On the scale where they lie most evenly they are told apart by Otsu's threshold (1979); Ashman's
     D (1994) has to be 3 at least, each has a tenth of the values, and between them the histogram
-    sinks to a quarter of the lower one.
+    sinks to a quarter of the lower one. A column that wanders from row to row within both goes
+    through many places and stays a while in some: those are no groups.
     """
     for column in table.of(Role.NUMBER):
         values = column.present
@@ -60,6 +62,9 @@ def two_groups(table: Table, known: Collection[str]) -> Iterator[Insight]:
         separation = math.sqrt(2) * float(high.mean() - low.mean()) / (2 * spread or 1e-12)
         separation *= math.sqrt(2)
         if separation < _LEAST_SEPARATION or not _valley(scaled, low, high):
+            continue
+        off = scaled - np.where(below, low.mean(), high.mean())
+        if lag_one(off) > _WANDERS and not column.is_sorted:
             continue
         low, high = values[below], values[~below]
         yield Insight(

@@ -41,7 +41,7 @@ def _found(table: Table) -> list[Insight]:
     known = {one.of.name for one in differing} | {
         insight.evidence.columns[1] for insight in changing
     }
-    numbers = table.sample.of(Role.NUMBER)
+    numbers = table.sample.of(Role.NUMBER) if table.clock else []
     slow = pairs.slowness(table.sample, numbers)
     known |= {column.name for column, pace in zip(numbers, slow, strict=True) if pace > _DRIFTING}
     return [

@@ -77,6 +77,8 @@ class _Season:
     word: str
     labels: tuple[str, ...]
     places: NDArray[np.intp]
+    means: Numbers
+    """How far each label lies off the slow course on average."""
     size: float
     p: float
 
@@ -157,9 +159,9 @@ def _seasons(course: Course, clock: Column) -> Iterator[_Season]:
     span = float(course.times[-1] - course.times[0])
     stamps = course.stamps
     if step <= 1.5 * _HOUR and span >= 4 * _DAY:
-        yield _season(
-            course, "hour", stamps.dt.hour(), tuple(f"{h}:00" for h in range(24)), _DAY / step
-        )
+        zone = " UTC" if clock.zoned else ""
+        hours = tuple(f"{h}:00{zone}" for h in range(24))
+        yield _season(course, "hour", stamps.dt.hour(), hours, _DAY / step)
     if step <= 1.5 * _DAY and span >= 6 * _WEEK:
         yield _season(course, "weekday", stamps.dt.weekday() - 1, _WEEKDAYS, _WEEK / step)
     if step <= 1.2 * _MONTH and span >= 2.9 * _YEAR:
@@ -172,39 +174,37 @@ def _seasons(course: Course, clock: Column) -> Iterator[_Season]:
 def _season(
     course: Course, word: str, places: pl.Series, labels: tuple[str, ...], period: float
 ) -> _Season:
+    """Where a whole period lies about each point: half of one says little of the slow course."""
     codes = places.to_numpy().astype(np.intp)
-    quick = course.values - _slow(course.values, max(3, round(period)))
-    means = _means(quick, codes)
-    rest = quick - means[codes]
-    n = effective_rows(len(quick), lag_one(rest))
-    effect = group_effect(ranks(quick), codes, n=n)
-    size = group_effect(quick, codes).size
-    return _Season(course, word, labels, codes, min(size, effect.size), effect.p)
+    window = min(len(codes), max(3, round(period)))
+    inner = slice(window // 2, len(codes) - (window - window // 2) + 1)
+    quick = course.values[inner] - _slow(course.values, window)
+    means = _means(quick, codes[inner], len(labels))
+    rest = quick - means[codes[inner]]
+    # each mean that is taken out takes some of what follows from point to point with it
+    n = effective_rows(len(quick), lag_one(rest) * (1 + 4 * len(labels) / len(quick)))
+    effect = group_effect(ranks(quick), codes[inner], n=n)
+    size = group_effect(quick, codes[inner]).size
+    return _Season(course, word, labels, codes, means, min(size, effect.size), effect.p)
 
 
 def _slow(values: Numbers, window: int) -> Numbers:
-    """The centred moving average over a window, shorter at both ends."""
+    """The moving average over a window, wherever a whole one lies."""
     sums = np.concatenate(([0.0], np.cumsum(values)))
-    half = window // 2
-    places = np.arange(len(values))
-    low, high = np.maximum(places - half, 0), np.minimum(places + half + window % 2, len(values))
-    high = np.maximum(high, low + 1)
-    return np.asarray((sums[high] - sums[low]) / (high - low))
+    return np.asarray((sums[window:] - sums[:-window]) / window)
 
 
-def _means(values: Numbers, codes: NDArray[np.intp]) -> Numbers:
-    counts = np.bincount(codes)
-    return np.asarray(np.bincount(codes, weights=values) / np.maximum(counts, 1))
+def _means(values: Numbers, codes: NDArray[np.intp], labels: int) -> Numbers:
+    counts = np.bincount(codes, minlength=labels)
+    sums = np.bincount(codes, weights=values, minlength=labels)
+    return np.asarray(sums / np.maximum(counts, 1))
 
 
 def _without(course: Course, seasons: list[_Season]) -> Course:
     """The course less its seasons."""
     for season in seasons:
         if season.course.name == course.name:
-            quick = course.values - _slow(course.values, len(season.labels))
-            course = replace(
-                course, values=course.values - _means(quick, season.places)[season.places]
-            )
+            course = replace(course, values=course.values - season.means[season.places])
     return course
 
 
@@ -280,8 +280,7 @@ def _worth(rest: Numbers) -> float:
 
 def _told_season(table: Table, clock: Column, season: _Season) -> Insight:
     course = season.course
-    quick = course.values - _slow(course.values, len(season.labels))
-    means = _means(quick, season.places)
+    means = season.means
     seen = np.unique(season.places)
     top, bottom = int(seen[np.argmax(means[seen])]), int(seen[np.argmin(means[seen])])
     level = float(course.values.mean())

@@ -17,7 +17,9 @@ from foundations.public_works.parsing.passages import sentences
 from foundations.public_works.parsing.stop_words import STOP_WORDS
 
 _MEASURED = frozenset({EntityKind.MONEY, EntityKind.PERCENTAGE, EntityKind.QUANTITY})
+_NAMING = frozenset({EntityKind.DATE, EntityKind.IDENTIFIER, EntityKind.MAIL, EntityKind.WEB})
 _WEAK_WORDS = """
+rose rises risen grew grown increased climbed fell fallen dropped decreased declined stieg sank
 amount amounted amounts come comes reach reached reaches stand stood total totalled totals record
 recorded report reported state stated according figure year yearly annual company approximately
 roughly nearly exactly precisely worth equal equals number count counted there beträgt betrug
@@ -35,6 +37,15 @@ _QUALIFIER = re.compile(
     rf"mon|tues|wednes|thurs|fri|satur|sun)(?:day|quarter|half)?\b|\b{MONTH}\b",
     re.IGNORECASE,
 )
+_LABEL = re.compile(r"(?<=[^\W\d_] )(?:[A-Z]{1,2}\d*|\d+[A-Za-z]?)\b(?![.,]\d)")
+"""What tells one thing from another of its kind: pump 2, version B, lot 7a."""
+_NAMED = re.compile(r"\b([A-ZÄÖÜ]\w+) $")
+_LEVEL = re.compile(
+    r"\b(?:rose|rises|risen|grew|grown|increased|climbed|fell|fallen|dropped|decreased|declined|"
+    r"amounted|came)\s+to\W*$|\b(?:stieg|wuchs|sank|fiel)\s+auf\W*$",
+    re.IGNORECASE,
+)
+"""Before a figure that is what the thing came to, not by how much it changed."""
 _CLAUSE = re.compile(r"[;:()]|,\s(?!\d)|\s(?:and|but|while|whereas|und|aber)\s")
 _WORD = re.compile(r"[^\W\d_][\w'\u2019-]*")
 _LEAST_SHARED = 2
@@ -68,9 +79,12 @@ def statements(passages: Iterable[Passage], file: str = "") -> list[Statement]:
 
 
 def _of_sentence(sentence: str, passage: int, file: str) -> Iterator[Statement]:
-    named = entities(sentence)
+    named = [one for one in entities(sentence) if not _is_label(one, sentence)]
     cuts = [0, *(m.end() for m in _CLAUSE.finditer(sentence)), len(sentence)]
-    spread = frozenset(q[0].casefold() for q in _QUALIFIER.finditer(sentence))
+    spread = frozenset(q[0].casefold() for q in _QUALIFIER.finditer(sentence)) | {
+        *(one.text.casefold() for one in named if one.kind in _NAMING),
+        *_labels(sentence, named),
+    }
     for one in named:
         if one.kind not in _MEASURED:
             continue
@@ -80,7 +94,7 @@ def _of_sentence(sentence: str, passage: int, file: str) -> Iterator[Statement]:
         words = _content(before + " " + sentence[one.end : end], one)
         if len(words) < 1:
             continue
-        role = _ROLE.search(before)
+        role = None if _LEVEL.search(before) else _ROLE.search(before)
         yield Statement(
             figure=one,
             words=words,
@@ -91,6 +105,21 @@ def _of_sentence(sentence: str, passage: int, file: str) -> Iterator[Statement]:
             passage=passage,
             file=file,
         )
+
+
+def _is_label(one: Entity, sentence: str) -> bool:
+    """Whether a number only tells which: `Pump 1 delivers` has no ones that deliver."""
+    if one.kind is not EntityKind.QUANTITY or not one.text.isdigit():
+        return False
+    before = _NAMED.search(sentence, 0, one.start)
+    return before is not None and before[1].casefold() not in STOP_WORDS
+
+
+def _labels(sentence: str, named: Iterable[Entity]) -> Iterator[str]:
+    taken = [(one.start, one.end) for one in named]
+    for label in _LABEL.finditer(sentence):
+        if not any(start < label.end() and label.start() < end for start, end in taken):
+            yield label[0].casefold()
 
 
 def _content(text: str, figure: Entity) -> frozenset[str]:

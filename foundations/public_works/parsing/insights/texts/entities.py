@@ -54,10 +54,18 @@ IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b"
 _IDENTIFIER = re.compile(
     r"\b(?=[A-Z0-9/-]*\d{3})[A-Z]{2,}(?:[-/][A-Z0-9]+)*[-/]?\d[A-Z0-9]*(?:[-/][A-Z0-9]+)*\b"
 )
-_NUMBER = r"[+-]?\d{1,3}(?:[,\u202f]\d{3})+(?:\.\d+)?|[+-]?\d+(?:\.\d+)?"
+_NUMBER = (
+    r"[+-]?(?:\d{1,3}(?:\.\d{3})+,\d+|\d{1,3}(?:[ \u00a0\u202f]\d{3})+,\d+|\d{1,3}(?:\.\d{3}){2,}"
+    r"|\d{1,3}(?:[,\u00a0\u202f'\u2019]\d{3})+(?:\.\d+)?|\d+,\d{1,2}|\d+(?:\.\d+)?)"
+)
+_COMMA_NUMBER = re.compile(r"[+-]?(?:.*,\d{1,2}|\d{1,3}(?:\.\d{3})+,\d+|\d{1,3}(?:\.\d{3}){2,})")
+_ONE_GROUP = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}")
+_WRITTEN_BEHIND = ("€", "EUR", "Euro", "CHF")
+"""Behind its number, where a point stands between thousands: `1.250 Euro`, but `$1.459`."""
 _SCALES = {
     "thousand": 1e3, "k": 1e3, "million": 1e6, "millions": 1e6, "mn": 1e6, "m": 1e6,
     "billion": 1e9, "billions": 1e9, "bn": 1e9, "tausend": 1e3, "millionen": 1e6, "milliarden": 1e9,
+    "mio": 1e6, "mrd": 1e9, "milliard": 1e9, "milliards": 1e9, "millones": 1e6, "milioni": 1e6,
 }  # fmt: skip
 _CURRENCIES = {
     "$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "usd": "USD", "eur": "EUR", "gbp": "GBP",
@@ -83,7 +91,7 @@ _SCALED = "|".join(sorted(_SCALES, key=len, reverse=True))
 _AMOUNT = re.compile(
     rf"(?<![\w.,/-])(?P<sign>(?:{_SIGNED}|\b(?:EUR|USD|GBP|CHF|JPY)\b)\s?)?"
     rf"(?P<number>{_NUMBER})(?![\d])"
-    rf"(?:\s?(?P<scale>{_SCALED})\b)?"
+    rf"(?:\s?(?P<scale>{_SCALED})\b(?:(?<=mio|mrd)\.)?(?:\sde?\b['\u2019]?)?)?"
     rf"(?:\s?(?P<percent>%|percent\b|per cent\b|Prozent\b)"
     rf"|\s?(?P<unit>{_SIGNED}|(?:{_WORDY})(?![\w/]))"
     rf"|\s(?P<noun>[^\W\d_]{{3,}}))?",
@@ -119,7 +127,7 @@ def _candidates(text: str) -> Iterator[Entity]:
 
 
 def _amount(match: re.Match[str]) -> Entity | None:
-    number = re.sub(r"[,\u202f]", "", match["number"])
+    number = _plain(match)
     scale = _SCALES.get((match["scale"] or "").casefold(), 1.0)
     sign = (match["sign"] or "").strip().casefold()
     unit = (match["unit"] or "").casefold()
@@ -137,6 +145,18 @@ def _amount(match: re.Match[str]) -> Entity | None:
         return None
     text = match.string[match.start() : end].strip()
     return Entity(kind, text, match.start(), end, value, named, tolerance)
+
+
+def _plain(match: re.Match[str]) -> str:
+    """The number as programs write it."""
+    number = re.sub(r"[ \u00a0\u202f'\u2019]", "", match["number"])
+    behind = match["unit"] or match["noun"] or ""
+    thousands = behind in _WRITTEN_BEHIND or (match["noun"] is not None and behind[0].isupper())
+    if _COMMA_NUMBER.fullmatch(number):
+        return number.replace(".", "").replace(",", ".")
+    if thousands and not match["scale"] and _ONE_GROUP.fullmatch(number):
+        return number.replace(".", "")
+    return number.replace(",", "")
 
 
 def _is_year(number: str) -> bool:
