@@ -173,8 +173,8 @@ async def connect(
     Raises:
         DataFolderInUse: another process holds the folder and serves nothing for `patience` seconds.
     """
-    if need is Need.READING and not settings.data_dir.exists() and not chosen(settings).far:
-        need = Need.NOTHING  # nothing is kept there, and looking must not begin a city
+    if need is Need.READING and is_no_city(settings):
+        need = Need.NOTHING  # looking must not begin one
     holder = await settled_holder(
         settings.data_dir, patience=0 if need is Need.NOTHING else patience
     )
@@ -190,6 +190,11 @@ async def connect(
             yield InProcessClient(city.registry)
     else:
         raise holder
+
+
+def is_no_city(settings: Settings) -> bool:
+    """Whether nothing is kept where the settings say."""
+    return not settings.data_dir.exists() and not chosen(settings).far
 
 
 async def settled_holder(data_dir: Path, *, patience: float = PATIENCE) -> DataFolderInUse | None:
