@@ -224,7 +224,7 @@ class SqliteDatabase(Database):
         try:
             self._gather(Gathering(write, alone=True))
         except RuntimeError as closed:  # the writer's thread takes nothing any more
-            fault = DatabaseBusy("the city is closing, and the write was not made", hint="try again")
+            fault = DatabaseBusy("the city closes; this is not written", hint="try again")
             fault.__cause__ = closed
             write.refuse(fault)
 
