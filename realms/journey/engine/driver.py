@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 from loguru import logger
 
+from foundations.curator.health import Health, HealthStatus, TellsHealth
 from foundations.public_works.database import Writes, collecting
 from foundations.public_works.dispatch import Dispatch
 from foundations.public_works.events import Events
@@ -80,7 +81,7 @@ SOON = timedelta(minutes=1)
 _QUEUED = Stage.QUEUED
 
 
-class Driver(StepBook):
+class Driver(StepBook, TellsHealth):
     """Holds the runs that are moving."""
 
     def __init__(
@@ -107,6 +108,8 @@ class Driver(StepBook):
         self._group = GroupCommit(journal=journal, under_way=lambda: gate.under_way)
         self._hands: dict[str, Hand] = {}
         self._loading: dict[str, asyncio.Task[Hand | None]] = {}
+        self._newer: set[str] = set()
+        """Runs that a newer version wrote to: this process cannot read them, and never will."""
         self._waiters: dict[str, list[asyncio.Future[Hand]]] = {}
         self._works: set[asyncio.Task[Any]] = set()
         self._plans: dict[str, Plan] = {}
@@ -281,7 +284,7 @@ class Driver(StepBook):
 
     async def advance(self, run_id: str) -> None:
         """Look at a run and let it go on. Being called twice, or in vain, is harmless."""
-        if not self.open:
+        if not self.open or run_id in self._newer:
             return
         try:
             async with self.holding(run_id) as hand:
@@ -293,6 +296,13 @@ class Driver(StepBook):
                     await self._go(hand, core.woken(hand.plan, hand.run, self._clock.now()))
         except (UnknownRun, Unreadable, StaleWriter) as error:
             logger.warning("{} is not driven here: {}", run_id, error.detail)
+
+    async def health(self) -> Health:
+        """Degraded where runs wait for a newer version than this one."""
+        if not self._newer:
+            return Health()
+        told = f"runs that a newer version wrote to wait for it: {len(self._newer)}"
+        return Health(status=HealthStatus.DEGRADED, detail=told)
 
     async def plan(self, run: RunState) -> Plan:
         """The plan of the text that a run goes by."""
@@ -673,6 +683,7 @@ class Driver(StepBook):
         try:
             run = folded(stored)
         except NewerEntry as error:
+            self._newer.add(run_id)
             raise Unreadable(f"{run_id} is left alone: {error.detail}", hint=error.hint) from error
         except (CorruptFact, CorruptJournal) as error:
             raise await self._condemned(stored.row, error) from error
