@@ -213,7 +213,7 @@ async def test_a_run_that_a_newer_version_wrote_is_taken_once_and_then_left_to_o
         claims.append(list(run_ids))
         return await claim(run_ids, **others)
 
-    server.journal.claim = counted  # type: ignore[method-assign]
+    server.journal.claim = counted  # type: ignore[method-assign]  # counts what is asked
     for _ in range(3):
         await older.hear([run.run_id])
         await older.driver.take_up([run.run_id])
