@@ -1,7 +1,9 @@
 """wire(A, B, C): a dependency-injector container made from constructor annotations."""
 
+import functools
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, get_type_hints
 
 from dependency_injector import containers, providers
@@ -38,8 +40,11 @@ def wire(*classes: type) -> type[Container]:
     return type("Wired", (Container,), made)
 
 
-def constructor_needs(cls: type) -> dict[str, Any]:
+@functools.cache
+def constructor_needs(cls: type) -> Mapping[str, Any]:
     """What the constructor asks for: parameter name to annotated type, defaults left out.
+
+    It is read once: a boot asks for each parameter.
 
     Raises:
         NameError: an annotation names what does not exist.
@@ -47,14 +52,12 @@ def constructor_needs(cls: type) -> dict[str, Any]:
     """
     constructor: Any = inspect.getattr_static(cls, "__init__")
     if constructor is object.__init__:
-        return {}
+        return MappingProxyType({})
     hints = get_type_hints(constructor)
-    return {
-        parameter.name: _annotated(cls, parameter, hints) for parameter in _asked_for(constructor)
-    }
+    return MappingProxyType({p.name: _annotated(cls, p, hints) for p in _asked_for(constructor)})
 
 
-def _needs_or_nothing(cls: type) -> dict[str, Any]:
+def _needs_or_nothing(cls: type) -> Mapping[str, Any]:
     """A faulty constructor is the curator's to report, beside all other faults."""
     try:
         return constructor_needs(cls)

@@ -76,28 +76,13 @@ class Contract:
 
     @classmethod
     def of(cls, method: Any) -> "Contract":
-        """Read the contract of a method.
+        """Read the contract of a method, once for all cities that this process boots.
 
         Raises:
             UntypedApi: it is not async, a type is missing or unusable, or it answers with something
                 that is neither a pydantic model nor a dataclass.
         """
-        if not inspect.iscoroutinefunction(inspect.unwrap(method)):
-            raise UntypedApi("is not async", hint="declare it with async def")
-        hints = _hints(method)
-        answer = _answer_type(hints)
-        try:
-            contract = cls(_arguments_model(method, hints), _answer_adapter(answer), answer)
-            if not _surely_described(contract.arguments.__pydantic_core_schema__):
-                contract.input_schema  # noqa: B018 - raises where there is none
-            if not _surely_described(contract.answer.core_schema):
-                contract.output_schema  # noqa: B018 - the same
-        except (PydanticUserError, PydanticSchemaGenerationError) as error:
-            raise UntypedApi(
-                f"has a type without a JSON Schema: {str(error).splitlines()[0]}",
-                hint="use pydantic models, dataclasses and plain types in its signature",
-            ) from error
-        return contract
+        return _read(method)
 
 
 @dataclass(frozen=True)
@@ -223,6 +208,26 @@ def stated_effect(name: str, declaration: ApiDeclaration) -> Effect | None:
     if declaration.effect is None and name.startswith(_READING):
         return Effect.PURE
     return declaration.effect
+
+
+@functools.cache
+def _read(method: Any) -> Contract:
+    if not inspect.iscoroutinefunction(inspect.unwrap(method)):
+        raise UntypedApi("is not async", hint="declare it with async def")
+    hints = _hints(method)
+    answer = _answer_type(hints)
+    try:
+        contract = Contract(_arguments_model(method, hints), _answer_adapter(answer), answer)
+        if not _surely_described(contract.arguments.__pydantic_core_schema__):
+            contract.input_schema  # noqa: B018 - raises where there is none
+        if not _surely_described(contract.answer.core_schema):
+            contract.output_schema  # noqa: B018 - the same
+    except (PydanticUserError, PydanticSchemaGenerationError) as error:
+        raise UntypedApi(
+            f"has a type without a JSON Schema: {str(error).splitlines()[0]}",
+            hint="use pydantic models, dataclasses and plain types in its signature",
+        ) from error
+    return contract
 
 
 def _hints(method: Any) -> dict[str, Any]:

@@ -77,11 +77,13 @@ class Catalogue:
         """The services whose names match, with their health at this moment."""
         return tuple([await self._listing(entry) for entry in self._registry.entries(pattern)])
 
-    def apis(self, *, public_only: bool = False) -> tuple[ApiListing, ...]:
+    def apis(self) -> tuple[ApiListing, ...]:
         """Every API by path."""
-        listed = (_api(api) for entry in self._registry.entries() for api in entry.apis.values())
-        chosen = (api for api in listed if api.public or not public_only)
-        return tuple(sorted(chosen, key=lambda api: api.path))
+        return tuple(_api(api) for api in self._by_path())
+
+    def offered(self) -> tuple[Api, ...]:
+        """The public APIs by path, of which no JSON Schema is worked out for it."""
+        return tuple(api for api in self._by_path() if api.public)
 
     def agents(self) -> tuple[AgentListing, ...]:
         """Every declared agent by name."""
@@ -122,6 +124,10 @@ class Catalogue:
             lines += [f"    {name}" for name in sorted(groups[group])]
             lines.append("  end")
         return "\n".join([*lines, *sorted(arrows)]) + "\n"
+
+    def _by_path(self) -> list[Api]:
+        every = (api for entry in self._registry.entries() for api in entry.apis.values())
+        return sorted(every, key=lambda api: api.path)
 
     async def _listing(self, entry: Entry) -> ServiceListing:
         assert entry.service is not None

@@ -55,7 +55,7 @@ class ApiRoute:
         return api
 
     def _unknown(self, path: str, *, also: NotRegistered | None = None) -> NoSuchPath:
-        offered = [listing.path for listing in self._catalogue.apis(public_only=True)]
+        offered = [api.path for api in self._catalogue.offered()]
         near = did_you_mean(path, [*self._paths, *offered])
         detail = also.detail if also else "nothing is served at this path"
         return NoSuchPath(detail, hint=near or "GET / tells what is where")

@@ -87,7 +87,8 @@ class InProcessClient(CityClient):
     async def call(
         self, service: str, api: str, arguments: Mapping[str, object], *, trace_id: str = ""
     ) -> Json:
-        _path_of(service, api, [a.model_dump() for a in self._catalogue.apis(public_only=True)])
+        offered = {(one.service, one.name): one.path for one in self._catalogue.offered()}
+        _path_of(service, api, offered)
         request = CityRequest(service=service, api=api, arguments=dict(arguments))
         return (await self._road.route_request(request, trace_id or None)).result
 
@@ -110,7 +111,7 @@ class HttpClient(CityClient):
 
     def __init__(self, http: httpx2.AsyncClient) -> None:
         self._http = http
-        self._apis: list[Json] = []
+        self._offered: dict[tuple[str, str], str] = {}
 
     @classmethod
     @asynccontextmanager
@@ -128,9 +129,10 @@ class HttpClient(CityClient):
     async def call(
         self, service: str, api: str, arguments: Mapping[str, object], *, trace_id: str = ""
     ) -> Json:
-        if not self._apis:
-            self._apis = (await self._send("GET", "/api/curator/apis"))["result"]["apis"]
-        path = _path_of(service, api, self._apis)
+        if not self._offered:
+            told = (await self._send("GET", "/api/curator/apis"))["result"]["apis"]
+            self._offered = {(a["service"], a["name"]): a["path"] for a in told if a["public"]}
+        path = _path_of(service, api, self._offered)
         answer = await self._send("POST", path, json=dict(arguments), headers=_traced(trace_id))
         result: Json = answer["result"]
         return result
@@ -171,8 +173,8 @@ async def connect(
     Raises:
         DataFolderInUse: another process holds the folder and serves nothing for `patience` seconds.
     """
-    if need is Need.READING and not settings.data_dir.exists() and not chosen(settings).far:
-        need = Need.NOTHING  # nothing is kept there, and looking must not begin a city
+    if need is Need.READING and is_no_city(settings):
+        need = Need.NOTHING  # looking must not begin one
     holder = await settled_holder(
         settings.data_dir, patience=0 if need is Need.NOTHING else patience
     )
@@ -190,6 +192,11 @@ async def connect(
         raise holder
 
 
+def is_no_city(settings: Settings) -> bool:
+    """Whether nothing is kept where the settings say."""
+    return not settings.data_dir.exists() and not chosen(settings).far
+
+
 async def settled_holder(data_dir: Path, *, patience: float = PATIENCE) -> DataFolderInUse | None:
     """Who holds the folder, waiting a little for one who is about to serve or to leave."""
     deadline = asyncio.get_running_loop().time() + patience
@@ -200,13 +207,10 @@ async def settled_holder(data_dir: Path, *, patience: float = PATIENCE) -> DataF
         await asyncio.sleep(0.05)
 
 
-def _path_of(service: str, api: str, apis: list[Json]) -> str:
-    for listing in apis:
-        if listing["service"] == service and listing["name"] == api and listing["public"]:
-            path: str = listing["path"]
-            return path
-    names = [f"{listing['service']}.{listing['name']}" for listing in apis if listing["public"]]
-    near = did_you_mean(f"{service}.{api}", names)
+def _path_of(service: str, api: str, offered: Mapping[tuple[str, str], str]) -> str:
+    if (path := offered.get((service, api))) is not None:
+        return path
+    near = did_you_mean(f"{service}.{api}", [".".join(names) for names in offered])
     raise NoSuchApi(f"{service}.{api} is not offered", hint=near or "GET /api/curator/apis")
 
 

@@ -61,11 +61,14 @@ class Invocation:
 
         Without `settings` they are read, with `data_dir` first.
         """
-        from foundations.experience.client import connect
+        from foundations.experience.client import connect, is_no_city
         from utilities.observability.logs import configure_logs
 
         wanted = settings or self.settings(data_dir=data_dir)
         configure_logs(level="DEBUG" if self.debug else "ERROR")
+        named = "data_dir" in wanted.model_fields_set  # else it is a city's first day
+        if need is Need.READING and named and is_no_city(wanted):
+            self.terminal.note(f"there is no city at {wanted.data_dir}, and so nothing is kept")
 
         async def connected() -> T:
             async with connect(self.platform, wanted, need=need) as client:

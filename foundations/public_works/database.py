@@ -149,6 +149,11 @@ class AttemptWrites:
         _attempt.reset(self._token)
         self._open = False
 
+    @property
+    def kept(self) -> int:
+        """How many there are by now."""
+        return len(self._writes)
+
     def add(self, work: Writes) -> None:
         if not self._open:
             raise AttemptIsOver(

@@ -3,7 +3,6 @@
 What no boot changes (the contracts of methods) is read once, so that a city boots in half the time.
 """
 
-import functools
 import inspect
 from importlib import import_module
 
@@ -20,9 +19,6 @@ from tests.chaos.host import CITY
 realms.__path__.append(str(CITY))
 for _stage in STAGES:
     import_module(_stage.module)
-
-_read = Contract.of
-Contract.of = functools.cache(_read)  # type: ignore[method-assign]  # the same answer, sooner
 
 
 def _contracts(room: Room) -> None:

@@ -12,6 +12,7 @@ _STRIDE = 17
 _JOURNEYS = sorted({**shipped_texts(), **trial_texts()})
 
 
+@pytest.mark.no_cover  # much work in a few lines, which other tests cover
 @pytest.mark.parametrize("how", [How.CUT, How.FAULT])
 @pytest.mark.parametrize("journey", _JOURNEYS)
 def test_journey_comes_to_the_same_wherever_the_power_or_a_statement_fails(

@@ -25,6 +25,7 @@ from realms.journey.container import container as journey
 from realms.solution.data_mash import DataMashSolutionOrchestratorService
 from smart_city.content_steward.api import ContentSteward, FileRecord, FileStatus, FileUnknown
 from tests.support.journals import MIGRATIONS
+from tests.support.journeys import HidesNothing
 from utilities.clock import SystemClock
 from utilities.context import current
 from utilities.errors import ErrorKind, PlatformError
@@ -160,6 +161,7 @@ async def open_realms(folder: Path) -> AsyncIterator[Registry]:
         )
         registry.enrol(services(), Room("tests.support", "small"))
         registry.add(KnownByType())  # type: ignore[abstract]  # as it says
+        registry.add(HidesNothing())  # type: ignore[abstract]  # it has only what is asked for
         registry.enrol(journey(), Room("realms.journey", "journey"))
         solution = wire(DataMashSolutionOrchestratorService)  # lineage needs the whole city
         registry.enrol(solution(), Room("realms.solution", "solution"))

@@ -40,6 +40,8 @@ from realms.journey.engine.sharing import SharedDriver
 from realms.journey.language.compiling import load_plan
 from realms.journey.plans.plan import ParameterShape, Plan, Signature
 from realms.journey.testing.city import MemoryObjects
+from smart_city.data_steward.api import DataSteward, Masking
+from smart_city.data_steward.masking import PlainSight
 from utilities.clock import Clock
 from utilities.context import CallContext, UserContext, current
 from utilities.ids import Ids
@@ -130,6 +132,13 @@ class VirtualDispatch(Dispatch):
 _STILL, _HANGS, _WRITES = 2, 40, 250
 """Looks after which nothing moves any more; after which whoever is at work hangs; and for which the
 store is waited for, however loaded the machine is."""
+
+
+class HidesNothing(DataSteward):
+    """The data steward of a city without a policy, as the journey realm asks for it."""
+
+    def masking(self) -> Masking:
+        return PlainSight()
 
 
 @dataclass(frozen=True, slots=True)
@@ -404,7 +413,11 @@ class JourneyCity:
         )
         self.asking = Asking(journal=self.journal, driver=driver, clock=self.clock)
         self.dead_letters = DeadLetters(
-            journal=self.journal, driver=driver, engine=self.engine, operators=self.operators
+            journal=self.journal,
+            driver=driver,
+            engine=self.engine,
+            operators=self.operators,
+            data=HidesNothing(),  # type: ignore[abstract]  # it has only what is asked for
         )
         return Keeper(
             journal=self.journal,

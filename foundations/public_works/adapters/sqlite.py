@@ -25,7 +25,7 @@ from foundations.public_works.adapters.sqlite_driver import (
     sqlite_driver,
     unusable,
 )
-from foundations.public_works.adapters.sqlite_gathered import Gathering, gathered
+from foundations.public_works.adapters.sqlite_gathered import Gathered, Gathering, gathered
 from foundations.public_works.adapters.sqlite_transactions import DriverTransactions
 from foundations.public_works.ballast import Ballast
 from foundations.public_works.data_folder import DataFolder
@@ -215,10 +215,18 @@ class SqliteDatabase(Database):
                 if len(writes) == 1 or isinstance(error, DatabaseBusy | StorageFull):
                     one.refuse(error)
                 else:
-                    self._gather(Gathering(one, alone=True))
+                    self._make_alone(one)
 
         self._on_writer(write).add_done_callback(settle)
         self._gathering = gathering
+
+    def _make_alone(self, write: Gathered) -> None:
+        try:
+            self._gather(Gathering(write, alone=True))
+        except RuntimeError as closed:  # the writer's thread takes nothing any more
+            fault = DatabaseBusy("the city closes; this is not written", hint="try again")
+            fault.__cause__ = closed
+            write.refuse(fault)
 
     def _on_writer(self, run: Callable[[], T]) -> asyncio.Future[T]:
         """Queue `run` for the writer's thread; until it is done, no commit is made elsewhere."""

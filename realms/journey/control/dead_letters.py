@@ -1,7 +1,7 @@
 """Runs that failed, kept until somebody settles them: looked through, and replayed at a rate."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +28,7 @@ from realms.journey.engine.journal import Journal, RunFilter, RunRow, Stored
 from realms.journey.engine.ports import NotOpen
 from realms.journey.engine.reading import folded
 from realms.journey.engine.state import CorruptJournal
+from smart_city.data_steward.api import DataSteward
 from utilities.context import current
 from utilities.errors import PlatformError
 
@@ -47,7 +48,7 @@ class Wanted:
     since: datetime | None = None
     """Failed then or later."""
     error: str = ""
-    """Part of the error's code or detail."""
+    """Part of the error's code or detail, as who asks is shown them."""
 
 
 @dataclass(slots=True)
@@ -68,11 +69,13 @@ class DeadLetters(Works):
         driver: Driver,
         engine: JourneyEngine,
         operators: JourneyOperators,
+        data: DataSteward,
     ) -> None:
         self._journal = journal
         self._driver = driver
         self._engine = engine
         self._operators = operators
+        self._data = data
         self._tasks: asyncio.TaskGroup | None = None
         self._replays: list[_Progress] = []
         self._running: set[asyncio.Task[None]] = set()
@@ -136,6 +139,7 @@ class DeadLetters(Works):
         self, wanted: Wanted, *, cursor: str, limit: int
     ) -> tuple[list[DeadLetter], str]:
         tenant = current().tenant
+        shown = self._data.masking().text  # else it could be guessed what is hidden
         narrow = RunFilter(tenant, reason=wanted.reason, template=wanted.template, dead=True)
         found: list[DeadLetter] = []
         for _ in range(MOST_LOOKED_AT // _PAGE):
@@ -149,7 +153,7 @@ class DeadLetters(Works):
                 if await self._settled(row.run_id, replays):
                     continue  # a crash had come before that
                 letter = await self._letter(row, stored[row.run_id], replays)
-                if _fits(letter, wanted):
+                if _fits(letter, wanted, shown):
                     found.append(letter)
             if len(rows) < _PAGE:
                 return found, ""
@@ -255,8 +259,9 @@ class DeadLetters(Works):
             await self._settled(letter.run_id, await self._replays_of(row))
 
 
-def _fits(letter: DeadLetter, wanted: Wanted) -> bool:
+def _fits(letter: DeadLetter, wanted: Wanted, shown: Callable[[str], str]) -> bool:
+    if wanted.since is not None and letter.updated_at < wanted.since:
+        return False
     error = letter.error
-    told = f"{error.code} {error.detail}" if error else ""
-    since = wanted.since is None or letter.updated_at >= wanted.since
-    return since and wanted.error.casefold() in told.casefold()
+    told = f"{error.code} {shown(error.detail)}" if error and wanted.error else ""
+    return wanted.error.casefold() in told.casefold()

@@ -20,13 +20,14 @@ from typing import Any, TypeVar
 
 from loguru import logger
 
+from foundations.curator.health import Health, HealthStatus, TellsHealth
 from foundations.public_works.database import Writes
 from foundations.public_works.dispatch import Dispatch
 from foundations.public_works.events import Events
 from foundations.public_works.settings import Settings
 from realms.journey.api import Reason, UnknownRun
 from realms.journey.engine import core
-from realms.journey.engine.codec import CorruptFact, encode
+from realms.journey.engine.codec import CorruptFact, NewerEntry, encode
 from realms.journey.engine.facts import (
     AttemptAlone,
     AttemptFailed,
@@ -82,7 +83,7 @@ SOON = timedelta(minutes=1)
 _QUEUED = Stage.QUEUED
 
 
-class Driver(StepBook):
+class Driver(StepBook, TellsHealth):
     """Holds the runs that are moving."""
 
     def __init__(
@@ -107,6 +108,8 @@ class Driver(StepBook):
         self._group = GroupCommit(journal=journal, under_way=lambda: gate.under_way)
         self._hands: dict[str, Hand] = {}
         self._loading: dict[str, asyncio.Task[Hand | None]] = {}
+        self._newer: set[str] = set()
+        """Runs that a newer version wrote to: this process cannot read them, and never will."""
         self._waiters: dict[str, list[asyncio.Future[Hand]]] = {}
         self._tasks = Tasks()
         self._plans = PinnedPlans(journal=journal, templates=templates)
@@ -277,7 +280,7 @@ class Driver(StepBook):
 
     async def advance(self, run_id: str) -> None:
         """Look at a run and let it go on. Being called twice, or in vain, is harmless."""
-        if not self.open:
+        if not self.open or run_id in self._newer:
             return
         try:
             async with self.holding(run_id) as hand:
@@ -289,6 +292,13 @@ class Driver(StepBook):
                     await self._go(hand, core.woken(hand.plan, hand.run, self._clock.now()))
         except (UnknownRun, Unreadable, StaleWriter) as error:
             logger.warning("{} is not driven here: {}", run_id, error.detail)
+
+    async def health(self) -> Health:
+        """Degraded where runs wait for a newer version than this one."""
+        if not self._newer:
+            return Health()
+        told = f"runs that a newer version wrote to wait for it: {len(self._newer)}"
+        return Health(status=HealthStatus.DEGRADED, detail=told)
 
     async def plan(self, run: RunState) -> Plan:
         """The plan of the text that a run goes by."""
@@ -639,10 +649,13 @@ class Driver(StepBook):
         self._rest(hand)
 
     async def _read(self, stored: Stored) -> Hand:
-        """A run that can be driven; one that cannot be is condemned or held."""
+        """A run that can be driven; one that cannot be is left alone, condemned or held."""
         run_id = stored.row.run_id
         try:
             return await self._reader.read(stored)
+        except NewerEntry as error:
+            self._newer.add(run_id)
+            raise Unreadable(f"{run_id} is left alone: {error.detail}", hint=error.hint) from error
         except Contradictory as error:
             await self._condemn(stored.row, error.__cause__)
             raise Unreadable(f"the journal of {run_id} cannot be read") from error.__cause__

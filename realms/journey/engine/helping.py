@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from loguru import logger
 
+from foundations.declarations import Effect
 from foundations.public_works.database import collecting
 from realms.journey.engine.codec import UnstorableResult
 from realms.journey.engine.driver import Driver
@@ -22,6 +23,10 @@ _LOOK_SECONDS = 0.1
 
 NOT_HERE = b'{"not_here":true}'
 """The answer of a worker that cannot make the call: its holder is to make it."""
+
+_IN_DOUBT = b'{"cut":true,"called":true,"writes":true}'
+"""The answer to a call that may not be made again, and of which something is lost: rows of it that
+only its holder can write."""
 
 
 class Helping:
@@ -113,8 +118,9 @@ class Helping:
             output = await self._services.call(offer.service, offer.api, offer.arguments)
             logger.debug("{} of {} has its result here", offer.milestone, offer.run_id)
         self._took((offer.service, offer.api), loop.time() - begun)
-        if along:
-            return NOT_HERE  # they belong into the transaction of the checkpoint
+        if along:  # they belong into the transaction of the checkpoint
+            guarded = self._services.signature(offer.service, offer.api).effect is Effect.GUARDED
+            return _IN_DOUBT if guarded else NOT_HERE
         return _output(output)
 
     def _span(self, offer: Offer) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from foundations.public_works.database import current_attempt
 from realms.journey.api import Failure
 from realms.journey.engine.helping import NOT_HERE
 from realms.journey.engine.offers import Offer
@@ -24,6 +25,8 @@ class Here(Place):
     services: Services
     key: Key
     took: Callable[[Key, float], None]
+    writes: Callable[[Key], None]
+    """Told of an API that writes with the checkpoint of its call."""
 
     async def call(self, given: Mapping[str, Any]) -> dict[str, Any]:
         loop = asyncio.get_running_loop()
@@ -31,6 +34,8 @@ class Here(Place):
         try:
             return await self.services.call(*self.key, given)
         finally:
+            if (attempt := current_attempt()) is not None and attempt.kept:
+                self.writes(self.key)
             self.took(self.key, loop.time() - begun)
 
 
@@ -80,6 +85,8 @@ class There(Place):
         said = orjson.loads(outcome)
         if "failure" in said:
             raise FailedElsewhere(Failure.model_validate(said["failure"]))
+        if "writes" in said:
+            self.here.writes(self.here.key)
         if "cut" in said:
             raise EndedElsewhere(cut=True, called=said["called"])
         output: dict[str, Any] = said["output"]

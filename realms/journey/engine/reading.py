@@ -2,7 +2,7 @@
 
 import asyncio
 
-from realms.journey.engine.codec import CorruptFact, NewerEntry, decode
+from realms.journey.engine.codec import CorruptFact, decode
 from realms.journey.engine.folding import fold
 from realms.journey.engine.hands import Hand, user_of
 from realms.journey.engine.journal import Journal, Stored
@@ -66,22 +66,20 @@ class Reader:
 
         Raises:
             Contradictory, Unfit: it cannot be driven until somebody does something about it.
-            Unreadable: not now, or not by this version of the city.
+            NewerEntry: it cannot be by this version of the city.
+            Unreadable: a store is away.
         """
-        run_id = stored.row.run_id
         try:
             run = folded(stored)
-        except NewerEntry as error:
-            raise Unreadable(f"{run_id} is left alone: {error.detail}", hint=error.hint) from error
         except (CorruptFact, CorruptJournal) as error:
             raise Contradictory from error
         try:
             await self._payloads.restore(run)
             plan = await self._plans.of(run)
         except PlatformError as error:
-            if error.kind is not ErrorKind.UNAVAILABLE:
-                raise Unfit(run, error) from error
-            raise waiting(run_id, error) from error  # a store is away, and the run is well
+            if error.kind is ErrorKind.UNAVAILABLE:  # a store is away, and the run is well
+                raise waiting(run.run_id, error) from error
+            raise Unfit(run, error) from error
         if unknown := [state.path for state in run.active.values() if state.node not in plan.nodes]:
             raise Contradictory from CorruptJournal(f"its text has no {', '.join(unknown)}")
         return Hand(plan, run, stored.row, user_of(run), durable=run.entries)

@@ -189,6 +189,9 @@ class SharedDriver(Driver):
 
     async def _claim(self, run_ids: Sequence[str]) -> Collection[str]:
         """Take those that are free and ready, and let them go on; which they are."""
+        run_ids = [run_id for run_id in run_ids if run_id not in self._newer]
+        if not run_ids:
+            return ()
         reach("claim")
         claimed = await self._journal.claim(run_ids, holder=self.holder, at=self._clock.now())
         reach("claimed")

@@ -100,6 +100,8 @@ class Spreading(Places, Works):
         self._first: dict[Key, asyncio.Future[None]] = {}
         """The first calls of APIs, which show how long they take."""
         self._stays: dict[Key, float] = {}
+        self._writes: set[Key] = set()
+        """APIs that have written with the checkpoint of a call, which only its holder can."""
         self._shapes: dict[Key, str] = {}
         self._seats: dict[str, asyncio.Task[Any]] = {}
         """For each run the task whose calls stay here."""
@@ -136,11 +138,13 @@ class Spreading(Places, Works):
         if call is None:
             return None
         key = (call.service, call.api)
-        here = Here(self._services, key, self.learn)
+        here = Here(self._services, key, self.learn, self._writes.add)
         if attempt.alone or not self._may_leave(hand.plan, node, call, given):
             return here
         if key not in self._took and not await self._shown(key):
             return here
+        if call.effect is Effect.GUARDED and key not in self._took:
+            return here  # whether it writes with its checkpoint has not been seen
         if self._took.get(key, self._worth) < self._worth:
             return here
         return await self._offered(hand, attempt, call, given, here)
@@ -172,8 +176,8 @@ class Spreading(Places, Works):
         beat = node.heartbeat
         if beat is not None and beat.total_seconds() < _SHORTEST_HEARTBEAT:
             return False
-        stays_until = self._stays.get((call.service, call.api), 0.0)
-        if stays_until > asyncio.get_running_loop().time():
+        key = (call.service, call.api)
+        if key in self._writes or self._stays.get(key, 0.0) > asyncio.get_running_loop().time():
             return False
         try:
             return len(orjson.dumps(given)) <= LARGEST

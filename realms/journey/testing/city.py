@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, Self, TypeVar, cast
 
 from foundations.boot import Duty
@@ -314,16 +313,13 @@ _SETTINGS = Settings.model_construct(drain_seconds=0.05, journey_beat_seconds=20
 _FOR_OTHERS = frozenset({Reason.PERSON, Reason.SIGNAL, Reason.AMBIGUOUS})
 
 
-@cache
-def _needs(part: type) -> Mapping[str, Any]:
-    return constructor_needs(part)
-
-
 def _built(*given: object) -> list[object]:
     """The engine, from what its parts ask for by type."""
     made = list(given)
     for part in _ENGINE:
-        made.append(part(**{name: _one(made, wanted) for name, wanted in _needs(part).items()}))
+        made.append(
+            part(**{name: _one(made, wanted) for name, wanted in constructor_needs(part).items()})
+        )
     return made
 
 

@@ -20,6 +20,16 @@ def test_journeys_are_listed_without_touching_the_data_folder(tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("command", ["retention show", "run list", "journey list --json"])
+def test_reading_where_no_city_is_says_so_and_begins_none(tmp_path: Path, command: str) -> None:
+    missing = tmp_path / "nothing"
+
+    found = civitas(*command.split(), "--data-dir", missing)
+
+    assert found.stderr == f"there is no city at {missing}, and so nothing is kept\n"
+    assert (found.returncode, missing.exists()) == (0, False)
+
+
 def test_journey_is_shown_as_it_is_written() -> None:
     found = civitas("journey", "show", "data_mash_flow")
 

@@ -240,6 +240,21 @@ def test_beginnings_of_hidden_names_are_not_told(
     assert entities(reader) == []
 
 
+def test_dead_letters_are_found_by_what_their_reader_is_shown(
+    owner: httpx2.Client, reader: httpx2.Client, known: list[dict[str, Any]]
+) -> None:
+    path = "/api/journey/journey_operations_service/list_dead_letters"
+
+    def found(client: httpx2.Client, error: str) -> int:
+        return len(client.post(path, json={"error": error}).json()["result"]["dead_letters"])
+
+    failed = found(owner, ASKED)
+    assert known
+    assert failed > 0
+    assert (found(owner, ASKED[:6]), found(reader, ASKED[:6])) == (failed, 0)
+    assert found(reader, ASKED) == found(reader, "nobody@mail.example") == failed
+
+
 def test_vectors_are_there_but_for_passages_that_are_masked(
     owner: httpx2.Client, reader: httpx2.Client, known: list[dict[str, Any]]
 ) -> None:

@@ -35,8 +35,14 @@ def _realms_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
 @asynccontextmanager
 async def city_on(server: PostgresServer, folder: Path) -> AsyncIterator[Platform]:
     url = server.url("postgres")
-    settings = {"cloud_ready_mode": "hybrid", "cloud_ready_events": False, "database_url": url}
-    async with open_city(folder, **settings, drain_seconds=0.05) as city:
+    settings = {
+        "cloud_ready_mode": "hybrid",
+        "cloud_ready_events": False,
+        "database_url": url,
+        "drain_seconds": 0.05,
+        "journey_lease_seconds": 3,  # of a claim whose answer was lost
+    }
+    async with open_city(folder, **settings) as city:
         yield city
 
 

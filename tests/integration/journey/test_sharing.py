@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from foundations.boot import Duty
+from foundations.curator.health import HealthStatus
 from foundations.public_works.adapters.in_process_events import InProcessEvents
 from foundations.public_works.database import DatabaseBusy
 from foundations.public_works.dispatch import Arrived, Handler, Road
 from foundations.public_works.settings import Settings
 from realms.journey.api import Reason, RunStatus
 from realms.journey.engine.driver import QUEUE
+from realms.journey.engine.journal import Entry
 from realms.journey.engine.memory_journal import MemoryJournal
 from realms.journey.engine.sharing import road_of
 from realms.journey.language.template_faults import FaultyTemplate
@@ -192,6 +194,38 @@ async def test_a_run_that_does_not_fit_a_worker_is_left_to_others(
     assert [key.partition(" ")[2] for _, key in server.broker] == ["in 20 ms", "in 40 ms"]
     await newer.hear([run.run_id])
     assert (await server.engine.get(run.run_id)).status is RunStatus.SUCCEEDED
+
+
+async def test_a_run_that_a_newer_version_wrote_is_taken_once_and_then_left_to_others(
+    process: Make,
+) -> None:
+    server, older = await process(Duty.ACCEPT), await process(Duty.WORK)
+    run = await server.engine.start("data_mash_flow", INPUT)
+    holder = await server.journal.take_hold(at=BEGAN, until=BEGAN + timedelta(hours=1))
+    taken = await server.journal.claim([run.run_id], holder=holder, at=BEGAN)
+    newer = Entry(run.run_id, 1, b'{"v": 99, "facts": []}', taken[run.run_id].row)
+    assert list(await server.journal.write([newer], holder=holder)) == [None]
+    await server.journal.release([run.run_id], holder=holder)
+    claims = []
+    claim = server.journal.claim
+
+    async def counted(run_ids: Sequence[str], **others: Any) -> Any:
+        claims.append(list(run_ids))
+        return await claim(run_ids, **others)
+
+    server.journal.claim = counted  # type: ignore[method-assign]  # counts what is asked
+    for _ in range(3):
+        await older.hear([run.run_id])
+        await older.driver.take_up([run.run_id])
+        await older.on(seconds=1)
+
+    after = (await server.journal.load([run.run_id]))[run.run_id]
+    assert claims == [[run.run_id]]
+    assert (after.row.holder, len(after.entries)) == (0, 2)
+    told = await older.driver.health()
+    assert told.status is HealthStatus.DEGRADED
+    assert told.detail == "runs that a newer version wrote to wait for it: 1"
+    assert (await server.driver.health()).status is HealthStatus.HEALTHY
 
 
 async def test_who_lost_its_lease_drops_what_it_held_and_goes_on_as_another(process: Make) -> None:

@@ -269,6 +269,8 @@ async def known(pair: Pair, api: str) -> None:
 
 @pytest.mark.parametrize("api", ["make", "put", "send"])
 async def test_calls_that_take_their_time_are_shared(pair: Pair, api: str) -> None:
+    if api == "send":  # of which it is to be seen first that it writes nothing with its checkpoint
+        await known(pair, api)
     run = await pair.run(api)
 
     by = run.output
@@ -326,6 +328,44 @@ async def test_what_only_its_holder_can_do_stays(pair: Pair, api: str, more: str
 
     assert run.output == ["holder"] * 6
     assert pair.holder.offers.posted == []
+
+
+def writes(pair: Pair, *, when: Callable[[int], bool]) -> Does:
+    """Writes with the checkpoint of its call, for some of what it is given."""
+
+    async def work(n: int) -> dict[str, Any]:
+        if when(n):
+            await pair.database.write_with_checkpoint(lambda _: None)
+        return await slow("whoever", 0.05)(n)
+
+    return work
+
+
+@pytest.mark.parametrize("api", ["put", "send"])
+async def test_what_writes_with_its_checkpoint_is_seen_to_and_stays(pair: Pair, api: str) -> None:
+    pair.do(api, writes(pair, when=lambda _: True))
+    await pair.run(api, rows=2)
+    await pair.run(api)
+    pair.holder.offers.posted.clear()
+    pair.helper.services.calls.clear()
+
+    run = await pair.run(api)
+
+    assert run.status is RunStatus.SUCCEEDED
+    assert (pair.holder.offers.posted, pair.helper.services.calls) == ([], [])
+
+
+async def test_a_guarded_call_that_writes_once_elsewhere_is_never_made_again(pair: Pair) -> None:
+    await known(pair, "send")
+    pair.holder.does("send", slow("holder", 0.3))
+    pair.helper.does("send", writes(pair, when=lambda _: True))
+
+    run = await pair.run("send")
+
+    calls = [call.key for call in (*pair.holder.services.calls, *pair.helper.services.calls)]
+    assert pair.helper.services.calls
+    assert run.reason is Reason.AMBIGUOUS
+    assert len(calls) == len(set(calls)) == 6
 
 
 async def test_a_failure_elsewhere_is_told_in_the_same_words(pair: Pair) -> None:

@@ -409,6 +409,32 @@ async def test_close_leaves_no_log_behind(folder: DataFolder) -> None:
         assert await stored(again) == [1]
 
 
+async def test_writes_that_would_be_made_again_while_it_closes_are_refused(
+    folder: DataFolder,
+) -> None:
+    database, begun, free = SqliteDatabase(folder=folder), threading.Event(), threading.Event()
+
+    def held(_: Connection) -> None:
+        begun.set()
+        free.wait()
+
+    def refused(_: Connection) -> None:
+        raise RuntimeError("no")
+
+    async with asyncio.timeout(20), database:
+        first = asyncio.create_task(database.write(held))
+        await asyncio.to_thread(begun.wait)
+        batch = [asyncio.create_task(database.write(work)) for work in (refused, lambda _: 1)]
+        await until(lambda: database._queued == 2)
+        closing = asyncio.create_task(asyncio.to_thread(database._close))
+        await until(lambda: database._writer._shutdown)
+        free.set()
+        told = await asyncio.gather(*batch, return_exceptions=True)
+        await asyncio.gather(first, closing)
+
+    assert [type(answer) for answer in told] == [DatabaseBusy, DatabaseBusy]
+
+
 async def test_old_sqlite_checkpoints_on_the_writers_thread_only(
     database: SqliteDatabase,
 ) -> None:

@@ -83,6 +83,10 @@ def api(name: str) -> Api:
     )
 
 
+def test_contract_is_read_once_for_all_cities_of_a_process() -> None:
+    assert Contract.of(Desk.get_sum) is Contract.of(Desk.get_sum)
+
+
 async def test_call_validates_and_converts_arguments() -> None:
     answer = await api("get_sum").call({"lines": [{"text": "a", "amount": 2}], "factor": 3})
 

@@ -415,10 +415,12 @@ def test_every_api_is_a_tool_with_its_schema(hall: Registry) -> None:
     assert len(tool_name(hall.api("GreetingService", "keep"))) <= 64
 
 
-def test_apis_can_be_limited_to_the_public_ones(hall: Registry) -> None:
+def test_what_is_offered_are_the_public_apis_and_no_schema_is_made_for_it(hall: Registry) -> None:
     catalogue = Catalogue(registry=hall)
+    (offered,) = catalogue.offered()
 
-    assert [api.name for api in catalogue.apis(public_only=True)] == ["get_greeting"]
+    assert offered.name == "get_greeting"
+    assert "output_schema" not in vars(offered.contract)
     assert [(api.name, api.effect) for api in catalogue.apis()] == [
         ("get_greeting", "pure"),
         ("keep", "keyed"),

@@ -58,6 +58,7 @@ def test_what_is_not_listed_becomes_a_dependency() -> None:
 def test_a_default_is_a_value_and_no_need() -> None:
     assert constructor_needs(Pen) == {"ink": Ink}
     assert constructor_needs(BlueInk) == {}
+    assert constructor_needs(Pen) is constructor_needs(Pen)  # read once for all boots
 
 
 def test_missing_annotation_is_an_error_when_asked_and_none_when_wired() -> None:

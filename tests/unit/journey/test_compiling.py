@@ -455,6 +455,7 @@ def _needs(index: int, count: int) -> str:
 LONG = hostile([f"m{n}, {BOOK}, phase: p{n % 7}" for n in range(500)])
 
 
+@pytest.mark.no_cover  # much work in a few lines, which other tests cover
 @pytest.mark.parametrize(
     ("text", "faults"),
     [
@@ -476,6 +477,7 @@ def test_a_large_template_comes_to_an_end(text: str, faults: int) -> None:
     assert time.process_time() - begun < 20  # about one second; a blow-up takes minutes
 
 
+@pytest.mark.no_cover  # much work in a few lines, which other tests cover
 def test_thousands_of_faults_are_counted_and_not_all_told() -> None:
     text = hostile([f"m{n}, a: 1, b: 2, c: 3" for n in range(500)])
 

@@ -362,6 +362,7 @@ def test_what_is_read_is_not_copied() -> None:
 NUMBERS = list(range(10_000))
 
 
+@pytest.mark.no_cover  # much work in a few lines, which other tests cover
 @pytest.mark.parametrize(
     "text",
     [
@@ -434,6 +435,7 @@ def test_numbers_agree_with_python(x: float, y: float) -> None:
     assert value_of("x == y", x=x, y=y) is (x == y)
 
 
+@pytest.mark.no_cover  # much work in a few lines, which other tests cover
 @given(JSON, JSON)
 def test_any_data_passes_through_and_equals_itself_only(x: Any, y: Any) -> None:
     assert value_of("x", x=x) is x
@@ -443,6 +445,7 @@ def test_any_data_passes_through_and_equals_itself_only(x: Any, y: Any) -> None:
         assert value_of("x == y || y in [x]", x=x, y=y) is False
 
 
+@pytest.mark.no_cover  # much work in a few lines, which other tests cover
 @settings(max_examples=300)
 @given(st.text(alphabet="ar.xn0 12'\"[](){}!&|<>=+-*/%?:,\\", max_size=30), JSON)
 def test_any_text_is_an_expression_or_a_fault(text: str, data: Any) -> None:
@@ -488,6 +491,7 @@ def _truth() -> st.SearchStrategy[str]:
     )
 
 
+@pytest.mark.no_cover  # much work in a few lines, which other tests cover
 @settings(max_examples=150, deadline=None)
 @given(_whole() | _truth())
 def test_expressions_agree_with_the_reference_implementation_of_cel(text: str) -> None:

@@ -55,6 +55,13 @@ def test_text(text: str, shown: str) -> None:
     assert READER.text(shown) == shown
 
 
+def test_name_of_a_file_is_a_text_of_which_the_name_of_a_person_stays() -> None:
+    """As docs/governance.md says."""
+    files = {"name": "Wilhelmina Quill.pdf", "was": "of miller@mail.example.pdf"}
+
+    assert READER.answer(files) == {"name": "Wilhelmina Quill.pdf", "was": "of [mail address]"}
+
+
 def test_role_sees_the_classes_that_are_its_own() -> None:
     text = "a@mail.example pays from DE89370400440532013000"
 
