@@ -72,6 +72,12 @@ def pytest_configure(config: pytest.Config) -> None:
         coverage.options.cov_fail_under = 0
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Take the mark away that pytest-cov falls over where it is switched off."""
+    if item.config.getoption("no_cov"):
+        item.own_markers = [mark for mark in item.own_markers if mark.name != "no_cover"]
+
+
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """One more than processors, four at most, when all tests run; else none.
 

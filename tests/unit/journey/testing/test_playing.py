@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from realms.journey.api import RunStatus
-from realms.journey.engine import core, driver, folding
+from realms.journey.engine import core, folding, reading
 from realms.journey.engine.facts import Fact
 from realms.journey.engine.ports import Written
 from realms.journey.engine.state import RunState
@@ -317,7 +317,7 @@ def test_engine_that_calls_again_after_the_checkpoint_is_caught(
         told = list(entries)
         return kept(run_id, told[:1] if len(told) == 2 else told)
 
-    monkeypatch.setattr(driver, "fold", forgetful)
+    monkeypatch.setattr(reading, "fold", forgetful)
     monkeypatch.setattr(virtual_time, "MOST_BUSY", 0.5)
     case = "{name: a, input: {number: n}, crash: [after: booked], expect: {}}"
 
