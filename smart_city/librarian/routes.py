@@ -75,7 +75,7 @@ async def entities(
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,
 ) -> Response:
     """Dates, amounts, addresses, identifiers and phrases, the most mentioned first."""
-    return await call(_GRAPH, "list_entities", q=q, kind=kind, limit=limit)
+    return await call("LibrarianService", "list_entities", q=q, kind=kind, limit=limit)
 
 
 @router.get(
