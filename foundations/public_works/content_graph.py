@@ -13,7 +13,9 @@ from utilities.errors import ErrorKind, PlatformError
 
 MOST = 1_000
 Page = Annotated[int, Field(ge=1, le=MOST)]
-From = Annotated[int, Field(ge=0)]
+LAST = 2**63 - 1
+"""The greatest number that a database can count to."""
+From = Annotated[int, Field(ge=0, le=LAST)]
 
 
 class GraphUnknown(PlatformError):

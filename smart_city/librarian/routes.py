@@ -7,6 +7,7 @@ from pydantic import AwareDatetime
 from starlette.responses import Response
 
 from foundations.experience.edge import Answer, Call
+from foundations.public_works.content_graph import LAST
 from foundations.public_works.graph.model import Entities, FileGraph, Mentions
 from foundations.public_works.search_modes import SearchMode
 from smart_city.librarian.api import SearchResults
@@ -14,7 +15,7 @@ from smart_city.librarian.api import SearchResults
 router = APIRouter()
 _GRAPH = "ContentGraphAbstraction"
 
-Offset = Annotated[int, Query(ge=0)]
+Offset = Annotated[int, Query(ge=0, le=LAST)]
 Names = Annotated[list[str], Query(max_length=100)]
 
 

@@ -134,6 +134,14 @@ def test_r11_page_that_cannot_be(client: httpx2.Client, path: str, query: str) -
     assert problem["errors"][0]["pointer"] == f"/query/{query.split('=', maxsplit=1)[0]}"
 
 
+@pytest.mark.parametrize("path", ["files/none?", "mentions?entity=none&"])
+def test_r2_offset_beyond_what_a_database_counts_to(client: httpx2.Client, path: str) -> None:
+    asked = f"/api/knowledge/{path}offset="
+
+    check_problem(client.get(f"{asked}{2**63}"), 422, "invalid_request")
+    check_problem(client.get(f"{asked}{2**63 - 1}"), 404)
+
+
 @pytest.mark.parametrize("cursor", ["forged", "' OR 1=1 --", "%00"])
 def test_r11_cursor_that_nobody_gave_shows_nothing(client: httpx2.Client, cursor: str) -> None:
     answer = client.get("/api/files", params={"cursor": cursor})
