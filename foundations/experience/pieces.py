@@ -9,6 +9,7 @@ import base64
 import binascii
 import hashlib
 import os
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ PIECE = "application/offset+octet-stream"
 _ALGORITHMS = ("sha256", "sha1", "md5")
 _LONGEST_METADATA = 4096
 _DIGITS = 15
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class TusVersionNeeded(HttpError):
@@ -141,11 +143,15 @@ def announced(request: Request) -> Announced:
         raise _malformed("upload-defer-length", "is not offered; send Upload-Length")
     metadata = headers.get("upload-metadata", "")
     told = _metadata(metadata)
+    sha256 = _digest(headers) or told.get("sha256", "").lower()
+    if sha256 and not _SHA256.fullmatch(sha256):
+        by = "repr-digest" if "repr-digest" in headers else "upload-metadata"
+        raise _malformed(by, "holds no SHA-256 digest")
     return Announced(
         length=_number(headers, "upload-length"),
         name=told.get("filename") or told.get("name") or "unnamed",
         declared_type=(told.get("filetype") or told.get("type") or "")[:200],
-        sha256=_digest(headers) or told.get("sha256", "").lower(),
+        sha256=sha256,
         metadata=metadata,
     )
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from utilities.context import current_or_none
@@ -36,6 +37,7 @@ STATUS: Mapping[ErrorKind, int] = {
     ErrorKind.CONFIGURATION: 500,
     ErrorKind.INTERNAL: 500,
 }
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 RETRY_AFTER_SECONDS = 5
 
 
@@ -213,16 +215,27 @@ async def _of_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if isinstance(error.__cause__, PlatformError):  # a body that FastAPI failed to read
         return response_for(request.scope, error.__cause__)
+    headers = dict(error.headers or {})
     match error.status_code:
         case 404:
             told: PlatformError = NoSuchPath("nothing is served at this path")
         case 405:
-            allowed = (error.headers or {}).get("Allow", "another method")
-            told = MethodNotAllowed(request.method, allowed=allowed)
+            headers["Allow"] = _allowed(request)
+            told = MethodNotAllowed(request.method, allowed=headers["Allow"])
         case _:
             told = _Told(error)
-    return problem_response(
-        request.scope, told, status=error.status_code, headers=error.headers or {}
+    return problem_response(request.scope, told, status=error.status_code, headers=headers)
+
+
+def _allowed(request: Request) -> str:
+    """Every method that is served at the path; Starlette names those of one route alone."""
+    return ", ".join(
+        method
+        for method in _METHODS
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL
+            for route in request.app.router.routes
+        )
     )
 
 

@@ -13,7 +13,9 @@ from utilities.errors import ErrorKind, PlatformError
 
 MOST = 1_000
 Page = Annotated[int, Field(ge=1, le=MOST)]
-From = Annotated[int, Field(ge=0)]
+LAST = 2**63 - 1
+"""The greatest number that a database can count to."""
+From = Annotated[int, Field(ge=0, le=LAST)]
 
 
 class GraphUnknown(PlatformError):
@@ -61,19 +63,18 @@ class ContentGraphAbstraction:
             total=row.edge_count,
         )
 
-    @soa_api(public=True)
+    @soa_api()
     async def list_entities(
-        self,
-        q: Annotated[str, Field(max_length=200)] = "",
-        kind: Annotated[str, Field(max_length=20)] = "",
-        limit: Page = 50,
+        self, q: str = "", kind: str = "", offset: From = 0, limit: Annotated[int, Field(ge=1)] = 50
     ) -> Entities:
         """The tenant's entities whose name begins with `q`, the most mentioned first.
 
         `kind` is one of date, money, percentage, mail, web, identifier and phrase.
         """
         folded = " ".join(q.casefold().split())
-        found = await self._graphs.entities(current().tenant, q=folded, kind=kind, limit=limit)
+        found = await self._graphs.entities(
+            current().tenant, q=folded, kind=kind, start=offset, limit=limit
+        )
         return Entities(entities=tuple(found))
 
     @soa_api(public=True)

@@ -120,16 +120,10 @@ class ContentAnalysisOrchestrator(ContentAnalysis):
             NotLossless: something would be lost; the reasons are named.
         """
         record = await self._steward.get_file(file_id)
-        of = _FORMATS.get(record.media_type)
-        if of is None or of is to:
-            raise NoTable(
-                f"{record.name} is {record.media_type}, and is to be {to}",
-                hint=f"formats are {', '.join(TableFormat)}, one into another",
-            )
         spool = self._folder.spool()
         try:
             async with self._steward.local_copy(file_id) as copy:
-                await self._parsers.convert(copy.path, spool, of=of, to=to)
+                await self._parsers.convert(copy.path, spool, of=_format(record, to), to=to)
             name = f"{Path(record.name).stem}.{to}"
             made = await self._steward.register_upload(spool.name, name)
         finally:
@@ -175,6 +169,17 @@ class ContentAnalysisOrchestrator(ContentAnalysis):
         manifest = Manifest(parse_result=parsed, semantic_result=meant, sha256=record.sha256)
         last = {semantics.MANIFEST: manifest.model_dump_json().encode()}
         await self._objects.put_files(key, {**artifacts, **made}, last=last)
+
+
+def _format(record: FileRecord, to: TableFormat) -> TableFormat:
+    """The format of a table that is to become another."""
+    of = _FORMATS.get(record.media_type)
+    if of is None or of is to:
+        raise NoTable(
+            f"{record.name} is {record.media_type}, and is to be {to}",
+            hint=f"formats are {', '.join(TableFormat)}, one into another",
+        )
+    return of
 
 
 def _subject(record: FileRecord, parsed: ParseResult, passages: list[Passage]) -> PolicySubject:

@@ -196,7 +196,8 @@ class ContentStewardService(QuarantineDesk, UploadDesk, ContentSteward):
     @soa_api(public=True)
     async def get_usage(self) -> StorageUsage:
         """What the caller's tenant keeps of clients' files, and how much it may."""
-        return await self._records.usage(current().tenant, limit=self._settings.storage_quota_bytes)
+        limit, now = self._settings.storage_quota_bytes, self._clock.now()
+        return await self._records.usage(current().tenant, limit=limit, now=now)
 
     @asynccontextmanager
     async def local_copy(self, file_id: str) -> AsyncIterator[LocalCopy]:

@@ -5,7 +5,7 @@ from typing import Annotated
 from weakref import WeakValueDictionary
 
 from loguru import logger
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from foundations.declarations import Effect, soa_api
 from smart_city.content_steward.api import (
@@ -30,7 +30,11 @@ from utilities.context import current
 DECIDERS = frozenset({"owner", "data_steward"})
 """Roles that see the quarantine and decide about what is in it."""
 
-Why = Annotated[str, Field(min_length=3, max_length=500, description="kept with the decision")]
+Why = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=3, max_length=500),
+    Field(description="kept with the decision"),
+]
 
 
 class QuarantineDesk(Quarantine):

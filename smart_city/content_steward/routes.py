@@ -2,8 +2,10 @@
 
 import base64
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Annotated
 
+from anyio import CancelScope
 from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
@@ -33,6 +35,7 @@ from smart_city.content_steward.api import (
     StorageUsage,
     Track,
     Uploads,
+    UploadUnknown,
 )
 
 files = APIRouter(prefix="/api/files", tags=["files"])
@@ -268,10 +271,15 @@ async def begin_upload(request: Request, call: Call, registry: TheRegistry) -> R
         ).result
     )
     headers = {"Location": f"/api/uploads/{begun.upload_id}"}
-    if request.headers.get("content-type", "").startswith(pieces.PIECE):
-        headers |= await _received(request, call, registry, begun)
-    else:
-        headers |= await _finished_if_whole(call, begun, 0)
+    try:
+        if request.headers.get("content-type", "").startswith(pieces.PIECE):
+            headers |= await _received(request, call, registry, begun)
+        else:
+            headers |= await _finished_if_whole(call, begun, 0)
+    except BaseException:  # nobody was told where it is, so nobody could go on with it or drop it
+        with CancelScope(shield=True), suppress(UploadUnknown):
+            await call.inside(_SERVICE, "drop_upload", upload_id=begun.upload_id)
+        raise
     return Response(status_code=201, headers=headers)
 
 

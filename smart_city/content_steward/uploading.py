@@ -68,7 +68,7 @@ class UploadDesk(Uploads):
                 hint="split the file, or ask for a larger CIVITAS_MAX_UPLOAD_BYTES",
             )
         await self._clear_uploads()
-        context = current()
+        context, now = current(), self._clock.now()
         arriving = Arriving(
             upload_id=self._ids.new(),
             tenant=context.tenant,
@@ -78,9 +78,9 @@ class UploadDesk(Uploads):
             sha256=sha256,
             length=length,
             metadata=metadata,
-            expires_at=self._clock.now() + timedelta(seconds=self._settings.upload_expire_seconds),
+            expires_at=now + timedelta(seconds=self._settings.upload_expire_seconds),
         )
-        await self._uploads.add(arriving, limit=self._settings.storage_quota_bytes)
+        await self._uploads.add(arriving, limit=self._settings.storage_quota_bytes, now=now)
         return arriving
 
     @soa_api(effect=Effect.KEYED)
@@ -162,8 +162,10 @@ class UploadDesk(Uploads):
         self.pieces(arriving.upload_id).unlink(missing_ok=True)
 
     async def _clear_uploads(self) -> None:
+        # Looked for before it is asked what is left: what begins in between has no pieces here.
+        lying = await in_thread(lambda: list(self._folder.uploads.iterdir()))
         left = await self._uploads.clear(now=self._clock.now())
-        for pieces in await in_thread(lambda: list(self._folder.uploads.iterdir())):
+        for pieces in lying:
             if pieces.name not in left:
                 pieces.unlink(missing_ok=True)
                 logger.info("the pieces of the upload {} are gone: it has expired", pieces.name)

@@ -7,6 +7,7 @@ from typing import Protocol
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from foundations.public_works.content_metadata import ContentIndex
+from foundations.public_works.graph.model import Entities
 from foundations.public_works.parsing.places import Place
 from foundations.public_works.search_modes import SearchMode
 from foundations.public_works.semantics import IndexableContent
@@ -140,6 +141,10 @@ class Librarian(ContentIndex, Protocol):
         only: Only = EVERYTHING,
     ) -> SearchResults:
         """The caller's tenant's passages that fit `q` best. Raises UnusableQuery."""
+        ...
+
+    async def list_entities(self, q: str = "", kind: str = "", limit: int = 50) -> Entities:
+        """Entities that the caller may see, by how they begin, the most mentioned first."""
         ...
 
     async def get_entry(self, file_id: str) -> IndexEntry:

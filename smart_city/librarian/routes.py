@@ -7,6 +7,7 @@ from pydantic import AwareDatetime
 from starlette.responses import Response
 
 from foundations.experience.edge import Answer, Call
+from foundations.public_works.content_graph import LAST
 from foundations.public_works.graph.model import Entities, FileGraph, Mentions
 from foundations.public_works.search_modes import SearchMode
 from smart_city.librarian.api import SearchResults
@@ -14,7 +15,7 @@ from smart_city.librarian.api import SearchResults
 router = APIRouter()
 _GRAPH = "ContentGraphAbstraction"
 
-Offset = Annotated[int, Query(ge=0)]
+Offset = Annotated[int, Query(ge=0, le=LAST)]
 Names = Annotated[list[str], Query(max_length=100)]
 
 
@@ -75,7 +76,7 @@ async def entities(
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,
 ) -> Response:
     """Dates, amounts, addresses, identifiers and phrases, the most mentioned first."""
-    return await call(_GRAPH, "list_entities", q=q, kind=kind, limit=limit)
+    return await call("LibrarianService", "list_entities", q=q, kind=kind, limit=limit)
 
 
 @router.get(

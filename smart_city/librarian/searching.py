@@ -10,8 +10,10 @@ from loguru import logger
 from pydantic import Field
 
 from foundations.declarations import Effect, service, soa_api
+from foundations.public_works.content_graph import ContentGraphAbstraction
 from foundations.public_works.content_metadata import ContentMetadataAbstraction, Hit
 from foundations.public_works.database import Writes
+from foundations.public_works.graph.model import Entities, Node
 from foundations.public_works.media_types import FORMATS
 from foundations.public_works.parsing.stop_words import STOP_WORDS
 from foundations.public_works.search_modes import SearchMode
@@ -42,6 +44,7 @@ from utilities.suggest import did_you_mean
 LONGEST_QUERY = 1000
 MOST_WORDS = 32
 MOST_HITS = 100
+MOST_ENTITIES = 1_000
 FUSION_CONSTANT = 10
 """k of reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009), for short lists."""
 KINDS = frozenset({"table", "text", *FORMATS})
@@ -74,10 +77,12 @@ class LibrarianService(Librarian):
         *,
         records: LibraryRecords,
         semantic_layer: ContentMetadataAbstraction,
+        graph: ContentGraphAbstraction,
         data: DataSteward,
         clock: Clock,
     ) -> None:
         self._records = records
+        self._graph = graph
         self._semantic_layer = semantic_layer
         self._data = data
         self._clock = clock
@@ -145,6 +150,29 @@ class LibrarianService(Librarian):
         shown = self._data.masking().text  # before snippets are cut, so that none cuts a number
         hits = await in_thread(_with_evidence, fuse(lists)[:limit], words, shown)
         return SearchResults(query=q, mode=mode, hits=tuple(hits), note=note)
+
+    @soa_api(public=True)
+    async def list_entities(
+        self,
+        q: Annotated[str, Field(max_length=200)] = "",
+        kind: Annotated[str, Field(max_length=20)] = "",
+        limit: Annotated[int, Field(ge=1, le=MOST_ENTITIES)] = 50,
+    ) -> Entities:
+        """The tenant's entities whose name begins with `q`, the most mentioned first.
+
+        `kind` is one of date, money, percentage, mail, web, identifier and phrase. Those that the
+        caller may not see take no place: a gap would tell how hidden ones begin.
+        """
+        masking = self._data.masking()
+        seen: list[Node] = []
+        start, page = 0, limit
+        while True:
+            found = await self._graph.list_entities(q, kind, offset=start, limit=page)
+            shown = await in_thread(masking.answer, found.model_dump(mode="json"))
+            seen += Entities.model_validate(shown).entities
+            if len(seen) >= limit or len(found.entities) < page:
+                return Entities(entities=tuple(seen[:limit]))
+            start, page = start + page, max(2 * page, MOST_ENTITIES)
 
     @soa_api(public=True)
     async def get_entry(self, file_id: str) -> IndexEntry:

@@ -16,20 +16,17 @@ def found_by_seen_words(
 
     Last come those that were found by words that are hidden, too: their rank tells nothing.
     """
-    spoken = _words_in(found, [one.text for one in found], words)
-    seen = _words_in(found, [visible(one.text) for one in found], words)
+    spoken = _words_in(found, words, str)
+    seen = _words_in(found, words, visible)
     rows = [row for row in zip(found, spoken, seen, strict=True) if row[2]]
     return [one for one, before, after in sorted(rows, key=lambda row: bool(row[1] - row[2]))]
 
 
 def _words_in(
-    found: Sequence[FoundPassage], texts: Sequence[str], words: Sequence[str]
+    found: Sequence[FoundPassage], words: Sequence[str], visible: Visible
 ) -> list[set[str]]:
-    """The words that stand in each text, its headings and the name of its file."""
-    lines = [
-        " ".join([text, one.name, *one.place.headings])
-        for one, text in zip(found, texts, strict=True)
-    ]
+    """The words that stand in each text, its headings and the name of its file, as seen."""
+    lines = [" ".join(map(visible, [one.text, one.name, *one.place.headings])) for one in found]
     return [
         {line[start:end].casefold() for start, end in spans}
         for line, spans in zip(lines, spans_of(lines, words), strict=True)

@@ -80,7 +80,9 @@ class GraphRecords:
         )
         return int(await self._database.read(lambda c: c.execute(query).scalar_one()))
 
-    async def entities(self, tenant: str, *, q: str, kind: str, limit: int) -> list[Node]:
+    async def entities(
+        self, tenant: str, *, q: str, kind: str, start: int, limit: int
+    ) -> list[Node]:
         """Entities whose name begins with `q`, the most mentioned first."""
         counted = func.sum(_nodes.c.count)
         query = (
@@ -88,6 +90,7 @@ class GraphRecords:
             .where(_nodes.c.tenant == tenant, _nodes.c.kind == NodeKind.ENTITY)
             .group_by(_nodes.c.node, _nodes.c.type)
             .order_by(counted.desc(), _nodes.c.node)
+            .offset(start)
             .limit(limit)
         )
         if q:

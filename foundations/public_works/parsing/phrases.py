@@ -18,6 +18,8 @@ CONSIDERED = 200_000
 """Words that are looked at; those after them change little."""
 _WORD = re.compile(r"[^\W\d_][\w'\u2019-]*")
 _CLAUSE = re.compile(r"[.,;:!?()\[\]{}\"\u201c\u201d\u2013\u2014\n|/]+|--+|\d+")
+_ADDRESS = re.compile(r"\S*(?:@|://)\S*")
+"""A mail or web address; its parts are no words of the text, and may name somebody."""
 _SUMMARY_SENTENCES = 3
 
 
@@ -136,7 +138,7 @@ def _runs(passages: Sequence[Passage]) -> Iterator[tuple[int, list[str]]]:
     """Runs of words that say something, within clauses, each with its passage's number."""
     seen = 0
     for passage in passages:
-        for clause in _CLAUSE.split(passage.text):
+        for clause in _CLAUSE.split(_ADDRESS.sub("\n", passage.text)):
             run: list[str] = []
             for word in (match.casefold() for match in _WORD.findall(clause)):
                 seen += 1

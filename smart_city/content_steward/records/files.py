@@ -3,6 +3,8 @@
 Every query names a tenant and a track, so the tracks cannot mix.
 """
 
+from datetime import datetime
+
 import sqlalchemy as sa
 
 from foundations.public_works.database import Database
@@ -48,7 +50,8 @@ class FileRecords:
 
         def work(connection: sa.Connection) -> None:
             if limit and track is Track.CLIENT and not _twin(connection, track, record):
-                require_room(connection, record.tenant, record.size, limit, but=spool)
+                now = record.created_at
+                require_room(connection, record.tenant, record.size, limit, now=now, but=spool)
             connection.execute(sa.insert(FILES[track]).values(values))
 
         await self._database.write(work)
@@ -193,9 +196,9 @@ class FileRecords:
         rows = await self._database.read(lambda c: c.execute(chosen).mappings().all())
         return tuple(QuarantineDecision.model_validate(dict(row)) for row in rows)
 
-    async def usage(self, tenant: str, *, limit: int) -> StorageUsage:
+    async def usage(self, tenant: str, *, limit: int, now: datetime) -> StorageUsage:
         """What a tenant's client files take."""
-        return await self._database.read(lambda c: usage(c, tenant, limit))
+        return await self._database.read(lambda c: usage(c, tenant, limit, now=now))
 
     async def staged(self) -> list[tuple[Track, FileRecord]]:
         """The files of every tenant and track that were never judged."""

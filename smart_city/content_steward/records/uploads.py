@@ -17,7 +17,7 @@ class UploadRecords:
     def __init__(self, *, database: Database) -> None:
         self._database = database
 
-    async def add(self, arriving: Arriving, *, limit: int) -> None:
+    async def add(self, arriving: Arriving, *, limit: int, now: datetime) -> None:
         """Set room aside for an upload.
 
         Raises:
@@ -27,7 +27,7 @@ class UploadRecords:
 
         def work(connection: sa.Connection) -> None:
             if limit:
-                require_room(connection, arriving.tenant, arriving.length, limit)
+                require_room(connection, arriving.tenant, arriving.length, limit, now=now)
             connection.execute(sa.insert(UPLOADS).values(values))
 
         await self._database.write(work)

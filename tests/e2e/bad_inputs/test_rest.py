@@ -88,6 +88,23 @@ def test_r8_method_that_is_not_served(client: httpx2.Client, method: str, path: 
     assert answer.headers["Allow"]
 
 
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/api/files", "GET, POST"),
+        ("/api/files/none", "GET, DELETE"),
+        ("/api/uploads/none", "HEAD, PATCH, DELETE, OPTIONS"),
+        ("/api/journey/templates/none", "GET, PUT"),
+    ],
+)
+def test_r8_every_method_that_is_served_is_named(
+    client: httpx2.Client, path: str, allowed: str
+) -> None:
+    answer = client.request("TRACE", path)
+
+    assert (answer.status_code, answer.headers["Allow"]) == (405, allowed)
+
+
 def test_r8_method_in_lower_case_is_no_http(server: Server) -> None:
     assert raw(server, b"get /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").startswith(
         b"HTTP/1.1 400 "
@@ -115,6 +132,14 @@ def test_r11_page_that_cannot_be(client: httpx2.Client, path: str, query: str) -
     problem = check_problem(client.get(f"{path}?{question}{query}"), 422, "invalid_request")
 
     assert problem["errors"][0]["pointer"] == f"/query/{query.split('=', maxsplit=1)[0]}"
+
+
+@pytest.mark.parametrize("path", ["files/none?", "mentions?entity=none&"])
+def test_r2_offset_beyond_what_a_database_counts_to(client: httpx2.Client, path: str) -> None:
+    asked = f"/api/knowledge/{path}offset="
+
+    check_problem(client.get(f"{asked}{2**63}"), 422, "invalid_request")
+    check_problem(client.get(f"{asked}{2**63 - 1}"), 404)
 
 
 @pytest.mark.parametrize("cursor", ["forged", "' OR 1=1 --", "%00"])

@@ -207,6 +207,7 @@ def test_log_and_terminal_tell_nothing_of_it(server: Server, known: list[dict[st
         ("901820", "901835"),
         ("Wilhelmina Foxglove", "Gwendolin Harebell"),
         ("Quill0", "Grass0"),
+        ("miller", "weaver"),  # in the name of the table's file
     ],
 )
 def test_search_for_what_is_hidden_finds_what_a_search_for_the_unknown_does(
@@ -253,6 +254,19 @@ def test_dead_letters_are_found_by_what_their_reader_is_shown(
     assert failed > 0
     assert (found(owner, ASKED[:6]), found(reader, ASKED[:6])) == (failed, 0)
     assert found(reader, ASKED) == found(reader, "nobody@mail.example") == failed
+
+
+def test_hidden_entities_take_no_place_among_those_that_are_asked_for(
+    owner: httpx2.Client, reader: httpx2.Client, known: list[dict[str, Any]]
+) -> None:
+    def entities(client: httpx2.Client, limit: int) -> list[Any]:
+        answer = client.get("/api/knowledge/entities", params={"limit": limit})
+        return [one["id"] for one in answer.json()["result"]["entities"]]
+
+    seen = entities(reader, 1000)
+
+    assert 0 < len(seen) < len(entities(owner, 1000))
+    assert all(entities(reader, most) == seen[:most] for most in range(1, len(seen) + 1))
 
 
 def test_vectors_are_there_but_for_passages_that_are_masked(

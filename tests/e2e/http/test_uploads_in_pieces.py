@@ -25,6 +25,7 @@ EICAR = rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$" + b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE!
 TUS = {"Tus-Resumable": "1.0.0"}
 PIECE = {**TUS, "Content-Type": "application/offset+octet-stream"}
 NO_MD5 = "md5 AAAAAAAAAAAAAAAAAAAAAA=="
+CONVERT = "/api/business_enablement/content_analysis_orchestrator/convert_file"
 LIMIT = 1_000_000
 QUOTA = 1_500_000
 
@@ -187,6 +188,26 @@ def test_first_piece_may_come_with_the_beginning(client: httpx2.Client) -> None:
     assert record_at(client, answer)["sha256"] == hashlib.sha256(data).hexdigest()
 
 
+@pytest.mark.parametrize(
+    ("headers", "status", "code"),
+    [
+        ({"Upload-Length": "4"}, 413, "body_too_large"),
+        ({"Upload-Length": "11", "Upload-Checksum": NO_MD5}, 460, "checksum_mismatch"),
+        ({"Upload-Length": "11", "Upload-Offset": "4"}, 409, "offset_mismatch"),
+        ({"Upload-Length": "11", "Upload-Checksum": "crc32 AAAA"}, 400, "malformed_tus"),
+    ],
+)
+def test_beginning_whose_first_piece_is_refused_leaves_nothing(
+    client: httpx2.Client, headers: dict[str, str], status: int, code: str
+) -> None:
+    before = client.get("/api/files/usage").json()["result"]
+
+    answer = client.post("/api/uploads", content=b"all at once", headers={**PIECE, **headers})
+
+    check_problem(answer, status, code)
+    assert client.get("/api/files/usage").json()["result"] == before
+
+
 def test_empty_file_is_judged_like_any_other(client: httpx2.Client) -> None:
     answer = client.post("/api/uploads", headers={**TUS, "Upload-Length": "0"})
 
@@ -313,6 +334,12 @@ def test_two_pieces_at_once_are_one_too_many(server: Server, client: httpx2.Clie
         ({**TUS, "Upload-Length": "9", "Upload-Metadata": "a YQ==,a YQ=="}, 400, "malformed_tus"),
         ({**TUS, "Upload-Length": "9", "Upload-Metadata": "a" * 5000}, 400, "malformed_tus"),
         ({**TUS, "Upload-Length": "9", "Repr-Digest": "sha-256=:!:"}, 400, "malformed_tus"),
+        ({**TUS, "Upload-Length": "9", "Repr-Digest": "sha-256=:AAAA:"}, 400, "malformed_tus"),
+        (
+            {**TUS, "Upload-Length": "9", "Upload-Metadata": metadata(sha256="ab")},
+            400,
+            "malformed_tus",
+        ),
         ({**TUS, "Upload-Length": str(LIMIT + 1)}, 413, "never_fits"),
     ],
 )
@@ -369,7 +396,10 @@ def test_harmful_file_in_pieces_is_kept_apart_released_and_destroyed(client: htt
     here = f"/api/quarantine/{record['file_id']}"
 
     check_problem(client.post(f"{here}/release", json={"reason": "x"}), 422)
+    check_problem(client.post(f"{here}/release", json={"reason": "\n \t\u2003\n"}), 422)
     check_problem(client.post(f"{here}/release", json={}), 422)
+    asked = {"file_id": record["file_id"], "to": "csv"}
+    check_problem(client.post(CONVERT, json=asked), 422, "file_refused")
     check_problem(client.post("/api/quarantine/none/release", json={"reason": "why"}), 404)
     released = client.post(f"{here}/release", json={"reason": "our own test file"})
     assert released.json()["result"]["status"] == "stored"

@@ -1,7 +1,7 @@
 """Files are kept once, by version, within their quota; harmful ones apart until one decides."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from smart_city.content_steward.api import (
 )
 from smart_city.content_steward.intake import DigestMismatch, Intake, StoredFileCorrupt
 from smart_city.content_steward.records.files import FileRecords
+from smart_city.content_steward.records.uploads import UploadRecords
 from smart_city.content_steward.uploading import PiecesMissing
 from tests.support.role_city import NORTH, NORTH_SECOND, SOUTH, RoleCity, as_user, role_city
 from utilities.context import UserContext
@@ -427,6 +428,34 @@ async def test_upload_is_its_owners_and_expires(city: RoleCity, uploads: Uploads
         await uploads.open_upload(begun.upload_id)
     await uploads.begin_upload(9, "next.csv")
     assert list(city.folder.uploads.iterdir()) == []
+
+
+async def test_room_of_an_upload_that_has_expired_is_free(tmp_path: Path) -> None:
+    async with role_city(tmp_path, storage_quota_bytes=60) as city:
+        steward = city.get(ContentSteward)
+        await city.get(Uploads).begin_upload(50, "rain.csv")
+        city.clock.move(timedelta(days=1, seconds=1))
+
+        assert (await steward.get_usage()).used == 0
+        assert (await steward.register_upload(city.spool(CSV), "rain.csv")).size == len(CSV)
+
+
+async def test_pieces_of_an_upload_that_begins_meanwhile_stay(
+    city: RoleCity, uploads: Uploads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clear = UploadRecords.clear
+
+    async def and_another_begins(records: UploadRecords, *, now: datetime) -> frozenset[str]:
+        left = await clear(records, now=now)
+        monkeypatch.undo()
+        other = await uploads.begin_upload(9, "rain.csv")
+        uploads.pieces(other.upload_id).write_bytes(b"1234")
+        return left
+
+    monkeypatch.setattr(UploadRecords, "clear", and_another_begins)
+    await uploads.begin_upload(9, "next.csv")
+
+    assert [path.read_bytes() for path in city.folder.uploads.iterdir()] == [b"1234"]
 
 
 async def test_upload_survives_a_restart_and_pieces_of_none_do_not(tmp_path: Path) -> None:

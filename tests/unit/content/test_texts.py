@@ -225,6 +225,14 @@ def test_key_phrases_are_what_a_text_repeats() -> None:
     assert "gauge" not in [one.phrase for one in found]
 
 
+def test_parts_of_addresses_are_no_key_phrases() -> None:
+    told = "Storm: {0} or https://hill.example/{0} knows. "
+
+    found = phrases.key_phrases([passage(told.format("wilma.foxglove@gale.example") * 3)])
+
+    assert {one.phrase for one in found} == {"storm", "knows"}
+
+
 def test_short_text_has_no_key_phrases() -> None:
     assert phrases.key_phrases([passage("Nothing is said twice here.")]) == ()
 
