@@ -121,6 +121,15 @@ def test_rows_are_told_by_their_numbers_in_the_file(file: ParsedFile, frame: pl.
     assert all(frame["heat"][row - 1] is None for row in missing.evidence.rows)
 
 
+def test_farthest_value_has_its_row_in_the_file(frame: pl.DataFrame, tmp_path: Path) -> None:
+    strange = pl.when(pl.int_range(ROWS) % 200 < 2).then(1e4 + pl.int_range(ROWS))
+    file = parsed(frame.with_columns(strange.otherwise("load").alias("load")), tmp_path / "f")
+    [told] = of_kind(found(file).insights, InsightKind.OUTLIER)
+
+    row = int(told.figures["farthest_row"])
+    assert told.figures["farthest"] == 1e4 + row - 1
+
+
 def test_rows_that_repeat_are_counted_over_all(frame: pl.DataFrame, tmp_path: Path) -> None:
     file = parsed(pl.concat([frame, frame.head(7)]), tmp_path / "b")
     [twice] = of_kind(found(file).insights, InsightKind.DUPLICATE)

@@ -63,7 +63,7 @@ def told_outliers(table: Table, found: dict[str, Strangers]) -> Iterator[Insight
                 "others_from": strange.low,
                 "others_to": strange.high,
                 "farthest": farthest,
-                "farthest_row": row + 1,
+                "farthest_row": table.number(row),
                 "robust_distance": far,
             },
             evidence=table.evidence(name, rows=strange.places).model_copy(

@@ -26,7 +26,6 @@ from foundations.public_works.parsing.profiles import scalar
 
 _MOST_COLUMNS_TOLD = 8
 _LEAST_RUN = 6
-_NEARLY_ALL = 0.98
 
 
 def missing(table: Table) -> Iterator[Insight]:
@@ -125,7 +124,7 @@ def placeholders(table: Table) -> Iterator[Insight]:
 
 
 def constants(table: Table) -> Iterator[Insight]:
-    """Columns that say the same in every row, and those that nearly do."""
+    """Columns that say the same in every row that has a value."""
     for column in table.columns:
         filled = column.raw.drop_nulls()
         if len(filled) < 3:
