@@ -72,6 +72,8 @@ def test_language_is_told_where_it_can_be(text: str, language: str) -> None:
         ("It is $2 million.", EntityKind.MONEY, "$2 million", 2e6, "USD"),
         ("Der Satz ist 3,5 %.", EntityKind.PERCENTAGE, "3,5 %", 3.5, "%"),
         ("It fell by 8 % then.", EntityKind.PERCENTAGE, "8 %", 8.0, "%"),
+        ("The dam is 120 m high.", EntityKind.QUANTITY, "120 m", 120.0, "m"),
+        ("It made $12m then.", EntityKind.MONEY, "$12m", 12e6, "USD"),
         ("A gust of 148 km/h came.", EntityKind.QUANTITY, "148 km/h", 148.0, "km/h"),
         ("Write to ann.lee@example.org today.", EntityKind.MAIL, "ann.lee@example.org", 0.0, ""),
         ("See https://example.org/a?b=c.", EntityKind.WEB, "https://example.org/a?b=c", 0.0, ""),

@@ -128,9 +128,11 @@ def _candidates(text: str) -> Iterator[Entity]:
 
 def _amount(match: re.Match[str]) -> Entity | None:
     number = _plain(match)
-    scale = _SCALES.get((match["scale"] or "").casefold(), 1.0)
     sign = (match["sign"] or "").strip().casefold()
     unit = (match["unit"] or "").casefold()
+    if match["scale"] == "m" and not (sign in _CURRENCIES or unit in _CURRENCIES):
+        return _metres(match, number)
+    scale = _SCALES.get((match["scale"] or "").casefold(), 1.0)
     value, tolerance = float(number) * scale, _half_of_last_digit(number) * scale
     end = match.start("noun") if match["noun"] else match.end()
     if match["percent"]:
@@ -145,6 +147,15 @@ def _amount(match: re.Match[str]) -> Entity | None:
         return None
     text = match.string[match.start() : end].strip()
     return Entity(kind, text, match.start(), end, value, named, tolerance)
+
+
+def _metres(match: re.Match[str], number: str) -> Entity | None:
+    """`120 m` of no currency are metres; `12m users` may be either, and is told as neither."""
+    start, end = match.start(), match.end("scale")
+    if not match.string[match.end("number")].isspace():
+        return None
+    text, tolerance = match.string[start:end], _half_of_last_digit(number)
+    return Entity(EntityKind.QUANTITY, text, start, end, float(number), "m", tolerance)
 
 
 def _plain(match: re.Match[str]) -> str:
