@@ -51,7 +51,9 @@ def test_every_contract_has_a_planted_violation() -> None:
 @pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract["id"])
 def test_contract_breaks_on_a_planted_violation(contract: dict[str, Any], tmp_path: Path) -> None:
     for package in PACKAGES:
-        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__")
+        )
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     file, line = PLANTED[contract["id"]]
     with (tmp_path / file).open("a") as planted:
