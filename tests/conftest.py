@@ -79,11 +79,11 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One more than processors, four at most, when all tests run; else none.
+    """Two more than processors, four at most, when all tests run; else none.
 
-    A third of their time tests wait for processes that they have started.
+    With one more, a third of the processors' time is still spent on waiting for what tests started.
     """
-    return min(4, 1 + len(os.sched_getaffinity(0))) if all_tests(config) else 0
+    return min(4, 2 + len(os.sched_getaffinity(0))) if all_tests(config) else 0
 
 
 def all_tests(config: pytest.Config) -> bool:
