@@ -113,11 +113,13 @@ def test_cost_of_indexing_is_told_beside_the_bare_work() -> None:
     found = indexing.measure(10, 50, 1, lambda _: None)
 
     assert found["documents"] == 10
+    assert found["in_turn_s"][0] > 0
     assert found["direct_s"][0] > 0
     assert found["city_s"][0] > 0
     assert found["stored_cpu_s"] > 0
     assert found["cpu_ratio"] > found["least_cpu_ratio"] > 1  # the city does all of that, and more
     assert found["passed"] == (found["ratio"] <= indexing.MOST)
     ((columns, rows),) = indexing.shown(found)
-    assert [row[-1] for row in rows[-2:]] == [str(found["cpu_ratio"]), str(found["ratio"])]
+    ratios = ("cpu_ratio", "in_turn_ratio", "ratio")
+    assert [row[-1] for row in rows[-3:]] == [str(found[ratio]) for ratio in ratios]
     assert len(columns) == 3
