@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from textwrap import shorten
 from types import ModuleType
 from typing import Annotated, Any
 
@@ -367,7 +368,16 @@ def _tell(
 
 
 def _as_table(figures: Figures) -> Tables:
-    yield ["figure", "value"], [[key, str(value)] for key, value in figures.items()]
+    """One table of what is a single figure, and one for each figure that has parts."""
+    parted = {key: value for key, value in figures.items() if isinstance(value, Mapping)}
+    single = [[key, str(value)] for key, value in figures.items() if key not in parted]
+    yield ["figure", "value"], single
+    for key, parts in parted.items():
+        yield [key, ""], [[part, shorten(str(value), _CELL)] for part, value in parts.items()]
+
+
+_CELL = 200
+"""Characters of what a person reads of one thing; JSON has all of it."""
 
 
 def _require(found: Figures, problem: str, *, hint: str) -> None:
