@@ -58,7 +58,7 @@ def checked_result(node: Node, result: Mapping[str, Any]) -> dict[str, Any]:
     if not faults:
         faults = [FieldError("", problem) for problem in broken(node.on_done, result)]
     if faults:
-        detail = f"{node.path} gives {', '.join(node.output)}"
+        detail = f"the result does not fit: {node.path} gives {', '.join(node.output)}"
         raise InvalidResult(detail, errors=faults)
     return dict(result)
 

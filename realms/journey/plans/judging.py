@@ -30,7 +30,7 @@ class Judge:
     def faults(self, value: Any) -> tuple[FieldError, ...]:
         """Everything in `value` that breaks the schema, each with its place."""
         found = sorted(self._validator.iter_errors(value), key=lambda error: list(error.path))
-        return tuple(FieldError(_pointer(error), _broken(error)) for error in found)
+        return tuple(dict.fromkeys(FieldError(_pointer(error), _broken(error)) for error in found))
 
 
 def schema_fault(schema: Mapping[str, Any]) -> str:
@@ -59,7 +59,40 @@ def _pointer(error: ValidationError) -> str:
     return "".join(f"/{part}" for part in error.absolute_path)
 
 
+_SAID = {
+    "type": "is not of type {}",
+    "enum": "is none of {}",
+    "const": "is not {}",
+    "required": "lacks {}",
+    "additionalProperties": "has more than {}",
+    "minimum": "is less than {}",
+    "maximum": "is more than {}",
+    "exclusiveMinimum": "is not more than {}",
+    "exclusiveMaximum": "is not less than {}",
+    "multipleOf": "is no multiple of {}",
+    "minLength": "is shorter than {}",
+    "maxLength": "is longer than {}",
+    "minItems": "has fewer items than {}",
+    "maxItems": "has more items than {}",
+    "pattern": "does not match {}",
+}
+
+
 def _broken(error: ValidationError) -> str:
-    rule = str(error.validator_value)  # the rule, not the value: data of a run stays out
+    """In words of the schema: data of a run stays out."""
+    if error.schema is False:
+        return "has what may not be there"
+    rule = _rule(error)
     shown = rule if len(rule) <= 120 else f"{rule[:117]}..."
-    return f"breaks {error.validator}: {shown}"
+    return _SAID.get(str(error.validator), f"breaks {error.validator}: {{}}").format(shown)
+
+
+def _rule(error: ValidationError) -> str:
+    rule: Any = error.validator_value
+    instance: Any = error.instance
+    schema: Any = error.schema
+    if error.validator == "required":
+        rule = [name for name in rule if name not in instance]
+    elif error.validator == "additionalProperties":
+        rule = list(schema.get("properties", ())) or "nothing"
+    return ", ".join(map(str, rule)) if isinstance(rule, list) else str(rule)

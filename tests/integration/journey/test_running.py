@@ -415,7 +415,7 @@ async def test_a_supplied_result_must_keep_the_contract(city: JourneyCity) -> No
             failed.run_id, "file_parsed", {"parse_result": {}, "semantic_result": {}}
         )
 
-    assert "breaks required" in refused.value.errors[0].detail
+    assert "it lacks passages" in refused.value.errors[0].detail
 
 
 async def test_waiting_for_a_run_ends_when_it_ends(city: JourneyCity) -> None:

@@ -108,7 +108,7 @@ def test_constants_may_be_lists_and_maps_and_are_checked_by_type() -> None:
     text = SMALL.replace("api: check}", "api: check, with: {mode: [a, {b: 1}]}}")
 
     assert plan_faults(text) == [
-        'milestones[0].with.mode: does not fit parameter "mode": it breaks type: string'
+        'milestones[0].with.mode: does not fit parameter "mode": it is not of type string'
     ]
 
 
