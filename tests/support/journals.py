@@ -222,6 +222,12 @@ class PowerCutJournal(OtherJournal):
         self.commits = 0
         self.dead = 0
         """The holder that had the power cut."""
+        self._last: asyncio.Future[Sequence[PlatformError | None]] | None = None
+        """What was on its way to the disk when the power went."""
+
+    def in_the_dark(self, holder: int) -> bool:
+        """Whether nothing will be heard or become durable of what this holder writes."""
+        return holder == self.dead and (self._last is None or self._last.done())
 
     def write(
         self, entries: Sequence[Entry], *, holder: int
@@ -236,7 +242,7 @@ class PowerCutJournal(OtherJournal):
             return super().write(entries, holder=holder)
         self.dead = holder
         if self.when == "after":
-            super().write(entries, holder=holder)
+            self._last = super().write(entries, holder=holder)
         return never
 
 

@@ -42,6 +42,7 @@ from realms.journey.plans.plan import ParameterShape, Plan, Signature
 from realms.journey.testing.city import MemoryObjects
 from smart_city.data_steward.api import DataSteward, Masking
 from smart_city.data_steward.masking import PlainSight
+from tests.support.journals import PowerCutJournal
 from utilities.clock import Clock
 from utilities.context import CallContext, UserContext, current
 from utilities.ids import Ids
@@ -129,7 +130,7 @@ class VirtualDispatch(Dispatch):
         self._wakes.clear()
 
 
-_STILL, _HANGS, _WRITES = 2, 40, 250
+_STILL, _HANGS, _WRITES = 2, 40, 10_000
 """Looks after which nothing moves any more; after which whoever is at work hangs; and for which the
 store is waited for, however loaded the machine is."""
 
@@ -435,8 +436,9 @@ class JourneyCity:
         return group.written, group.commits, len(self.driver.works), self.services.calls[-1:]
 
     def _patience(self) -> int:
-        group = self.driver.group
-        if group.pending and group.trouble is None:
+        group, journal = self.driver.group, self.journal
+        dark = isinstance(journal, PowerCutJournal) and journal.in_the_dark(self.driver.holder)
+        if group.pending and group.trouble is None and not dark:
             return _WRITES
         return _HANGS if self.driver.works else _STILL
 
