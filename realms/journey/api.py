@@ -310,6 +310,33 @@ class RunPage(BaseModel):
     next_cursor: str = ""
 
 
+class RunEvent(BaseModel):
+    """One fact of a run's journal."""
+
+    model_config = ConfigDict(frozen=True)
+
+    number: int = Field(description="Its place in the run's history, from 1 on.")
+    entry: int = Field(description="Facts of one entry became durable together.")
+    at: datetime | None = Field(description="None where the entry cannot be read.")
+    kind: str = Field(examples=["milestone_succeeded"])
+    milestone: str = Field(
+        default="", description="`id[3]` is an item of a `for_each`, `id~undo` an undoing."
+    )
+    attempt: int = Field(default=0, description="0 where it has to do with none.")
+    principal: str = Field(default="", description="Who did it, where somebody did.")
+    details: dict[str, Any] = Field(default_factory=dict, description="What else the fact says.")
+
+
+class RunHistory(BaseModel):
+    """What happened to a run, from its beginning; `next_after` is 0 on the last page."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_id: str
+    events: tuple[RunEvent, ...]
+    next_after: int = 0
+
+
 class Journey(BaseModel):
     """A data mash journey: the run under the id its file and user give it."""
 

@@ -164,13 +164,59 @@ def show_run(
     terminal.table(
         ["milestone", "status", "attempts", "ended"],
         [
-            [m["milestone_id"], _state(m), m["attempts"], m["ended_at"] or ""]
+            [m["milestone_id"], _state(m) + _undone(m), m["attempts"], m["ended_at"] or ""]
             for m in found["milestones"]
         ],
     )
     for milestone in found["milestones"]:
         if milestone["error"]:
             terminal.say(f"{milestone['milestone_id']}: {milestone['error']['detail']}")
+
+
+@run.command("history")
+def show_run_history(
+    context: typer.Context,
+    run_id: Annotated[str, typer.Argument(help="Its id or alias.")],
+    after: Annotated[int, typer.Option(min=0, help="Only what came after this number.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=1_000, help="How many at most.")] = 200,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """What happened to a run, in order: all that its journal says; --json has every detail."""
+    invocation = Invocation.of(context)
+    terminal = invocation.terminal
+    asked = {"run_id": run_id, "after": after, "limit": limit}
+    found = invocation.ask(SERVICE, "get_run_history", asked, data_dir=data_dir)
+    if as_json:
+        terminal.json(found)
+        return
+    terminal.table(
+        ["", "when", "what", "milestone", "attempt", "who", "why"],
+        [
+            [
+                e["number"],
+                e["at"] or "",
+                e["kind"].replace("_", " "),
+                e["milestone"],
+                e["attempt"] or "",
+                e["principal"],
+                _why(e["details"]),
+            ]
+            for e in found["events"]
+        ],
+    )
+    if found["next_after"]:
+        terminal.note(f"there is more: --after {found['next_after']}")
+
+
+def _why(details: dict[str, Any]) -> str:
+    error = details.get("error", {}).get("detail", "")
+    found = (details.get("reason"), error, details.get("note"), details.get("why"))
+    return ": ".join(str(part) for part in found if part)
+
+
+def _undone(milestone: dict[str, Any]) -> str:
+    return ", undone" if milestone["undone"] else ""
 
 
 def _state(part: dict[str, Any]) -> str:

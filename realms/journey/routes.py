@@ -22,6 +22,7 @@ from realms.journey.api import (
     QuestionPage,
     Reason,
     ReplayReport,
+    RunHistory,
     RunPage,
     RunStatus,
 )
@@ -80,6 +81,19 @@ async def list_runs(
 async def show_run(call: Call, run_id: RunId) -> Response:
     """Each milestone with its status, attempts, times, output and error."""
     return await call(_SERVICE, "get_run", run_id=run_id)
+
+
+@router.get(
+    "/runs/{run_id}/history", summary="What happened to a run", response_model=Answer[RunHistory]
+)
+async def show_run_history(
+    call: Call,
+    run_id: RunId,
+    after: Annotated[int, Query(ge=0, description="`next_after` of the page before")] = 0,
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 200,
+) -> Response:
+    """Every fact of its journal in order, with what earlier generations gave and who did what."""
+    return await call(_SERVICE, "get_run_history", run_id=run_id, after=after, limit=limit)
 
 
 @router.get("/templates", summary="The journey templates", response_model=Answer[TemplateList])

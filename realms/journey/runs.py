@@ -5,9 +5,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from foundations.declarations import Effect, service, soa_api
-from realms.journey.api import JourneyRun, RunPage, RunStatus
+from realms.journey.api import JourneyRun, RunHistory, RunPage, RunStatus
 from realms.journey.control import views
 from realms.journey.control.engine import JourneyEngine
+from realms.journey.control.history import history
 from realms.journey.engine.journal import AliasTaken, Journal, RunFilter
 from realms.journey.engine.records import StoredTemplate
 from realms.journey.engine.schedules import PREFIX
@@ -21,6 +22,8 @@ from utilities.strict_yaml import MAX_BYTES
 
 _OTHERS = {"data_mash_": "data mashes", PREFIX: "schedules"}
 Limit = Annotated[int, Field(ge=1, le=200, description="how many at most")]
+HistoryLimit = Annotated[int, Field(ge=1, le=1_000, description="how many at most")]
+After = Annotated[int, Field(ge=0, description="`next_after` of the page before")]
 Alias = Annotated[
     str,
     Field(
@@ -135,6 +138,19 @@ class JourneyRunsService:
             UnknownRun: there is none.
         """
         return await self._engine.get(run_id)
+
+    @soa_api(public=True)
+    async def get_run_history(
+        self, run_id: str, after: After = 0, limit: HistoryLimit = 200
+    ) -> RunHistory:
+        """What happened to a run by id or alias, in order: all that its journal says.
+
+        Raises:
+            UnknownRun: there is none.
+        """
+        known = await self._engine.run_called(run_id)
+        stored = (await self._journal.load([known]))[known]
+        return history(known, stored.entries, after=after, limit=limit)
 
     @soa_api(public=True, effect=Effect.KEYED)
     async def start_run(

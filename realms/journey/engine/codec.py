@@ -63,17 +63,27 @@ def decode(data: bytes) -> list[Fact]:
         CorruptFact: it is no JSON, of an unknown kind, or lacks what its kind needs.
         NewerEntry: a newer version wrote it.
     """
-    try:
-        stored = orjson.loads(data)
-        facts = _upcast(stored)
-    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-        raise CorruptFact(f"a stored entry is no JSON of ours: {error}") from error
+    facts = plain(data)
     try:
         return _READER.validate_python(facts)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise CorruptFact(f"a stored fact does not hold: {where}: {first['msg']}") from error
+
+
+def plain(data: bytes) -> list[dict[str, Any]]:
+    """The facts of one stored entry as JSON has them, and not checked further.
+
+    Raises:
+        CorruptFact: it is no JSON of ours.
+        NewerEntry: a newer version wrote it.
+    """
+    try:
+        facts: list[dict[str, Any]] = _upcast(orjson.loads(data))
+    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+        raise CorruptFact(f"a stored entry is no JSON of ours: {error}") from error
+    return facts
 
 
 def _upcast(stored: Any) -> Any:

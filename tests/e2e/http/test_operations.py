@@ -95,6 +95,16 @@ def test_a_run_is_answered_signalled_and_rerun(http: httpx2.Client) -> None:
     assert (late.status_code, late.json()["type"]) == (409, pushed_type(late, "not_allowed"))
     ended = run_of(http, run_id, until="succeeded")
     assert ended["milestones"][0]["generation"] == 2
+    history = http.get(f"/api/journey/runs/{run_id}/history").json()["result"]["events"]
+    did = {event["kind"]: event["principal"] for event in history if event["principal"]}
+    assert did == dict.fromkeys(
+        ("run_started", "signal_received", "answer_refused", "generation_began", "answer_given"),
+        "local",
+    )
+    counted = [
+        e for e in history if (e["kind"], e["milestone"]) == ("milestone_succeeded", "count")
+    ]
+    assert [event["details"]["output"] for event in counted] == [{"occurrences": 2}] * 2
     assert do(http, run_id, "rerun", milestone_id="sent").status_code == 200
     assert run_of(http, run_id, until="waiting")["milestones"][2]["status"] == "waiting"
     assert do(http, run_id, "cancel", note="enough").json()["result"]["status"] == "cancelled"
@@ -159,6 +169,7 @@ def test_no_verb_finds_a_run_that_is_not_there(http: httpx2.Client) -> None:
         "signal": {"signal": "a"},
         "answer": {"wait_id": "a", "answer": {}},
     }
+    assert http.get("/api/journey/runs/no-such-run/history").status_code == 404
     verbs = "pause resume cancel retry skip rerun rollback signal answer fork migrate settle"
     for verb in verbs.split():
         missing = do(http, "no-such-run", verb, **bodies.get(verb, {}))
