@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import OperationalError
@@ -270,33 +270,36 @@ class DatabaseJournal(Journal):
         if together.done() and not together.cancelled() and together.exception() is None:
             return together
         answer: asyncio.Future[Outcomes] = asyncio.get_running_loop().create_future()
-
-        def finished(done: "asyncio.Future[Outcomes]") -> None:
-            if answer.done() or done.cancelled():
-                answer.cancel()
-                return
-            error = done.exception()
-            refused = isinstance(error, (_OneIsRefused, ConstraintBroken))
-            if error is None:
-                # a statement that was not refused answers no rows
-                answer.set_result(done.result() or [None] * len(entries))
-            elif along and len(entries) > 1:
-                self._apart(entries, holder, answer)
-            elif refused and not along:
-                self._database.commit(self._each(entries, holder)).add_done_callback(finished)
-            elif refused:
-                answer.set_result([StaleWriter(f"{entries[0].run_id}: {error}")])
-            elif isinstance(error, WritesRefused):
-                answer.set_result([error])
-            else:
-                self._doubt(entries, error)
-                answer.set_exception(error)
-
+        write = _Write(entries, holder, along, answer)
         if together.done():
-            finished(together)
+            self._finished(write, together)
         else:
-            together.add_done_callback(finished)
+            together.add_done_callback(partial(self._finished, write))
         return answer
+
+    def _finished(self, write: "_Write", done: "asyncio.Future[Outcomes]") -> None:
+        """Answer what came of it; where one entry spoilt it for all, try each by itself."""
+        entries, holder, along, answer = write
+        if answer.done() or done.cancelled():
+            answer.cancel()
+            return
+        error = done.exception()
+        refused = isinstance(error, (_OneIsRefused, ConstraintBroken))
+        if error is None:
+            # a statement that was not refused answers no rows
+            answer.set_result(done.result() or [None] * len(entries))
+        elif along and len(entries) > 1:
+            self._apart(entries, holder, answer)
+        elif refused and not along:
+            each = self._database.commit(self._each(entries, holder))
+            each.add_done_callback(partial(self._finished, write))
+        elif refused:
+            answer.set_result([StaleWriter(f"{entries[0].run_id}: {error}")])
+        elif isinstance(error, WritesRefused):
+            answer.set_result([error])
+        else:
+            self._doubt(entries, error)
+            answer.set_exception(error)
 
     def _together(
         self, entries: Sequence[Entry], holder: int, along: Sequence[Writes]
@@ -604,6 +607,15 @@ async def unfinished(database: Database) -> int:
 
 
 # writing many at once
+
+
+class _Write(NamedTuple):
+    """Entries that are being written, and the future that is to say what became of them."""
+
+    entries: Sequence[Entry]
+    holder: int
+    along: Sequence[Writes]
+    answer: "asyncio.Future[Outcomes]"
 
 
 class _OneIsRefused(Exception):

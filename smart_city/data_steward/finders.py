@@ -13,7 +13,6 @@ from itertools import pairwise
 from typing import Protocol
 
 from foundations.public_works.parsing.insights.texts.entities import DATE, IBAN, MAIL, is_iban
-from foundations.public_works.parsing.person_names import person_names
 
 Span = tuple[int, int]
 """Where something begins, and where it has ended."""
@@ -39,6 +38,9 @@ class NameFinder:
     told: str
 
     def spans(self, text: str) -> Iterator[Span]:
+        # imported where a name is looked for: its long patterns are compiled then, not at a boot
+        from foundations.public_works.parsing.person_names import person_names
+
         return person_names(text)
 
 

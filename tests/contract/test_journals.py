@@ -1,5 +1,8 @@
 """What every journal promises; one suite for all of them."""
 
+import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -77,6 +80,22 @@ async def row_of(journal: Journal, run_id: str = "run-1") -> RunRow:
 
 
 # writing
+
+
+async def test_nothing_of_a_write_is_left_to_the_collector(journal: Journal, me: int) -> None:
+    def writes(_connection: Any) -> None:
+        """What a service writes, which here is nothing."""
+
+    written = weakref.ref(writes)
+    gc.disable()
+    try:
+        await write(journal, first()._replace(along=(writes,)), holder=me)
+        del writes
+        async with asyncio.timeout(5):
+            while written() is not None:  # noqa: ASYNC110 - a thread lets go of it in a moment
+                await asyncio.sleep(0)
+    finally:
+        gc.enable()
 
 
 async def test_a_run_is_read_as_it_was_written(journal: Journal, me: int) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from realms.journey.api import Reason, RunStatus
@@ -65,5 +66,12 @@ _FOR_OTHERS = frozenset({Reason.PERSON, Reason.SIGNAL, Reason.AMBIGUOUS})
 
 
 def user_of(run: RunState) -> UserContext:
+    """On whose behalf its calls are made."""
     start = run.start
-    return UserContext(tenant=start.tenant, principal=start.principal, roles=start.roles)
+    return _user(start.tenant, start.principal, start.roles)
+
+
+@lru_cache(maxsize=1_024)
+def _user(tenant: str, principal: str, roles: tuple[str, ...]) -> UserContext:
+    """Made and validated once for all runs of a user."""
+    return UserContext(tenant=tenant, principal=principal, roles=roles)
