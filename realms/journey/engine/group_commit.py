@@ -108,9 +108,13 @@ class GroupCommit:
         """Have an entry written; the future is done when it is durable.
 
         It raises `StaleWriter`, `AliasTaken` or `WritesRefused` when the entry was refused, and for
-        the entry that begins a run also what keeps the store from writing at the moment.
+        the entry that begins a run also what keeps the store from writing at the moment. After
+        the stop it is cancelled.
         """
         durable: asyncio.Future[None] = self._loop.create_future()
+        if self._stopped:
+            durable.cancel()
+            return durable
         if self._trouble is not None and entry.seq == 0:
             durable.set_exception(self._trouble)
             return durable
@@ -161,6 +165,8 @@ class GroupCommit:
 
     def _flush(self) -> None:
         self._scheduled = None
+        if self._stopped:  # a write that was under way then has failed, and is not tried again
+            return
         began = perf_counter()
         if began < self._not_before and self._under_way():
             self._scheduled = self._loop.call_later(self._not_before - began, self._flush)

@@ -183,6 +183,32 @@ async def test_draining_waits_for_room_but_not_for_ever() -> None:
     assert await group.drained(seconds=1)
 
 
+async def test_nothing_is_written_after_the_stop() -> None:
+    class Held(OtherJournal):
+        answer: "asyncio.Future[Any] | None" = None
+        asked = 0
+
+        def write(self, entries: Sequence[Entry], *, holder: int) -> Any:
+            self.asked += 1
+            return self.answer or super().write(entries, holder=holder)
+
+    journal = Held(MemoryJournal())
+    group = await opened(journal)
+    await group.add(first())
+    journal.answer = asyncio.get_running_loop().create_future()
+    under_way = group.add(after(1))
+    await asyncio.sleep(0)
+    group.stop()
+
+    journal.answer.set_exception(DiskFull("the disk is full"))
+    late = group.add(after(2))
+    await asyncio.sleep(0.05)
+
+    assert under_way.cancelled()
+    assert late.cancelled()
+    assert journal.asked == 2
+
+
 async def test_a_journal_that_raises_what_it_may_not_is_asked_again() -> None:
     class Broken(OtherJournal):
         left = 1
