@@ -1,23 +1,20 @@
 """Presentations (PPTX): each slide's title, texts, tables and notes, in their order."""
 
-import posixpath
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from xml.etree import ElementTree as ET
 from xml.etree.ElementTree import Element
 
 from foundations.public_works.parsing import properties
-from foundations.public_works.parsing.faults import UnreadableFile
 from foundations.public_works.parsing.markdown import tables
 from foundations.public_works.parsing.models import ParseOptions
 from foundations.public_works.parsing.notes import Notes
+from foundations.public_works.parsing.packages import listed, parsed, relationships
 from foundations.public_works.parsing.places import Place
 from foundations.public_works.parsing.sources import Section, Source
 
 _MAX_SLIDES = 2_000
 _PRESENTATION = "ppt/presentation.xml"
-_REL_ID = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 _TITLES = {"title", "ctrTitle"}
 _PASSED_OVER = {"sldNum", "dt", "ftr", "hdr", "sldImg"}
 
@@ -53,18 +50,14 @@ def presentation(path: Path, *, options: ParseOptions, notes: Notes) -> Source:
 
 def _slides(package: zipfile.ZipFile) -> list[str]:
     """The parts of the slides, in the order of the presentation (ECMA-376 part 1, 19.2.1.34)."""
-    targets = _relationships(package, _PRESENTATION)
-    listed = _parsed(package, _PRESENTATION).iterfind(".//{*}sldIdLst/{*}sldId")
-    return [
-        targets[entry.get(_REL_ID, "")][1] for entry in listed if entry.get(_REL_ID, "") in targets
-    ]
+    return [part for part, _ in listed(package, _PRESENTATION, "sldIdLst/{*}sldId")]
 
 
 def _slide(package: zipfile.ZipFile, part: str, number: int) -> tuple[list[Section], list[Grid]]:
     """What one slide says, its notes last; nothing when it says nothing."""
     title, lines = "", []
     grids: list[Grid] = []
-    for shape in _shapes(_parsed(package, part)):
+    for shape in _shapes(parsed(package, part)):
         kind = _placeholder(shape)
         if kind in _PASSED_OVER:
             continue
@@ -92,11 +85,11 @@ def _slide(package: zipfile.ZipFile, part: str, number: int) -> tuple[list[Secti
 
 
 def _notes_of(package: zipfile.ZipFile, part: str) -> list[str]:
-    for kind, target in _relationships(package, part).values():
+    for kind, target in relationships(package, part).values():
         if kind.endswith("/notesSlide"):
             return [
                 line
-                for shape in _shapes(_parsed(package, target))
+                for shape in _shapes(parsed(package, target))
                 if _placeholder(shape) not in _PASSED_OVER
                 for line in _paragraphs(shape)
             ]
@@ -124,29 +117,3 @@ def _paragraphs(shape: Element) -> Iterator[str]:
         ]
         if line := " ".join("".join(pieces).split()):
             yield line
-
-
-def _relationships(package: zipfile.ZipFile, part: str) -> dict[str, tuple[str, str]]:
-    """By id, the type and target of what a part refers to inside the package."""
-    folder, name = posixpath.split(part)
-    rels = f"{folder}/_rels/{name}.rels"
-    if rels not in package.namelist():
-        return {}
-    return {
-        one.get("Id", ""): (
-            one.get("Type", ""),
-            posixpath.normpath(posixpath.join(folder, one.get("Target", ""))).lstrip("/"),
-        )
-        for one in _parsed(package, rels)
-        if one.get("TargetMode") != "External"
-    }
-
-
-def _parsed(package: zipfile.ZipFile, part: str) -> Element:
-    try:
-        return ET.fromstring(package.read(part))  # noqa: S314 - archives.walk lets no entities pass
-    except (KeyError, ET.ParseError) as error:
-        raise UnreadableFile(
-            f"the part {part[:100]!r} of the presentation is missing or broken",
-            hint="open it in a presentation program and save it anew",
-        ) from error

@@ -19,6 +19,8 @@ _NOTHING_IN_TABLE = (
 _NOTHING_IN_TEXT = "The text is too short to say more of it."
 MOST_COLUMNS = 200
 """So many columns are shown at a glance; what is journalled stays small."""
+_LEAST_WORDS = 40
+"""Fewer in a file of tables are titles and notes, of which there is nothing to tell."""
 _PLAIN = frozenset({InsightKind.LANGUAGE, InsightKind.STRUCTURE})
 
 
@@ -36,7 +38,7 @@ def find(parsed: ParseResult, artifacts: Mapping[str, Path]) -> InsightsResult:
         columns += [facts for one in seen for facts in table.facts(one)]
         found += [insight for one in seen for insight in table.of_table(one)]
         found += keys.references([keys.Source(one) for one in seen], InsightKind.FOREIGN_KEY)
-    if parsed.kind == "text" or parsed.word_count:
+    if parsed.kind == "text" or parsed.word_count >= _LEAST_WORDS:
         from foundations.public_works.parsing.insights.texts import text
 
         place = 0 if parsed.kind == "text" else len(overviews)
