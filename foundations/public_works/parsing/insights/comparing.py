@@ -54,8 +54,11 @@ def _of_tables(files: Sequence[ParsedFile], names: Sequence[str]) -> list[Insigh
     from foundations.public_works.parsing.insights.tables.drawing import told_of_drawn
     from foundations.public_works.parsing.insights.tables.drift import are_versions, drift
     from foundations.public_works.parsing.insights.tables.keys import Source, references
+    from foundations.public_works.parsing.insights.tables.totals import without_totals
 
-    sources = [Source(stored_table(path, table), name) for name, path, table in chosen]
+    sources = [
+        Source(without_totals(stored_table(path, table)), name) for name, path, table in chosen
+    ]
     found: list[Insight] = []
     for before, after in combinations(sources, 2):
         if before.file == after.file:

@@ -32,8 +32,9 @@ def find(parsed: ParseResult, artifacts: Mapping[str, Path]) -> InsightsResult:
     if parsed.tables:
         from foundations.public_works.parsing.insights.tables import keys, table
         from foundations.public_works.parsing.insights.tables.columns import stored_table
+        from foundations.public_works.parsing.insights.tables.totals import without_totals
 
-        seen = [stored_table(artifacts[one.artifact], one) for one in parsed.tables]
+        seen = [without_totals(stored_table(artifacts[one.artifact], one)) for one in parsed.tables]
         overviews += [table.overview(one) for one in seen]
         columns += [facts for one in seen for facts in table.facts(one)]
         found += [insight for one in seen for insight in table.of_table(one)]
