@@ -8,14 +8,14 @@ from xml.etree.ElementTree import Element
 
 from foundations.public_works.parsing.faults import UnreadableFile
 
-_REL_ID = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+REL_ID = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 
 
 def listed(package: zipfile.ZipFile, part: str, elements: str) -> Iterator[tuple[str, Element]]:
     """The parts that elements of a part refer to, with those elements, in their order."""
     targets = relationships(package, part)
     for entry in parsed(package, part).iterfind(f".//{{*}}{elements}"):
-        if (known := targets.get(entry.get(_REL_ID, ""))) is not None:
+        if (known := targets.get(entry.get(REL_ID, ""))) is not None:
             yield known[1], entry
 
 

@@ -98,6 +98,15 @@ class Place(BaseModel):
             label, kind = table, PlaceKind.TABLE
         return cls(kind=kind, label=label, number=row, table=table, column=column)
 
+    def of_cells(self) -> Self:
+        """The same place, of the cells of a table that stands there."""
+        return self.model_copy(update={"kind": PlaceKind.TABLE})
+
+    @property
+    def is_of_table(self) -> bool:
+        """Whether cells stand there, or what is said of them, and no running text."""
+        return self.kind in (PlaceKind.TABLE, PlaceKind.COLUMN, PlaceKind.ROW)
+
     def within(self, file: str) -> Self:
         """The same place in a file that stands inside of another."""
         inner = f"{file}/{self.file}" if self.file else file

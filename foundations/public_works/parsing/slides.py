@@ -9,11 +9,12 @@ from foundations.public_works.parsing import properties
 from foundations.public_works.parsing.markdown import tables
 from foundations.public_works.parsing.models import ParseOptions
 from foundations.public_works.parsing.notes import Notes
-from foundations.public_works.parsing.packages import listed, parsed, relationships
+from foundations.public_works.parsing.packages import REL_ID, listed, parsed, relationships
 from foundations.public_works.parsing.places import Place
 from foundations.public_works.parsing.sources import Section, Source
 
 _MAX_SLIDES = 2_000
+_MAX_POINTS = 10_000
 _PRESENTATION = "ppt/presentation.xml"
 _TITLES = {"title", "ctrTitle"}
 _PASSED_OVER = {"sldNum", "dt", "ftr", "hdr", "sldImg"}
@@ -41,7 +42,7 @@ def presentation(path: Path, *, options: ParseOptions, notes: Notes) -> Source:
             grids += found
     return Source(
         "text",
-        tables=tables(grids, options=options, notes=notes),
+        tables=tables(grids, sections, options=options, notes=notes),
         sections=sections,
         metadata={"slide_count": len(shown)},
         properties=properties.of_package(path),
@@ -56,7 +57,7 @@ def _slides(package: zipfile.ZipFile) -> list[str]:
 def _slide(package: zipfile.ZipFile, part: str, number: int) -> tuple[list[Section], list[Grid]]:
     """What one slide says, its notes last; nothing when it says nothing."""
     title, lines = "", []
-    grids: list[Grid] = []
+    grids: list[list[list[str]]] = []
     for shape in _shapes(parsed(package, part)):
         kind = _placeholder(shape)
         if kind in _PASSED_OVER:
@@ -66,9 +67,7 @@ def _slide(package: zipfile.ZipFile, part: str, number: int) -> tuple[list[Secti
                 [" ".join(_paragraphs(cell)) for cell in row.iterfind("{*}tc")]
                 for row in shape.iterfind(".//{*}tbl/{*}tr")
             ]
-            if grid:
-                grids.append(("", grid))
-                lines += ["; ".join(row) for row in grid]
+            grids += [grid] if grid else _charts(package, part, shape)
             continue
         said = list(_paragraphs(shape))
         if kind in _TITLES and not title:
@@ -81,7 +80,41 @@ def _slide(package: zipfile.ZipFile, part: str, number: int) -> tuple[list[Secti
     place = Place.slide(number, title)
     body = "\n\n".join(lines)  # each a paragraph: slides set no full stops
     told = f"{title}\n\n{body}".strip()
-    return [Section(place, told)] if told else [], [(str(place), grid) for _, grid in grids]
+    sections = [Section(place, told)] if told else []
+    sections += [
+        Section(place.of_cells(), "\n\n".join(filter(None, [title, _in_lines(grid)])))
+        for grid in grids
+    ]
+    return sections, [(str(place), grid) for grid in grids]
+
+
+def _in_lines(grid: list[list[str]]) -> str:
+    return "\n".join("; ".join(row) for row in grid)
+
+
+def _charts(package: zipfile.ZipFile, part: str, frame: Element) -> Iterator[list[list[str]]]:
+    """The values that a chart draws, as its slide keeps them (ECMA-376 part 1, 21.2)."""
+    targets = relationships(package, part)
+    for drawn in frame.iterfind(".//{*}chart"):
+        target = targets.get(drawn.get(REL_ID, ""))
+        if target is None:
+            continue
+        columns: dict[str, list[str]] = {}
+        for series in parsed(package, target[1]).iterfind(".//{*}ser"):
+            name = " ".join(_cached(series, "tx")) or f"series {len(columns) + 1}"
+            columns.setdefault("label", _cached(series, "cat") or _cached(series, "xVal"))
+            columns[name] = _cached(series, "val") or _cached(series, "yVal")
+        longest = max(map(len, columns.values()), default=0)
+        even = [[name, *cells, *[""] * (longest - len(cells))] for name, cells in columns.items()]
+        if longest:
+            yield [list(row) for row in zip(*even, strict=True)]
+
+
+def _cached(series: Element, axis: str) -> list[str]:
+    """What a series has on an axis, by the numbers of its points."""
+    points = series.findall(f"{{*}}{axis}//{{*}}pt")
+    said = {int(point.get("idx", "0")): point.findtext("{*}v", "") for point in points}
+    return [said.get(number, "") for number in range(max(said, default=-1) + 1)][:_MAX_POINTS]
 
 
 def _notes_of(package: zipfile.ZipFile, part: str) -> list[str]:

@@ -69,9 +69,17 @@ def _table(
 
 
 def of_cells(
-    rows: Sequence[Sequence[str]], name: str, *, place: str, options: ParseOptions, notes: Notes
+    rows: Sequence[Sequence[str]],
+    name: str,
+    *,
+    place: str,
+    options: ParseOptions,
+    notes: Notes,
+    mark: str = "",
 ) -> Table | None:
     """A table out of rows of text in a document; None when it has no row below its header.
+
+    `mark` is what the document has before decimals, where it tells.
 
     Raises:
         ColumnLimit: it is too wide.
@@ -102,4 +110,4 @@ def of_cells(
             )
         ]
     )
-    return Table(name[:100], typed(frame, notes), truncated, place, told=True)
+    return Table(name[:100], typed(frame, notes, mark=mark), truncated, place, told=True)

@@ -82,10 +82,9 @@ def _of_texts(files: Sequence[ParsedFile], names: Sequence[str]) -> list[Insight
         statements,
     )
     from foundations.public_works.parsing.insights.texts.similar import alike, told_across
-    from foundations.public_works.parsing.insights.texts.text import pieces
-    from foundations.public_works.parsing.reading import PASSAGES, read_passages
+    from foundations.public_works.parsing.insights.texts.text import pieces, running_text
 
-    read = [(name, read_passages(file.artifacts[PASSAGES])) for name, file in texts]
+    read = [(name, running_text(file.artifacts)) for name, file in texts]
     stated = [one for name, passages in read for one in statements(passages, name)]
     paragraphs = [one for name, passages in read for one in pieces(passages, name)]
     return [
