@@ -156,7 +156,8 @@ async def test_key_phrases_are_counted_right(tmp_path: Path, name: str) -> None:
 
     assert mash.parsed.key_phrases
     for phrase in mash.parsed.key_phrases:
-        assert phrase.count == len(re.findall(rf"\b{re.escape(phrase.phrase)}\b", text))
+        words = (f"{re.escape(word.removesuffix('s'))}(?:s|es)?" for word in phrase.phrase.split())
+        assert phrase.count == len(re.findall(rf"\b{' '.join(words)}\b", text))
 
 
 @pytest.mark.parametrize("name", ["declaration.pdf", "annual-report.docx", "gettysburg.txt"])

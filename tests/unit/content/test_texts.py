@@ -382,3 +382,39 @@ def test_letters_that_rtf_writes_by_number_are_read_in_its_properties(tmp_path: 
     data = rb"{\rtf1\ansi{\info{\title Caf\'e9 report}}A sentence of some words.\par}"
 
     assert read(written(tmp_path, data), "a.rtf").properties.title == "Café report"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            (
+                "Der Windpark an der Küste erzeugt Strom. Die Betreiber des Windparks messen den Wind. "
+                "Im Windpark kostete der Bau 4 Millionen Euro, und der Ausbau 5 Millionen Euro."
+            ),
+            {"windpark": 3},
+        ),
+        (
+            (
+                "La bibliothèque de la ville est ouverte. Les lecteurs de la bibliothèque aiment les "
+                "romans policiers, et l'auteur d'un roman policier est dans la salle. L'auteur signe."
+            ),
+            {"bibliothèque": 2, "auteur": 2},
+        ),
+        (
+            (
+                "El mercado de la ciudad es muy grande. Los puestos del mercado están en la plaza, y "
+                "cada puesto tiene su número. El mercado cierra por la tarde."
+            ),
+            {"mercado": 3, "puestos": 2},
+        ),
+    ],
+)
+def test_key_phrases_are_no_articles_and_one_in_all_their_forms(
+    text: str, expected: dict[str, int]
+) -> None:
+    found = phrases.key_phrases([Passage(number=1, place=Place.line(1), text=text)])
+
+    told = {one.phrase: one.count for one in found}
+    assert expected.items() <= told.items()
+    assert not any(set(one.split()) & {"la", "de", "l'auteur", "los", "millionen"} for one in told)

@@ -11,9 +11,9 @@ from foundations.public_works.parsing.insights.texts.contradictions import (
     statements,
 )
 from foundations.public_works.parsing.insights.texts.entities import Entity, EntityKind, entities
-from foundations.public_works.parsing.insights.texts.language import language_of
 from foundations.public_works.parsing.insights.texts.similar import Piece, alike, told_within
 from foundations.public_works.parsing.insights.words import counted, listed
+from foundations.public_works.parsing.languages import language_of
 from foundations.public_works.parsing.models import ParseResult, Passage
 from foundations.public_works.parsing.passages import sentences
 from foundations.public_works.parsing.phrases import CONSIDERED
