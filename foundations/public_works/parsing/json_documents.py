@@ -83,9 +83,13 @@ def _loaded(text: str, line: int = 0) -> Any:
             raise Truncated(
                 f"the JSON ends at {at} before it is complete", hint="send the file again"
             ) from error
+        hint = (
+            "write it as text, in quotes"
+            if "infinity" in error.msg
+            else "is the file complete? NaN and trailing commas are no JSON"
+        )
         raise UnreadableFile(
-            f"the JSON is broken at {at}: {error.msg.split(':')[0]}",
-            hint="is the file complete? NaN and trailing commas are no JSON",
+            f"the JSON is broken at {at}: {error.msg.split(':')[0]}", hint=hint
         ) from error
 
 

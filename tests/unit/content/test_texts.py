@@ -385,35 +385,35 @@ def test_letters_that_rtf_writes_by_number_are_read_in_its_properties(tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("lines", "expected"),
     [
         (
-            (
-                "Der Windpark an der Küste erzeugt Strom. Die Betreiber des Windparks messen den Wind. "
-                "Im Windpark kostete der Bau 4 Millionen Euro, und der Ausbau 5 Millionen Euro."
-            ),
+            [
+                "Der Windpark an der Küste erzeugt Strom. Der Betreiber des Windparks misst.",
+                "Im Windpark kostete der Bau 4 Millionen Euro, und der Ausbau 5 Millionen Euro.",
+            ],
             {"windpark": 3},
         ),
         (
-            (
-                "La bibliothèque de la ville est ouverte. Les lecteurs de la bibliothèque aiment les "
-                "romans policiers, et l'auteur d'un roman policier est dans la salle. L'auteur signe."
-            ),
+            [
+                "La bibliothèque de la ville est ouverte. Les lecteurs de la bibliothèque lisent.",
+                "Dans la salle de la ville est l'auteur d'un roman. L'auteur signe ses romans.",
+            ],
             {"bibliothèque": 2, "auteur": 2},
         ),
         (
-            (
-                "El mercado de la ciudad es muy grande. Los puestos del mercado están en la plaza, y "
-                "cada puesto tiene su número. El mercado cierra por la tarde."
-            ),
+            [
+                "El mercado de la ciudad es muy grande. Los puestos del mercado están en la plaza.",
+                "Cada puesto tiene su número. El mercado cierra por la tarde.",
+            ],
             {"mercado": 3, "puestos": 2},
         ),
     ],
 )
 def test_key_phrases_are_no_articles_and_one_in_all_their_forms(
-    text: str, expected: dict[str, int]
+    lines: list[str], expected: dict[str, int]
 ) -> None:
-    found = phrases.key_phrases([Passage(number=1, place=Place.line(1), text=text)])
+    found = phrases.key_phrases([Passage(number=1, place=Place.line(1), text="\n".join(lines))])
 
     told = {one.phrase: one.count for one in found}
     assert expected.items() <= told.items()

@@ -52,7 +52,7 @@ def _of_tables(files: Sequence[ParsedFile], names: Sequence[str]) -> list[Insigh
         return []
     from foundations.public_works.parsing.insights.tables.columns import stored_table
     from foundations.public_works.parsing.insights.tables.drawing import told_of_drawn
-    from foundations.public_works.parsing.insights.tables.drift import are_versions, drift
+    from foundations.public_works.parsing.insights.tables.drift import are_versions, drift, same
     from foundations.public_works.parsing.insights.tables.keys import Source, references
     from foundations.public_works.parsing.insights.tables.totals import without_totals
 
@@ -60,10 +60,14 @@ def _of_tables(files: Sequence[ParsedFile], names: Sequence[str]) -> list[Insigh
         Source(without_totals(stored_table(path, table)), name) for name, path, table in chosen
     ]
     found: list[Insight] = []
+    again: set[str] = set()
     for before, after in combinations(sources, 2):
-        if before.file == after.file:
+        if before.file == after.file or before.name in again or after.name in again:
             continue
-        if are_versions(before, after):
+        if (told := same(before, after)) is not None:
+            again.add(after.name)
+            found.append(told)
+        elif are_versions(before, after):
             drawn = before.table.drawn, after.table.drawn
             found += [told_of_drawn(insight, *drawn) for insight in drift(before, after)]
         else:
