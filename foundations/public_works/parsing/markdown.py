@@ -72,8 +72,7 @@ class _Taking:
         if self._rows and (self._fenced or "|" not in line):
             self._end_grid()
         if _FENCE.match(line):
-            self._fenced = not self._fenced
-            self._held.append("")
+            (self._end_code if self._fenced else self._turn_to_code)()
         elif self._fenced:
             self._held.append(line)
         elif heading := _HEADING.match(line):
@@ -89,7 +88,23 @@ class _Taking:
     def end(self) -> None:
         if self._rows:
             self._end_grid()
+        if self._fenced:
+            self._end_code()
         self._end_section()
+
+    def _turn_to_code(self) -> None:
+        self._end_section()
+        self._fenced = True
+
+    def _end_code(self) -> None:
+        code, self._held, self._fenced = "\n".join(self._held).rstrip(), [], False
+        if code.strip():
+            self._beside(Place.below(self._trail).of_code(), code)
+
+    def _beside(self, place: Place, told: str) -> None:
+        """What is no running text, under the heading that is above it."""
+        heading = self._trail[-1] if self._trail else ""
+        self.found.sections.append(Section(place, "\n\n".join(filter(None, [heading, told]))))
 
     def _is_underlined(self, line: str, following: str) -> bool:
         """Whether a line is a heading by what stands below it."""
@@ -132,11 +147,7 @@ class _Taking:
         place = Place.below(self._trail)
         self.found.grids.append((str(place), rows))
         self._end_section()
-        told = "\n".join("; ".join(row) for row in rows)
-        heading = self._trail[-1] if self._trail else ""
-        self.found.sections.append(
-            Section(place.of_cells(), "\n\n".join(filter(None, [heading, told])))
-        )
+        self._beside(place.of_cells(), "\n".join("; ".join(row) for row in rows))
 
 
 def tables(

@@ -22,6 +22,7 @@ class PlaceKind(StrEnum):
     TABLE = "table"
     COLUMN = "column"
     ROW = "row"
+    CODE = "code"
 
 
 class Place(BaseModel):
@@ -102,10 +103,19 @@ class Place(BaseModel):
         """The same place, of the cells of a table that stands there."""
         return self.model_copy(update={"kind": PlaceKind.TABLE})
 
+    def of_code(self) -> Self:
+        """The same place, of lines of a program that stand there."""
+        return self.model_copy(update={"kind": PlaceKind.CODE})
+
     @property
-    def is_of_table(self) -> bool:
-        """Whether cells stand there, or what is said of them, and no running text."""
-        return self.kind in (PlaceKind.TABLE, PlaceKind.COLUMN, PlaceKind.ROW)
+    def is_prose(self) -> bool:
+        """Whether running text stands there: no code, no cells, and nothing said of tables."""
+        return self.kind not in (
+            PlaceKind.TABLE,
+            PlaceKind.COLUMN,
+            PlaceKind.ROW,
+            PlaceKind.CODE,
+        )
 
     def within(self, file: str) -> Self:
         """The same place in a file that stands inside of another."""

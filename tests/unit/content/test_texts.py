@@ -50,7 +50,7 @@ def test_docx_is_read_by_heading() -> None:
         "Wind",
         "Maintenance",
     ]
-    assert source.sections[3].place.is_of_table
+    assert not source.sections[3].place.is_prose
     assert "hill; 148 km/h; 28 October" in source.sections[3].text
 
 
@@ -75,7 +75,9 @@ def test_marks_inside_code_are_left_alone() -> None:
 
     assert [(section.place.label, section.text) for section in sections] == [
         ("beginning", "before"),
-        ("A", "A\n\n# no heading\n- no bullet\n\nsaid loud here"),
+        ("A", "A"),
+        ("A", "A\n\n# no heading\n- no bullet"),
+        ("A", "said loud here"),
         ("B", "B"),
     ]
 
@@ -278,10 +280,10 @@ def test_text_without_sentences_has_no_summary() -> None:
 def test_cells_of_a_table_are_no_running_text() -> None:
     found = markdown.sections_and_grids("# A\nBefore.\n\na | b\n--|--\n1 | 2\n\nBehind.\n")
 
-    assert [(one.place.is_of_table, one.text) for one in found.sections] == [
-        (False, "A\n\nBefore."),
-        (True, "A\n\na; b\n1; 2"),
-        (False, "Behind."),
+    assert [(one.place.is_prose, one.text) for one in found.sections] == [
+        (True, "A\n\nBefore."),
+        (False, "A\n\na; b\n1; 2"),
+        (True, "Behind."),
     ]
     assert found.grids == [("A", [["a", "b"], ["1", "2"]])]
 
@@ -418,3 +420,14 @@ def test_key_phrases_are_no_articles_and_one_in_all_their_forms(
     told = {one.phrase: one.count for one in found}
     assert expected.items() <= told.items()
     assert not any(set(one.split()) & {"la", "de", "l'auteur", "los", "millionen"} for one in told)
+
+
+def test_code_is_no_running_text() -> None:
+    sections = markdown.sections_and_grids("Words.\n```\nx = 1\n```\nMore.\n```\nopen\n").sections
+
+    assert [(one.place.is_prose, one.text) for one in sections] == [
+        (True, "Words."),
+        (False, "x = 1"),
+        (True, "More."),
+        (False, "open"),
+    ]

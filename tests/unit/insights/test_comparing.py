@@ -175,3 +175,23 @@ def test_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
     one, other = text_file(tmp_path, "a.txt", "Hello."), text_file(tmp_path / "x", "a.txt", "Bye.")
 
     assert compare([one, other]).file_names == ("a.txt", "a.txt (2)")
+
+
+def test_small_tables_of_a_document_are_no_references(tmp_path: Path) -> None:
+    words = ["alpha centre", "beta centre", "gamma centre"]
+    tables = [
+        table_file(tmp_path, letters, {"centre": words, "is": list(letters)})
+        for letters in ("abc", "abd")
+    ]
+    document = ParseResult(
+        kind="table",
+        name="a.md",
+        media_type="x",
+        tables=tuple(table for one in tables for table in one.parsed.tables),
+    )
+    artifacts = {k: v for one in tables for k, v in one.artifacts.items()}
+    text = text_file(tmp_path, "a.md", "Some words stand here.")
+
+    assert any(one.kind is K.DRIFT for one in find(document, artifacts).insights)
+    found = find(document.model_copy(update={"kind": "text"}), {**artifacts, **text.artifacts})
+    assert not any(one.kind in (K.DRIFT, K.FOREIGN_KEY) for one in found.insights)

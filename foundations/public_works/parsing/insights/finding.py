@@ -26,6 +26,8 @@ MOST_COLUMNS = 200
 """So many columns are shown at a glance; what is journalled stays small."""
 _LEAST_WORDS = 40
 """Fewer in a file of tables are titles and notes, of which there is nothing to tell."""
+_LEAST_ROWS = 10
+"""Tables of documents with fewer share what they share because they are about one thing."""
 _PLAIN = frozenset({InsightKind.LANGUAGE, InsightKind.STRUCTURE})
 
 
@@ -43,7 +45,8 @@ def find(parsed: ParseResult, artifacts: Mapping[str, Path]) -> InsightsResult:
         overviews += [table.overview(one) for one in seen]
         columns += [facts for one in seen for facts in table.facts(one)]
         found += [insight for one in seen for insight in table.of_table(one)]
-        found += _between(seen)
+        least = 0 if parsed.kind == "table" else _LEAST_ROWS
+        found += _between([one for one in seen if one.height >= least])
     if parsed.kind == "text" or parsed.word_count >= _LEAST_WORDS:
         from foundations.public_works.parsing.insights.texts import text
 

@@ -92,7 +92,7 @@ _WORDY = "|".join(
 _SIGNED = "|".join(re.escape(sign) for sign in _CURRENCIES if not sign.isalpha())
 _SCALED = "|".join(sorted(_SCALES, key=len, reverse=True))
 _AMOUNT = re.compile(
-    rf"(?<![\w.,/-])(?P<sign>(?:{_SIGNED}|\b(?:EUR|USD|GBP|CHF|JPY)\b)\s?)?"
+    rf"(?<![\w.,/+-])(?P<sign>(?:{_SIGNED}|\b(?:EUR|USD|GBP|CHF|JPY)\b)\s?)?"
     rf"(?P<number>{_NUMBER})(?![\d])"
     rf"(?:\s?(?P<scale>{_SCALED})\b(?:(?<=mio|mrd)\.)?(?:\sde?\b['\u2019]?)?)?"
     rf"(?:\s?(?P<percent>%|percent\b|per cent\b|Prozent\b)"

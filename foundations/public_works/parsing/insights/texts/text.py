@@ -83,14 +83,18 @@ def of_text(parsed: ParseResult, artifacts: Mapping[str, Path]) -> list[Insight]
 
 
 def running_text(artifacts: Mapping[str, Path]) -> list[Passage]:
-    """The passages of a file, but those of its tables."""
+    """The passages of a file, but those of its tables and of code."""
     passages = read_passages(artifacts[PASSAGES])
-    return [passage for passage in passages if not passage.place.is_of_table]
+    return [passage for passage in passages if passage.place.is_prose]
 
 
 def _written(artifacts: Mapping[str, Path]) -> list[Passage]:
-    """The passages of a file as they stand there, the cells of a text's tables among them."""
-    return [one for one in read_passages(artifacts[PASSAGES]) if not one.place.table]
+    """The passages of a file that people wrote, the cells of a text's tables among them."""
+    return [
+        one
+        for one in read_passages(artifacts[PASSAGES])
+        if not one.place.table and one.place.kind is not PlaceKind.CODE
+    ]
 
 
 def pieces(passages: Sequence[Passage], file: str = "") -> list[Piece]:
