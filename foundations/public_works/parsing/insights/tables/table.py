@@ -51,6 +51,7 @@ def _found(table: Table) -> list[Insight]:
         *quality.placeholders(table),
         *quality.invalid(table),
         *quality.constants(table),
+        *(() if table.drawn else quality.nearly_constants(table)),
         *(() if table.drawn else quality.stuck(table)),
         *(() if table.drawn else quality.gaps(table)),
         *duplicates.duplicates(table),
