@@ -101,3 +101,12 @@ def test_totals_are_no_outliers_and_hold_no_share_of_a_sum() -> None:
     kinds = {one.kind for one in of_table(without_totals(table_of(frame, "t")))}
 
     assert kinds.isdisjoint({InsightKind.OUTLIER, InsightKind.CONCENTRATION, InsightKind.MISSING})
+
+
+def test_column_in_which_totals_are_called_so_is_of_dates_without_them() -> None:
+    days = [f"2024-01-{day:02} 00:00:00" for day in range(1, 13)]
+    frame = pl.DataFrame({"day": [*days, "Total"], "n": [*range(12), sum(range(12))]})
+    table = without_totals(table_of(frame, "t"))
+
+    assert table.clock is not None
+    assert table.clock.name == "day"

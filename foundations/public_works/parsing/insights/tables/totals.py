@@ -18,6 +18,8 @@ from foundations.public_works.parsing.insights.tables.columns import (
     table_of,
 )
 from foundations.public_works.parsing.insights.words import bounded, counted, figure, listed
+from foundations.public_works.parsing.notes import Notes
+from foundations.public_works.parsing.typing_cells import typed
 
 _LABEL = re.compile(
     r"(?:(?:grand|sub|sous)[- ]?)?total(?:e|es|s)?\b|(?:zwischen|gesamt)?summe\b"
@@ -50,12 +52,15 @@ class _Sum:
 
 
 def without_totals(table: Table) -> Table:
-    """The table without its rows of totals, which it remembers."""
+    """The table without its rows of totals, which it remembers.
+
+    Where such a row is called a total in a column of dates, the others are dates again.
+    """
     found = list(_totals(table)) if _may_have_totals(table) else []
     if not found:
         return table
     there = np.setdiff1d(np.arange(table.height), [total.row - 1 for total in found])
-    rest = table_of(table.frame[there.tolist()], table.name)
+    rest = table_of(typed(table.frame[there.tolist()], Notes()), table.name)
     return replace(rest, totals=tuple(found), kept=there)
 
 
