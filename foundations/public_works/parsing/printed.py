@@ -41,15 +41,22 @@ def reflowed(lines: Sequence[str]) -> str:
     """The lines of a printed page as paragraphs: a line much shorter than the longest ends one."""
     longest = max((len(line) for line in lines), default=0)
     flowing: list[str] = []
+    first = next(filter(None, lines), "")
     for line, following in pairwise([*lines, ""]):
         flowing.append(line)
-        if not line or _ends_paragraph(line, following, longest):
+        heads = line is first and _heads(line, following)
+        if not line or heads or _ends_paragraph(line, following, longest):
             flowing.append("\n\n")
         elif line.endswith("-") and following[:1].islower():
             flowing[-1] = line[:-1]
         else:
             flowing.append(" ")
     return re.sub(r"\n{3,}", "\n\n", "".join(flowing)).strip()
+
+
+def _heads(line: str, following: str) -> bool:
+    """Whether the first line of a page is its heading: a sentence goes on in small letters."""
+    return line[:1].isupper() and following[:1].isupper() and line[-1] not in ".,;:!?-"
 
 
 def _edges(lines: Sequence[str]) -> Iterator[int]:

@@ -345,6 +345,13 @@ def test_rows_of_a_printed_table_stand_apart() -> None:
     assert reflowed(lines).split("\n\n") == lines
 
 
+def test_first_line_of_a_page_is_a_heading_where_no_sentence_goes_on() -> None:
+    lines = ["Work of the fishing fleets", "The fleet of the north landed", "much herring."]
+
+    assert reflowed(lines).split("\n\n") == [lines[0], " ".join(lines[1:])]
+    assert "\n\n" not in reflowed(["and The fleet of the north", "The Hague landed more."])
+
+
 def test_comments_of_a_document_are_read(tmp_path: Path) -> None:
     namespace = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
     comments = (
