@@ -120,7 +120,7 @@ def _is_numeric_below(rows: Sequence[Cells], begin: int, column: int) -> bool:
 
 
 def _are_names_below(rows: Sequence[Cells], at: int, above: Cells) -> bool:
-    """Whether the row below names parses what the names above leave open or give twice."""
+    """Whether the row below names what the names above leave open or give twice."""
     if at + 1 >= len(rows) or not stands_above(rows, at) or _all_units(rows[at]):
         return False
     open_ones = [not name or name in above[:place] for place, name in enumerate(above)]

@@ -250,7 +250,7 @@ def _cell(value: object) -> str:
 def _shown(source: Source, column: str, rows: NDArray[np.intp]) -> tuple[Cell, ...]:
     series = source.table.frame[column]
     return tuple(
-        Cell(row=int(row) + 1, column=column, value=scalar(series[int(row)]))
+        Cell(row=source.table.number(int(row)), column=column, value=scalar(series[int(row)]))
         for row in rows[:ROWS_SHOWN]
     )
 
