@@ -71,6 +71,20 @@ def test_groups_of_columns_below_a_title_are_no_title() -> None:
     assert head.names == ("Id", "Name", "min", "max", "mean")
 
 
+def test_groups_that_fill_few_columns_below_a_title_are_groups() -> None:
+    head = head_of(
+        rows(
+            ["Weather of the valley"],
+            ["", "", "Temperature", "", "Rain"],
+            ["Id", "Name", "min", "max", "sum"],
+            *[[str(n), f"Hill {n}", "1.5", "9.5", "20"] for n in range(5)],
+        )
+    )
+
+    assert head.titles == ("Weather of the valley",)
+    assert head.names == ("Id", "Name", "Temperature min", "Temperature max", "Rain sum")
+
+
 def test_units_below_the_names_become_part_of_them() -> None:
     head = head_of(rows(["Name", "Wind", "Price"], ["", "[m/s]", "EUR"], ["a", "3.5", "4"]))
 
