@@ -32,6 +32,11 @@ class Part:
     charset: str
     attached: bool
     data: bytes
+    of: str = ""
+    """What the message inside the message is called that it is of; empty for the outer one."""
+
+
+NAMELESS = "message without a subject"
 
 
 def is_message(head: bytes) -> bool:
@@ -70,7 +75,7 @@ def parts(message: Message) -> Iterator[Part]:
     Raises:
         MessageLimit: there are more than a thousand.
     """
-    for number, part in enumerate(message.walk()):
+    for number, (part, of) in enumerate(_walk(message, "")):
         if number > MAX_PARTS:
             raise _too_much(f"more than {MAX_PARTS:,} parts")
         if part.is_multipart():
@@ -84,7 +89,24 @@ def parts(message: Message) -> Iterator[Part]:
                 charset=str(part.get_param("charset") or "utf-8"),
                 attached=bool(name) or part.get_content_disposition() == "attachment",
                 data=payload,
+                of=of,
             )
+
+
+def _walk(message: Message, of: str) -> Iterator[tuple[Message, str]]:
+    """A message and its parts, each with what the message inside is called that it is of."""
+    waiting = [(message, of)]
+    while waiting:
+        part, of = waiting.pop()
+        yield part, of
+        if not part.is_multipart():
+            continue
+        inner = [one for one in part.get_payload() if isinstance(one, Message)]
+        if part.get_content_type() == "message/rfc822":
+            names = [header(one["Subject"]) or NAMELESS for one in inner]
+            waiting += reversed([(one, name) for one, name in zip(inner, names, strict=True)])
+        else:
+            waiting += reversed([(one, of) for one in inner])
 
 
 def header(value: object) -> str:

@@ -25,6 +25,7 @@ from foundations.public_works.parsing.faults import (
     NoData,
     UnreadableFile,
 )
+from foundations.public_works.parsing.heads import Head, head_of
 from foundations.public_works.parsing.models import ParseOptions
 from foundations.public_works.parsing.notes import Notes
 
@@ -37,7 +38,6 @@ _CHUNK_ROWS = 50_000
 _UTF_8 = ("utf-8", "utf-8-sig")
 _STATED = re.compile(r"\ufeff?sep=(.)\r?\n", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_LIKE_DATA = re.compile(r"\s*(?:[+-]?[\d.,]+(?:[eE][+-]?\d+)?|\d{4}-\d\d-\d\d.*)\s*")
 
 Row = list[str]
 Made = TypeVar("Made")
@@ -238,12 +238,6 @@ def unique_names(names: Iterable[str], notes: Notes, *, line: int = 1) -> list[s
     return made
 
 
-def names_columns(first: Row) -> bool:
-    """Whether a first row looks like names: not when all its cells look like numbers or dates."""
-    filled = [cell for cell in first if cell.strip()]
-    return not filled or not all(_LIKE_DATA.fullmatch(cell) for cell in filled)
-
-
 class _LooseQuotes(Exception):
     def __init__(self, error: csv.Error, line: int) -> None:
         super().__init__(str(error))
@@ -265,9 +259,10 @@ def _headed(
     sample: list[tuple[int, Row]], options: ParseOptions, notes: Notes
 ) -> tuple[list[str], list[tuple[int, Row]]]:
     """The names of the columns, and the sampled rows below them."""
-    line, first = sample[0]
-    has_header = names_columns(first) if options.header is None else options.header
-    if not has_header:
+    head = head_of([row for _, row in sample], header=options.header)
+    line, body = sample[head.at][0], sample[head.body :]
+    note_titles(head, notes, line=sample[0][0])
+    if not head.names:
         if options.header is None:
             notes.add(
                 "header",
@@ -275,11 +270,24 @@ def _headed(
                 line=line,
                 code="no_header",
             )
-        return [f"column_{n}" for n in range(1, len(first) + 1)], sample
-    body = sample[1:]
+        width = len(sample[head.body][1])
+        return [f"column_{n}" for n in range(1, width + 1)], body
     usual = Counter(len(row) for _, row in body).most_common(1)
-    width = max(len(first), usual[0][0] if usual and usual[0][1] > len(body) / 2 else 0)
-    return unique_names(first + [""] * (width - len(first)), notes, line=line), body
+    width = max(len(head.names), usual[0][0] if usual and usual[0][1] > len(body) / 2 else 0)
+    names = [*head.names, *[""] * (width - len(head.names))]
+    return unique_names(names, notes, line=line), body
+
+
+def note_titles(head: Head, notes: Notes, *, line: int = 0, of: str = "") -> None:
+    """Say so where lines above the names of columns were taken for titles."""
+    if head.titles:
+        notes.add(
+            "titles above tables",
+            f"what stands above the names of the columns{f' of {of}' if of else ''} is no row: "
+            f"{' / '.join(head.titles)[:200]}",
+            line=line,
+            code="title_lines",
+        )
 
 
 def _fitted(row: Row, width: int, line: int, notes: Notes) -> Row | None:

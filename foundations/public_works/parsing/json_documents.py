@@ -6,7 +6,7 @@ Objects inside records are spread into columns named `outer.inner`; arrays insid
 JSON text.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,7 @@ def document(
         return Source(
             "table",
             tables=[_table(name, records, options, notes) for name, records in tables.items()],
+            sections=list(_sections(beside, but=tables.keys())),
             metadata={name: cell for name, cell in beside.items() if _is_scalar(cell)},
         )
     if value in ({}, [], None, ""):
@@ -83,9 +84,13 @@ def _loaded(text: str, line: int = 0) -> Any:
             raise Truncated(
                 f"the JSON ends at {at} before it is complete", hint="send the file again"
             ) from error
+        hint = (
+            "write it as text, in quotes"
+            if "infinity" in error.msg
+            else "is the file complete? NaN and trailing commas are no JSON"
+        )
         raise UnreadableFile(
-            f"the JSON is broken at {at}: {error.msg.split(':')[0]}",
-            hint="is the file complete? NaN and trailing commas are no JSON",
+            f"the JSON is broken at {at}: {error.msg.split(':')[0]}", hint=hint
         ) from error
 
 
@@ -239,24 +244,27 @@ def _as_text(cell: Any) -> str | None:
     return orjson.dumps(cell).decode()
 
 
-def _sections(value: Any) -> Iterator[Section]:
-    """One section for each top-level name, its values as lines `path: value`."""
+def _sections(value: Any, *, but: Set[str] = frozenset()) -> Iterator[Section]:
+    """One section for each top-level name, its values as lines `path: value`, but of some paths."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield Section(Place.name(str(key)), "\n".join(_told(inner, str(key))))
+            if told := "\n".join(_told(inner, str(key), but)):
+                yield Section(Place.name(str(key)), told)
     else:
-        yield Section(Place.name("document"), "\n".join(_told(value, "")))
+        yield Section(Place.name("document"), "\n".join(_told(value, "", but)))
 
 
-def _told(value: Any, path: str) -> Iterator[str]:
+def _told(value: Any, path: str, but: Set[str]) -> Iterator[str]:
+    if path in but:
+        return
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from _told(inner, f"{path}.{key}" if path else str(key))
+            yield from _told(inner, f"{path}.{key}" if path else str(key), but)
     elif isinstance(value, list):
         if value and all(_is_scalar(item) for item in value):
             yield f"{path}: {', '.join(str(item) for item in value)}"
         else:
             for number, inner in enumerate(value, start=1):
-                yield from _told(inner, f"{path}[{number}]")
+                yield from _told(inner, f"{path}[{number}]", but)
     else:
         yield f"{path}: {value}" if path else str(value)

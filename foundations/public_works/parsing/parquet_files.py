@@ -77,6 +77,8 @@ def _plain(series: pl.Series) -> pl.Series:
             return (series.dt.total_seconds() / 3600).alias(series.name)  # in hours
         case pl.Datetime() if series.dtype.time_zone not in (None, "UTC"):
             return series.dt.convert_time_zone("UTC")
+        case pl.Float32() | pl.Float64():
+            return series.fill_nan(None)  # what is no number is missing, as in all other formats
         case _:
             return series
 

@@ -22,6 +22,7 @@ class PlaceKind(StrEnum):
     TABLE = "table"
     COLUMN = "column"
     ROW = "row"
+    CODE = "code"
 
 
 class Place(BaseModel):
@@ -97,6 +98,24 @@ class Place(BaseModel):
         else:
             label, kind = table, PlaceKind.TABLE
         return cls(kind=kind, label=label, number=row, table=table, column=column)
+
+    def of_cells(self) -> Self:
+        """The same place, of the cells of a table that stands there."""
+        return self.model_copy(update={"kind": PlaceKind.TABLE})
+
+    def of_code(self) -> Self:
+        """The same place, of lines of a program that stand there."""
+        return self.model_copy(update={"kind": PlaceKind.CODE})
+
+    @property
+    def is_prose(self) -> bool:
+        """Whether running text stands there: no code, no cells, and nothing said of tables."""
+        return self.kind not in (
+            PlaceKind.TABLE,
+            PlaceKind.COLUMN,
+            PlaceKind.ROW,
+            PlaceKind.CODE,
+        )
 
     def within(self, file: str) -> Self:
         """The same place in a file that stands inside of another."""

@@ -198,11 +198,13 @@ def _summed_up(source: Source, output: Path, notes: Notes) -> ParseResult:
         passage_count=len(passages),
         artifacts=(*(known.artifact for known in profiles), PASSAGES),
     )
-    return _with_words(result, told) if told else result
+    return _with_words(result, [one for one in told if one.place.is_prose])
 
 
 def _with_words(result: ParseResult, told: list[Passage]) -> ParseResult:
-    """What the text of a file is about, its tables left out."""
+    """What the text of a file is about, its tables and code left out."""
+    if not told:
+        return result
     from foundations.public_works.parsing.phrases import key_phrases, summary
 
     return result.model_copy(

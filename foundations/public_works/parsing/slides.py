@@ -1,23 +1,21 @@
 """Presentations (PPTX): each slide's title, texts, tables and notes, in their order."""
 
-import posixpath
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from xml.etree import ElementTree as ET
 from xml.etree.ElementTree import Element
 
 from foundations.public_works.parsing import properties
-from foundations.public_works.parsing.faults import UnreadableFile
 from foundations.public_works.parsing.markdown import tables
 from foundations.public_works.parsing.models import ParseOptions
 from foundations.public_works.parsing.notes import Notes
+from foundations.public_works.parsing.packages import REL_ID, listed, parsed, relationships
 from foundations.public_works.parsing.places import Place
 from foundations.public_works.parsing.sources import Section, Source
 
 _MAX_SLIDES = 2_000
+_MAX_POINTS = 10_000
 _PRESENTATION = "ppt/presentation.xml"
-_REL_ID = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 _TITLES = {"title", "ctrTitle"}
 _PASSED_OVER = {"sldNum", "dt", "ftr", "hdr", "sldImg"}
 
@@ -44,7 +42,7 @@ def presentation(path: Path, *, options: ParseOptions, notes: Notes) -> Source:
             grids += found
     return Source(
         "text",
-        tables=tables(grids, options=options, notes=notes),
+        tables=tables(grids, sections, options=options, notes=notes),
         sections=sections,
         metadata={"slide_count": len(shown)},
         properties=properties.of_package(path),
@@ -53,18 +51,14 @@ def presentation(path: Path, *, options: ParseOptions, notes: Notes) -> Source:
 
 def _slides(package: zipfile.ZipFile) -> list[str]:
     """The parts of the slides, in the order of the presentation (ECMA-376 part 1, 19.2.1.34)."""
-    targets = _relationships(package, _PRESENTATION)
-    listed = _parsed(package, _PRESENTATION).iterfind(".//{*}sldIdLst/{*}sldId")
-    return [
-        targets[entry.get(_REL_ID, "")][1] for entry in listed if entry.get(_REL_ID, "") in targets
-    ]
+    return [part for part, _ in listed(package, _PRESENTATION, "sldIdLst/{*}sldId")]
 
 
 def _slide(package: zipfile.ZipFile, part: str, number: int) -> tuple[list[Section], list[Grid]]:
     """What one slide says, its notes last; nothing when it says nothing."""
     title, lines = "", []
-    grids: list[Grid] = []
-    for shape in _shapes(_parsed(package, part)):
+    grids: list[list[list[str]]] = []
+    for shape in _shapes(parsed(package, part)):
         kind = _placeholder(shape)
         if kind in _PASSED_OVER:
             continue
@@ -73,9 +67,7 @@ def _slide(package: zipfile.ZipFile, part: str, number: int) -> tuple[list[Secti
                 [" ".join(_paragraphs(cell)) for cell in row.iterfind("{*}tc")]
                 for row in shape.iterfind(".//{*}tbl/{*}tr")
             ]
-            if grid:
-                grids.append(("", grid))
-                lines += ["; ".join(row) for row in grid]
+            grids += [grid] if grid else _charts(package, part, shape)
             continue
         said = list(_paragraphs(shape))
         if kind in _TITLES and not title:
@@ -88,15 +80,49 @@ def _slide(package: zipfile.ZipFile, part: str, number: int) -> tuple[list[Secti
     place = Place.slide(number, title)
     body = "\n\n".join(lines)  # each a paragraph: slides set no full stops
     told = f"{title}\n\n{body}".strip()
-    return [Section(place, told)] if told else [], [(str(place), grid) for _, grid in grids]
+    sections = [Section(place, told)] if told else []
+    sections += [
+        Section(place.of_cells(), "\n\n".join(filter(None, [title, _in_lines(grid)])))
+        for grid in grids
+    ]
+    return sections, [(str(place), grid) for grid in grids]
+
+
+def _in_lines(grid: list[list[str]]) -> str:
+    return "\n".join("; ".join(row) for row in grid)
+
+
+def _charts(package: zipfile.ZipFile, part: str, frame: Element) -> Iterator[list[list[str]]]:
+    """The values that a chart draws, as its slide keeps them (ECMA-376 part 1, 21.2)."""
+    targets = relationships(package, part)
+    for drawn in frame.iterfind(".//{*}chart"):
+        target = targets.get(drawn.get(REL_ID, ""))
+        if target is None:
+            continue
+        columns: dict[str, list[str]] = {}
+        for series in parsed(package, target[1]).iterfind(".//{*}ser"):
+            name = " ".join(_cached(series, "tx")) or f"series {len(columns) + 1}"
+            columns.setdefault("label", _cached(series, "cat") or _cached(series, "xVal"))
+            columns[name] = _cached(series, "val") or _cached(series, "yVal")
+        longest = max(map(len, columns.values()), default=0)
+        even = [[name, *cells, *[""] * (longest - len(cells))] for name, cells in columns.items()]
+        if longest:
+            yield [list(row) for row in zip(*even, strict=True)]
+
+
+def _cached(series: Element, axis: str) -> list[str]:
+    """What a series has on an axis, by the numbers of its points."""
+    points = series.findall(f"{{*}}{axis}//{{*}}pt")
+    said = {int(point.get("idx", "0")): point.findtext("{*}v", "") for point in points}
+    return [said.get(number, "") for number in range(max(said, default=-1) + 1)][:_MAX_POINTS]
 
 
 def _notes_of(package: zipfile.ZipFile, part: str) -> list[str]:
-    for kind, target in _relationships(package, part).values():
+    for kind, target in relationships(package, part).values():
         if kind.endswith("/notesSlide"):
             return [
                 line
-                for shape in _shapes(_parsed(package, target))
+                for shape in _shapes(parsed(package, target))
                 if _placeholder(shape) not in _PASSED_OVER
                 for line in _paragraphs(shape)
             ]
@@ -124,29 +150,3 @@ def _paragraphs(shape: Element) -> Iterator[str]:
         ]
         if line := " ".join("".join(pieces).split()):
             yield line
-
-
-def _relationships(package: zipfile.ZipFile, part: str) -> dict[str, tuple[str, str]]:
-    """By id, the type and target of what a part refers to inside the package."""
-    folder, name = posixpath.split(part)
-    rels = f"{folder}/_rels/{name}.rels"
-    if rels not in package.namelist():
-        return {}
-    return {
-        one.get("Id", ""): (
-            one.get("Type", ""),
-            posixpath.normpath(posixpath.join(folder, one.get("Target", ""))).lstrip("/"),
-        )
-        for one in _parsed(package, rels)
-        if one.get("TargetMode") != "External"
-    }
-
-
-def _parsed(package: zipfile.ZipFile, part: str) -> Element:
-    try:
-        return ET.fromstring(package.read(part))  # noqa: S314 - archives.walk lets no entities pass
-    except (KeyError, ET.ParseError) as error:
-        raise UnreadableFile(
-            f"the part {part[:100]!r} of the presentation is missing or broken",
-            hint="open it in a presentation program and save it anew",
-        ) from error

@@ -11,11 +11,12 @@ from foundations.public_works.parsing.csv_reading import (
     MAX_COLUMNS,
     CsvRows,
     delimiter_of,
-    names_columns,
+    note_titles,
     read_csv,
     unique_names,
 )
 from foundations.public_works.parsing.faults import ColumnLimit, NoData
+from foundations.public_works.parsing.heads import head_of
 from foundations.public_works.parsing.models import ParseOptions, Scalar
 from foundations.public_works.parsing.notes import Notes
 from foundations.public_works.parsing.sources import Source, Table
@@ -68,9 +69,17 @@ def _table(
 
 
 def of_cells(
-    rows: Sequence[Sequence[str]], name: str, *, place: str, options: ParseOptions, notes: Notes
+    rows: Sequence[Sequence[str]],
+    name: str,
+    *,
+    place: str,
+    options: ParseOptions,
+    notes: Notes,
+    mark: str = "",
 ) -> Table | None:
     """A table out of rows of text in a document; None when it has no row below its header.
+
+    `mark` is what the document has before decimals, where it tells.
 
     Raises:
         ColumnLimit: it is too wide.
@@ -80,14 +89,14 @@ def of_cells(
     if width > MAX_COLUMNS:
         raise ColumnLimit(f"{name} has {width:,} columns; {MAX_COLUMNS:,} are allowed")
     even = [[*row, *[""] * (width - len(row))] for row in filled]
-    has_header = bool(even) and (
-        names_columns(even[0]) if options.header is None else options.header
-    )
-    body = even[1:] if has_header else even
+    if not even:
+        return None
+    head = head_of(even, header=options.header)
+    body = even[head.body :]
     if not body:
         return None
-    header = even[0] if has_header else [""] * width
-    names = unique_names(header, notes if has_header else Notes())
+    note_titles(head, notes, of=name)
+    names = unique_names(head.names or [""] * width, notes if head.names else Notes())
     truncated = len(body) > options.most_rows
     if truncated:
         notes.add(
@@ -101,4 +110,4 @@ def of_cells(
             )
         ]
     )
-    return Table(name[:100], typed(frame, notes), truncated, place, told=True)
+    return Table(name[:100], typed(frame, notes, mark=mark), truncated, place, told=True)

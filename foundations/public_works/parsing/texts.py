@@ -1,28 +1,33 @@
 """Documents as text in sections: PDF by page, plain text by line, all others by heading."""
 
 import re
+import zipfile
 from collections.abc import Iterator
-from itertools import pairwise
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from foundations.public_works import media_types
 from foundations.public_works.archives import Encrypted
 from foundations.public_works.media_types import MediaType
-from foundations.public_works.parsing import properties, web_pages
+from foundations.public_works.parsing import packages, properties, web_pages
 from foundations.public_works.parsing.faults import FieldLimit, UnreadableFile
-from foundations.public_works.parsing.markdown import sections_and_grids
+from foundations.public_works.parsing.markdown import sections_and_grids, split_front
 from foundations.public_works.parsing.markdown import tables as markdown_tables
 from foundations.public_works.parsing.models import DocumentProperties, ParseOptions, Scalar
 from foundations.public_works.parsing.notes import Notes
 from foundations.public_works.parsing.passages import TARGET
 from foundations.public_works.parsing.places import Place
+from foundations.public_works.parsing.printed import reflowed, without_running_lines
 from foundations.public_works.parsing.sources import Section, Source
 
 MAX_TEXT = 50_000_000  # characters
 _PICTURE = re.compile(r"!\[image\]\([^)]*\)")
 _FACTS = ("page_count", "pdf_version")
 _SAID_NOTHING = ("", "(unspecified)", "unspecified", "untitled", "anonymous", "(anonymous)")
+_IN_HEX = re.compile(r"\\'([0-9a-fA-F]{2})")
+"""How RTF writes letters in the properties that kreuzberg gives as they stand."""
+_COMMENTS = "word/comments.xml"
 
 
 def text(path: Path, *, media: MediaType, options: ParseOptions, notes: Notes) -> Source:
@@ -35,9 +40,11 @@ def text(path: Path, *, media: MediaType, options: ParseOptions, notes: Notes) -
     match media.name:
         case media_types.PDF:
             extracted = _extracted(path, media.name, notes)
-            pages = [(page["page_number"], page["content"]) for page in extracted.pages or []]
+            pages = extracted.pages or []
+            lines = without_running_lines([page["content"] for page in pages])
             sections = [
-                Section(Place.page(number), _reflowed(content)) for number, content in pages
+                Section(Place.page(page["page_number"]), reflowed(own))
+                for page, own in zip(pages, lines, strict=True)
             ]
             return Source(
                 "text",
@@ -48,14 +55,15 @@ def text(path: Path, *, media: MediaType, options: ParseOptions, notes: Notes) -
         case media_types.DOCX | media_types.ODT:
             extracted = _extracted(path, media.name, notes)
             said = properties.of_package(path)
-            return _of_markdown(extracted.content, options, notes, said=said)
+            read = _of_markdown(extracted.content, options, notes, said=said)
+            return replace(read, sections=[*read.sections, *_comments(path)])
         case media_types.RTF:
             extracted = _extracted(path, media.name, notes)
             said = _properties(extracted.metadata)
             return _of_markdown(_PICTURE.sub("", extracted.content), options, notes, said=said)
         case media_types.MARKDOWN:
-            said = DocumentProperties()
-            return _of_markdown(_decoded(path, media.encoding), options, notes, said=said)
+            said, body = split_front(_decoded(path, media.encoding))
+            return _of_markdown(body, options, notes, said=said)
         case _:
             return Source("text", sections=list(_by_line(_decoded(path, media.encoding))))
 
@@ -68,15 +76,29 @@ def web_page(path: Path, *, media: MediaType, options: ParseOptions, notes: Note
     """
     page = _decoded(path, media.encoding)
     said, body = web_pages.split(page)
-    extracted = _extracted(body.encode(), media.name, notes)
+    extracted = _extracted(web_pages.unnested(body).encode(), media.name, notes)
     return _of_markdown(extracted.content, options, notes, said=said)
+
+
+def _comments(path: Path) -> Iterator[Section]:
+    """What people wrote beside the text of a DOCX file (ECMA-376 part 1, 17.13.4)."""
+    with zipfile.ZipFile(path) as package:
+        if _COMMENTS not in package.namelist():
+            return
+        comments = packages.parsed(package, _COMMENTS).iterfind("{*}comment")
+        said = [
+            " ".join("".join(piece.text or "" for piece in one.iterfind(".//{*}t")).split())
+            for one in comments
+        ]
+    if any(said):
+        yield Section(Place.name("comments"), "\n\n".join(filter(None, said)))
 
 
 def _of_markdown(
     markdown: str, options: ParseOptions, notes: Notes, *, said: DocumentProperties
 ) -> Source:
     found = sections_and_grids(markdown)
-    tables = markdown_tables(found.grids, options=options, notes=notes)
+    tables = markdown_tables(found.grids, found.sections, options=options, notes=notes)
     return Source("text", tables=tables, sections=found.sections, properties=said)
 
 
@@ -180,26 +202,9 @@ def _properties(raw: dict[str, Any]) -> DocumentProperties:
 
 
 def _said(value: object) -> str:
-    told = str(value or "").strip()[:300]
+    told = _IN_HEX.sub(_letter, str(value or "")).strip()[:300]
     return "" if told.casefold() in _SAID_NOTHING else told
 
 
-def _reflowed(page: str) -> str:
-    """The lines of a printed page as paragraphs: a line much shorter than the longest ends one."""
-    lines = [line.strip() for line in page.splitlines()]
-    longest = max((len(line) for line in lines), default=0)
-    flowing: list[str] = []
-    for line, following in pairwise([*lines, ""]):
-        flowing.append(line)
-        if not line or _ends_paragraph(line, following, longest):
-            flowing.append("\n\n")
-        elif line.endswith("-") and following[:1].islower():
-            flowing[-1] = line[:-1]
-        else:
-            flowing.append(" ")
-    return "".join(flowing).strip()
-
-
-def _ends_paragraph(line: str, following: str, longest: int) -> bool:
-    short = len(line) < 0.8 * longest
-    return short and (line.endswith((".", ":", "!", "?", ";")) or following[:1].isupper())
+def _letter(code: re.Match[str]) -> str:
+    return bytes.fromhex(code[1]).decode("cp1252", errors="replace")

@@ -7,6 +7,7 @@ missing values in a column of numbers or dates, and words in a column of words. 
 3/4/2024 are read only where some date of the column tells day from month.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -25,6 +26,12 @@ _DECIMAL_COMMA = r"^[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?$"
 _LIKE_NUMBER = r"^[+-]?\d[\d., '\u00a0\u202f\u2019]*$"
 _TELLS_COMMA = r"^[+-]?(\d{1,3}([. '\u00a0\u202f\u2019]\d{3})+,\d+|\d+,(\d{1,2}|\d{4,}))$"
 _TELLS_POINT = r"^[+-]?(\d{1,3}([, '\u00a0\u202f\u2019]\d{3})+\.\d+|\d+\.(\d{1,2}|\d{4,}))$"
+_COMMA_IN_TEXT = re.compile(
+    r"(?<![\d.,])(?:\d{1,3}(?:\.\d{3})+,\d+|\d+,\d{1,2}|\d{1,3}(?:\.\d{3}){2,})(?![\d.,]*\d)"
+)
+_POINT_IN_TEXT = re.compile(
+    r"(?<![\d.,])(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d{1,2})(?![\d.,]*\d)"
+)
 _POINTED = r"^[+-]?\d{1,3}(\.\d{3})*$"
 _GROUPED = r"^[+-]?\d{1,3}([ '\u00a0\u202f\u2019]\d{3})*([.,]\d+)?$"
 _GROUP_MARK = r"[ '\u00a0\u202f\u2019]"
@@ -94,12 +101,15 @@ TEXT = Typing("text")
 _CODES = Typing("codes", None, _INTEGER)
 
 
-def typed(frame: pl.DataFrame, notes: Notes, *, comma_is_decimal: bool = False) -> pl.DataFrame:
+def typed(
+    frame: pl.DataFrame, notes: Notes, *, comma_is_decimal: bool = False, mark: str = ""
+) -> pl.DataFrame:
     """The frame with each column of strings in the type that all its cells have.
 
-    `comma_is_decimal` is what to think of `1,234` while no number of the table tells.
+    `comma_is_decimal` is what to think of `1,234` while no number of the table tells, `mark` what
+    the text around the table has before decimals.
     """
-    style = decimal_mark(frame)
+    style = decimal_mark(frame) or mark
     comma_is_decimal = says_comma(style, otherwise=comma_is_decimal)
     if style == ",":
         frame = frame.with_columns(
@@ -130,6 +140,12 @@ def decimal_mark(columns: Iterable[pl.Series]) -> str:
         comma = comma or bool(values.str.contains(_TELLS_COMMA).any())
         point = point or bool(values.str.contains(_TELLS_POINT).any())
     return "," if comma and not point else "." if point and not comma else ""
+
+
+def mark_in(text: str) -> str:
+    """The mark before decimals in the figures of a text; "" where few tell, or they disagree."""
+    commas, points = len(_COMMA_IN_TEXT.findall(text)), len(_POINT_IN_TEXT.findall(text))
+    return "," if commas > 2 * points else "." if points > 2 * commas else ""
 
 
 def says_comma(mark: str, *, otherwise: bool) -> bool:

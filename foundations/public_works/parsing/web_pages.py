@@ -1,9 +1,13 @@
 """The head of a web page, which speaks to browsers, apart from its body, which speaks to people."""
 
+import re
 from html.parser import HTMLParser
 
 from foundations.public_works.parsing.models import DocumentProperties
 
+_TABLE_TAG = re.compile(
+    r"<(?P<end>/?)(?P<name>table|thead|tbody|tfoot|tr|td|th|caption)\b[^<>]*>", re.IGNORECASE
+)
 _LONGEST = 300
 _NAMED = {
     "author": "author",
@@ -24,6 +28,27 @@ def split(page: str) -> tuple[DocumentProperties, str]:
     head.feed(page[:end])
     head.close()
     return head.properties(), page[end:]
+
+
+def unnested(page: str) -> str:
+    """A page in which tables around other tables, which only lay it out, are no tables."""
+    inside: list[int] = []
+    owner: dict[int, int] = {}
+    around: set[int] = set()
+    for number, tag in enumerate(found := list(_TABLE_TAG.finditer(page))):
+        opens_table = tag["name"].lower() == "table"
+        if opens_table and not tag["end"]:
+            around |= set(inside[-1:])
+            inside.append(number)
+        owner[number] = inside[-1] if inside else -1
+        if opens_table and tag["end"] and inside:
+            inside.pop()
+    pieces, at = [], 0
+    for number, tag in enumerate(found):
+        if owner[number] in around:
+            pieces += [page[at : tag.start()], f"<{tag['end']}div>"]
+            at = tag.end()
+    return "".join([*pieces, page[at:]])
 
 
 def _end_of_head(page: str) -> int:

@@ -3,6 +3,7 @@
 import re
 import shutil
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -63,7 +64,7 @@ def archive(path: Path, scratch: Path, *, read: Read, notes: Notes) -> Source:
     found.require_one()
     return Source(
         "table" if found.any_table_file else "text",
-        tables=found.tables,
+        tables=_by_path(found.tables),
         sections=found.sections,
         metadata={"files": len(entries)},
         files=tuple(found.files),
@@ -84,7 +85,7 @@ def message(path: Path, scratch: Path, *, read: Read, notes: Notes) -> Source:
     subject = header(opened["Subject"])
     body = _body(parts)
     with TemporaryDirectory(dir=scratch) as folder:
-        for number, part in enumerate(_files(parts, with_page=not body)):
+        for number, part in enumerate(_files(parts)):
             unpacked = Path(folder) / str(number)
             unpacked.write_bytes(part.data)
             found.add(unpacked, shown(part.name) or _nameless(part), read)
@@ -92,12 +93,12 @@ def message(path: Path, scratch: Path, *, read: Read, notes: Notes) -> Source:
     if opened.get_content_type() in _ENCRYPTED and not (body or found.sections or found.tables):
         raise Encrypted("the message is encrypted", hint="save it decrypted")
     said = [Section(Place.message(), f"{subject}\n\n{body}".strip())] if subject or body else []
-    if not said:
+    if not said and not any(_within(parts)):
         found.require_one()
     return Source(
         "text",
         tables=found.tables,
-        sections=[*said, *found.sections],
+        sections=[*said, *_within(parts), *found.sections],
         metadata=_facts(opened, attachments=sum(part.attached for part in parts)),
         properties=DocumentProperties(
             title=subject[:300],
@@ -180,25 +181,49 @@ def _table_of(table: Table, name: str, *, alone: bool) -> Table:
     return replace(table, name=own[:100], place=f"{name}: {table.place}" if table.place else name)
 
 
-def _files(parts: list[Part], *, with_page: bool) -> Iterator[Part]:
-    """The parts that are files; the message as a web page only when it is not there as text."""
+def _by_path(tables: list[Table]) -> list[Table]:
+    """The tables of an archive, those that share a name called by where they lie in it."""
+    counts = Counter(table.name for table in tables)
+    return [
+        replace(table, name=f"{parent}/{table.name}"[-100:])
+        if counts[table.name] > 1 and (parent := Path(table.place).parent.as_posix()) != "."
+        else table
+        for table in tables
+    ]
+
+
+def _files(parts: list[Part]) -> Iterator[Part]:
+    """The parts that are files; a message as a web page only where it is not there as text."""
+    told = {part.of for part in parts if _is_text(part) and _decoded(part)}
+    yield from (
+        part
+        for part in parts
+        if not part.attached and part.media_type == "text/html" and part.of not in told
+    )
     kept = [
         part
         for part in parts
         if part.media_type not in _SIGNATURES
         and (part.attached or part.media_type not in ("text/plain", "text/html"))
     ]
-    pages = [part for part in parts if not part.attached and part.media_type == "text/html"]
-    yield from pages if with_page else []
     yield from kept[:MAX_FILES]
 
 
+def _is_text(part: Part) -> bool:
+    return not part.attached and part.media_type == "text/plain"
+
+
 def _body(parts: list[Part]) -> str:
-    """The plain text of a message."""
-    texts = [
-        _decoded(part) for part in parts if not part.attached and part.media_type == "text/plain"
-    ]
+    """The plain text of a message, without that of messages inside."""
+    texts = [_decoded(part) for part in parts if _is_text(part) and not part.of]
     return "\n\n".join(text for text in texts if text)
+
+
+def _within(parts: list[Part]) -> Iterator[Section]:
+    """The plain texts of messages inside, each under what it is called."""
+    for part in parts:
+        if _is_text(part) and part.of and (text := _decoded(part)):
+            yield Section(Place.message().within(shown(part.of)), f"{part.of}\n\n{text}")
 
 
 def _decoded(part: Part) -> str:

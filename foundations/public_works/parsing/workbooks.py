@@ -1,6 +1,7 @@
 """XLSX and ODS workbooks: every worksheet with a row in it becomes a table."""
 
 import re
+import zipfile
 from pathlib import Path
 from xml.parsers import expat
 
@@ -8,12 +9,15 @@ import fastexcel
 import polars as pl
 
 from foundations.public_works import archives
-from foundations.public_works.parsing import properties
-from foundations.public_works.parsing.csv_reading import MAX_COLUMNS, names_columns, unique_names
+from foundations.public_works.parsing import packages, properties
+from foundations.public_works.parsing.csv_reading import MAX_COLUMNS, note_titles, unique_names
 from foundations.public_works.parsing.faults import CellLimit, ColumnLimit, UnreadableFile
+from foundations.public_works.parsing.heads import Head, head_of
 from foundations.public_works.parsing.models import ParseOptions, Scalar
 from foundations.public_works.parsing.notes import Notes
-from foundations.public_works.parsing.sources import Source, Table
+from foundations.public_works.parsing.places import Place
+from foundations.public_works.parsing.sheet_layout import Block, cells_of, layout_of
+from foundations.public_works.parsing.sources import Section, Source, Table
 from foundations.public_works.parsing.typing_cells import typed
 
 MAX_CELLS = 20_000_000
@@ -24,7 +28,10 @@ _UNCALCULATED = re.compile(
     rb"[^>]*?\br=\"([A-Z]{1,3}[0-9]{1,7})\"[^>]*>\s*<f\b(?:[^>]*/>|[^>]*>[^<]*</f>)"
     rb"\s*(?:<v\s*/>|<v>\s*</v>)?\s*</c>"
 )
-_LOOKED_AT = 1_000
+_MERGED = re.compile(rb"<mergeCell ref=\"([A-Z]{1,3})([0-9]{1,7}):[A-Z]{1,3}([0-9]{1,7})\"")
+_FILLED = re.compile(rb"<c [^>]*?\br=\"([A-Z]{1,3})([0-9]{1,7})\"[^>]*(?<!/)>\s*<(?:v|is|f)\b")
+_LOOKED_AT = 5_000
+"""Rows among which the tables of a worksheet are told apart."""
 
 
 def workbook(path: Path, *, options: ParseOptions, notes: Notes) -> Source:
@@ -37,7 +44,7 @@ def workbook(path: Path, *, options: ParseOptions, notes: Notes) -> Source:
         CellLimit, ColumnLimit: a worksheet spans too much, whatever it says of itself.
         UnreadableFile: it is no workbook, or damaged.
     """
-    _judge(path, notes)
+    spans = _judge(path, notes)
     try:
         reader = fastexcel.read_excel(path)
         names = reader.sheet_names[:_MAX_SHEETS]
@@ -45,7 +52,12 @@ def workbook(path: Path, *, options: ParseOptions, notes: Notes) -> Source:
             notes.add(
                 "sheets", f"only the first {_MAX_SHEETS} worksheets were read", code="sheet_cap"
             )
-        found = [_sheet(reader, name, options, notes) for name in names]
+        tables: list[Table] = []
+        sections: list[Section] = []
+        for name in names:
+            found, said = _sheet(reader, name, spans.get(name, _Span()), options, notes)
+            tables += found
+            sections += said
     except fastexcel.FastExcelError as error:
         raise UnreadableFile(
             f"the workbook cannot be read: {_first_line(error)}",
@@ -54,14 +66,18 @@ def workbook(path: Path, *, options: ParseOptions, notes: Notes) -> Source:
     metadata: dict[str, Scalar] = {"worksheets": len(reader.sheet_names)}
     return Source(
         "table",
-        tables=[table for table in found if table is not None],
+        tables=tables,
+        sections=sections,
         metadata=metadata,
         properties=properties.of_package(path),
     )
 
 
-def _judge(path: Path, notes: Notes) -> None:
-    """Refuse sheets whose outermost cells span more than a reader should lay out in memory."""
+def _judge(path: Path, notes: Notes) -> dict[str, "_Span"]:
+    """Refuse sheets whose outermost cells span more than a reader should lay out in memory.
+
+    What is known of each, by its name.
+    """
     spans: dict[str, _Span] = {}
     opened = _OpenDocumentCells()
     for piece in archives.walk(path):
@@ -81,12 +97,37 @@ def _judge(path: Path, notes: Notes) -> None:
             "missing: open the workbook in a spreadsheet program and save it",
             code="formulas_not_calculated",
         )
+    return {**_by_sheet(path, spans), **{span.name: span for span in opened.spans}}
+
+
+def _by_sheet(path: Path, spans: dict[str, "_Span"]) -> dict[str, "_Span"]:
+    """What is known of the parts of an XLSX workbook, by the names of their worksheets."""
+    if not spans:
+        return {}
+    with zipfile.ZipFile(path) as package:
+        parts = dict(packages.listed(package, "xl/workbook.xml", "sheets/{*}sheet"))
+        for part, span in spans.items():
+            if span.merged:  # where the cells begin counts for nothing else
+                span.begin = _first_cell(package.read(part))
+    return {sheet.get("name", ""): spans[part] for part, sheet in parts.items() if part in spans}
+
+
+def _first_cell(markup: bytes) -> tuple[int, int]:
+    """The first row and the first column in which a cell holds something, from 0."""
+    cells = [(int(row), _column_number(letters)) for letters, row in _FILLED.findall(markup)]
+    if not cells:
+        return 0, 0
+    return min(row for row, _ in cells) - 1, min(column for _, column in cells) - 1
 
 
 class _Span:
-    """How far the cells of one worksheet reach."""
+    """How far the cells of one worksheet reach, and which of them are merged downwards."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "") -> None:
+        self.name = name
+        self.begin = 0, 0
+        self.merged: set[tuple[int, int, int]] = set()
+        """Column, first row and the row beyond the last, from 0."""
         self.rows = 0
         self.columns = 0
         self.uncalculated: set[bytes] = set()
@@ -98,6 +139,20 @@ class _Span:
             self.columns = max(self.columns, _column_number(letters))
         self.rows = max([self.rows, *(int(row) for _, row in cells)])
         self.uncalculated.update(_UNCALCULATED.findall(data))
+        for left, top, bottom in _MERGED.findall(data):
+            if top != bottom:
+                self.merged.add((_column_number(left) - 1, int(top) - 1, int(bottom)))
+
+    def filled_down(self, series: pl.Series, column: int, start: int) -> pl.Series:
+        """A column from the row `start` on, what a merged cell says in each row it covers."""
+        above, left = self.begin
+        places = list(range(len(series)))
+        for merged, top, bottom in self.merged:
+            first = top - above - start
+            if merged - left == column and 0 <= first < len(series):
+                for place in range(first, min(bottom - above - start, len(series))):
+                    places[place] = first
+        return series.gather(places)
 
     def judge(self) -> None:
         if self.rows * self.columns > MAX_CELLS:
@@ -142,16 +197,23 @@ class _OpenDocumentCells:
     def _begin(self, name: str, attributes: dict[str, str]) -> None:
         match name.rpartition(" ")[2]:
             case "table":
-                self.spans.append(_Span())
+                self.spans.append(_Span(_told(attributes, "name")))
                 self._row = 0
             case "table-row":
                 self._column, self._filled = 0, False
                 self._times = _repeated(attributes, "number-rows-repeated")
-            case "table-cell" if self.spans:
+            case "covered-table-cell":
                 self._column += _repeated(attributes, "number-columns-repeated")
-                if any(key.endswith(" value-type") for key in attributes):
+            case "table-cell" if self.spans:
+                span, at = self.spans[-1], self._column
+                self._column += _repeated(attributes, "number-columns-repeated")
+                if (covered := _repeated(attributes, "number-rows-spanned")) > 1:
+                    span.merged.add((at, self._row, self._row + covered))
+                if _told(attributes, "value-type"):
+                    row, column = span.begin if span.columns else (self._row, at)
+                    span.begin = min(row, self._row), min(column, at)
                     self._filled = True
-                    self.spans[-1].columns = max(self.spans[-1].columns, self._column)
+                    span.columns = max(span.columns, self._column)
 
     def _end(self, name: str) -> None:
         if name.endswith(" table-row"):
@@ -160,39 +222,89 @@ class _OpenDocumentCells:
                 self.spans[-1].rows = self._row
 
 
+def _told(attributes: dict[str, str], name: str) -> str:
+    return next((value for key, value in attributes.items() if key.endswith(f" {name}")), "")
+
+
 def _repeated(attributes: dict[str, str], name: str) -> int:
     """How often a cell or row stands there, once when it does not say."""
-    told = next((value for key, value in attributes.items() if key.endswith(f" {name}")), "1")
+    told = _told(attributes, name)
     return int(told) if told.isascii() and told.isdigit() and len(told) < 10 else 1
 
 
 def _sheet(
-    reader: fastexcel.ExcelReader, name: str, options: ParseOptions, notes: Notes
-) -> Table | None:
-    """One worksheet, from its first row that is not empty; None when there is no row of data."""
-    top = reader.load_sheet(
+    reader: fastexcel.ExcelReader, name: str, span: "_Span", options: ParseOptions, notes: Notes
+) -> tuple[list[Table], list[Section]]:
+    """The tables of one worksheet, and what else it says."""
+    sheet = reader.load_sheet(
         name, header_row=None, skip_rows=0, n_rows=_LOOKED_AT, dtypes="string"
-    ).to_polars()
-    at = next((i for i, row in enumerate(top.iter_rows()) if any(row)), None)
-    if at is None:
+    )
+    if sheet.visible != "visible":
+        notes.add("worksheets", f"the worksheet {name} is hidden", code="hidden_sheet")
+    rows = [
+        [" ".join((cell or "").split()) for cell in row] for row in sheet.to_polars().iter_rows()
+    ]
+    layout = layout_of(rows)
+    tables: list[Table] = []
+    for block in layout.blocks:
+        whole = block.bottom == len(rows) == _LOOKED_AT
+        head = head_of(cells_of(rows, block), header=options.header)
+        called = _called(name, head, alone=len(layout.blocks) == 1)
+        note_titles(head, notes, of=called)
+        layout.notes += head.titles
+        bottom = None if whole else block.bottom
+        table = _table(reader, (name, called), (block, head, bottom), span, options, notes)
+        tables += [table] if table is not None else []
+    said = "\n\n".join(dict.fromkeys(layout.notes))
+    return tables, [Section(Place.name(name), said)] if said else []
+
+
+def _called(sheet: str, head: Head, *, alone: bool) -> str:
+    """A table by its sheet; of several on a sheet by its title too."""
+    if alone or not head.titles:
+        return sheet
+    return f"{sheet}: {head.titles[-1]}"
+
+
+def _table(
+    reader: fastexcel.ExcelReader,
+    named: tuple[str, str],
+    placed: tuple[Block, Head, int | None],
+    span: "_Span",
+    options: ParseOptions,
+    notes: Notes,
+) -> Table | None:
+    """A block of cells below its head; None when there is no row of data.
+
+    The block ends above a row, or where the sheet ends.
+    """
+    (sheet, called), (block, head, bottom) = named, placed
+    start = block.top + head.body
+    if bottom is not None and start >= bottom:
         return None
-    first = ["" if cell is None else str(cell) for cell in top.row(at)]
-    has_header = names_columns(first) if options.header is None else options.header
-    start = at + 1 if has_header else at
-    if start >= top.height:
-        return None
-    names = first if has_header else [""] * len(first)
-    made = unique_names(names, notes if has_header else Notes(), line=at + 1)
-    frame = _cells(reader, name, start, options.most_rows + 1)
+    raw = head.names or [""] * len(block.columns)
+    made = unique_names(raw, notes if head.names else Notes(), line=block.top + head.at + 1)
+    most = options.most_rows + 1
+    frame = _cells(reader, sheet, start, min(most, (bottom or start + most) - start))
+    frame = frame.select(frame.columns[column] for column in block.columns)
     truncated = frame.height > options.most_rows
     if truncated:
         notes.add(
-            "rows", f"only the first {options.most_rows:,} rows of {name} were read", code="row_cap"
+            "rows",
+            f"only the first {options.most_rows:,} rows of {called} were read",
+            code="row_cap",
         )
-    frame = frame.head(options.most_rows).rename(dict(zip(frame.columns, made, strict=True)))
+    frame = frame.head(options.most_rows)
+    frame.columns = made
+    frame = pl.DataFrame(
+        [
+            span.filled_down(series, column, start)
+            for column, series in zip(block.columns, frame, strict=True)
+        ]
+    )
     frame = typed(pl.DataFrame([_as_known(series) for series in frame]), notes)
     frame = frame.filter(~pl.all_horizontal(pl.all().is_null()))
-    return Table(name[:100], frame, truncated) if frame.height else None
+    return Table(called[:100], frame, truncated) if frame.height else None
 
 
 def _cells(reader: fastexcel.ExcelReader, name: str, start: int, rows: int) -> pl.DataFrame:

@@ -104,7 +104,10 @@ def forwarded() -> Made:
             "properties": {"title": "Fwd: The garden"},
             "passages": [
                 {"place": "message", "contains": "See below."},
-                {"place": "message", "contains": "The page about the garden is attached."},
+                {
+                    "place": "The garden: message",
+                    "contains": "The page about the garden is attached.",
+                },
                 {
                     "place": "garden.html: The spring garden > Care",
                     "contains": "Cut nothing that is green.",

@@ -195,7 +195,7 @@ async def test_index_is_given_all_passages(world: World) -> None:
 
     (content,) = world.index.given
     assert (content.file_id, content.name) == ("f1", "rain-gauge.md")
-    assert len(content.passages) == 4
+    assert len(content.passages) == 5
     assert "rain gauge" in content.key_phrases
     assert content.summary
 

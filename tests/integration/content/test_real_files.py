@@ -150,12 +150,14 @@ async def test_elements_are_a_table_of_records(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["gettysburg.txt", "rain-gauge.md"])
 async def test_key_phrases_are_counted_right(tmp_path: Path, name: str) -> None:
-    text = (DATA / name).read_text(encoding="utf-8").casefold()
+    lines = (DATA / name).read_text(encoding="utf-8").casefold().splitlines()
+    text = "\n".join(line for line in lines if not line.startswith("|"))
     mash = await mashed(name, tmp_path)
 
     assert mash.parsed.key_phrases
     for phrase in mash.parsed.key_phrases:
-        assert phrase.count == len(re.findall(rf"\b{re.escape(phrase.phrase)}\b", text))
+        words = (f"{re.escape(word.removesuffix('s'))}(?:s|es)?" for word in phrase.phrase.split())
+        assert phrase.count == len(re.findall(rf"\b{' '.join(words)}\b", text))
 
 
 @pytest.mark.parametrize("name", ["declaration.pdf", "annual-report.docx", "gettysburg.txt"])
@@ -198,8 +200,7 @@ async def test_report_states_its_figures(tmp_path: Path) -> None:
     assert stated["148 km/h"] == 148
     assert stated["900 metres"] == 900
     assert stated["first"] == 1951
-    named = [i for i in mash.insights if i.kind is InsightKind.ENTITY]
-    assert any(i.figures.get("1,240 euros") == 1240 for i in named)
+    assert stated["1,240 euros"] == 1240
 
 
 @pytest.mark.parametrize("name", READ_FROM_THE_START)

@@ -1,6 +1,7 @@
 """What each reader of a format makes of files that are right, odd or a little wrong."""
 
 import datetime as dt
+from email.message import EmailMessage
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ from foundations.public_works.parsing.markdown import sections_and_grids
 from foundations.public_works.parsing.models import DEFAULT, ParseOptions, ParseResult
 from foundations.public_works.parsing.notes import Notes
 from foundations.public_works.parsing.passages import count, sentences
-from foundations.public_works.parsing.reading import read
+from foundations.public_works.parsing.reading import PASSAGES, read, read_passages
 from foundations.public_works.parsing.tables import of_cells
 from foundations.public_works.parsing.typing_cells import decimal_mark
 from tests.support import hostile_documents as documents
@@ -390,6 +391,51 @@ def test_slides_beyond_the_cap_are_told(reader: Reader, monkeypatch: pytest.Monk
         reader("a.pptx", documents.pptx())
 
 
+def test_values_that_a_chart_draws_are_a_table(reader: Reader) -> None:
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    drawing = "http://schemas.openxmlformats.org/drawingml/2006"
+
+    def points(axis: str, *values: str) -> str:
+        said = "".join(f'<c:pt idx="{n}"><c:v>{v}</c:v></c:pt>' for n, v in enumerate(values))
+        return f"<c:{axis}><c:cache>{said}</c:cache></c:{axis}>"
+
+    series = points("tx", "Output") + points("cat", "May", "June") + points("val", "12.5", "14")
+    chart = f'<c:chartSpace xmlns:c="{drawing}/chart"><c:ser>{series}</c:ser></c:chartSpace>'
+    slide = (
+        '<p:sld xmlns:p="http://schemas.openxmlformats.org/presentationml/2006/main" '
+        f'xmlns:c="{drawing}/chart" xmlns:r="{office}"><p:graphicFrame><c:chart r:id="r1"/>'
+        '<c:chart r:id="r2"/></p:graphicFrame></p:sld>'
+    )
+    rels = (
+        '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+        f'<Relationship Id="r1" Type="{office}/chart" Target="../charts/chart1.xml"/>'
+        "</Relationships>"
+    )
+    extra = {
+        "ppt/slides/slide1.xml": slide,
+        "ppt/slides/_rels/slide1.xml.rels": rels,
+        "ppt/charts/chart1.xml": chart,
+    }
+
+    result = reader("a.pptx", documents.pptx(extra={k: v.encode() for k, v in extra.items()}))
+
+    (table,) = result.tables
+    assert table.sample == (("May", 12.5), ("June", 14.0))
+    assert [column.name for column in table.columns] == ["label", "Output"]
+
+
+def test_what_is_no_number_in_parquet_is_missing(reader: Reader) -> None:
+    result = reader.parquet(pl.DataFrame({"x": [1.5, float("nan"), None, 2.0]}))
+
+    assert result.tables[0].columns[0].missing == 2
+
+
+def test_number_too_large_for_json_says_what_to_do(reader: Reader) -> None:
+    with pytest.raises(PlatformError) as caught:
+        reader("a.json", '[{"a": 1e400}]')
+    assert caught.value.hint == "write it as text, in quotes"
+
+
 def test_relationship_that_nobody_lists_is_no_slide(reader: Reader) -> None:
     broken = documents.pptx(text="words <!-- -->", extra={"docProps/core.xml": b"<not closed"})
 
@@ -484,6 +530,30 @@ def test_files_beyond_the_cap_are_told(reader: Reader, monkeypatch: pytest.Monke
     assert [file.name for file in result.files] == ["0.txt", "1.txt"]
     assert result.metadata["files"] == 5
     assert [warning.code for warning in result.warnings] == ["file_cap"]
+
+
+def test_tables_of_one_name_are_called_by_where_they_lie(reader: Reader) -> None:
+    files = {f"{year}/parts.csv": b"id,n\na,1\n" for year in (2023, 2024)} | {"sum.csv": b"x\n1\n"}
+
+    result = reader("a.zip", hostile.zipped(files))
+
+    assert [table.name for table in result.tables] == ["2023/parts", "2024/parts", "sum"]
+
+
+def test_message_inside_a_message_is_a_text_of_its_own(reader: Reader) -> None:
+    outer, inner = EmailMessage(), EmailMessage()
+    for message, subject, text in ((outer, "Fwd", "See below."), (inner, "Roof", "Forty metres.")):
+        message["From"], message["To"], message["Subject"] = "a@example.org", "b@c.org", subject
+        message.set_content(text)
+    outer.add_attachment(inner)
+
+    reader("a.eml", outer.as_bytes())
+
+    found = read_passages(reader.folder / PASSAGES)
+    assert [(one.place.label, one.text) for one in found] == [
+        ("message", "Fwd\n\nSee below."),
+        ("Roof: message", "Roof\n\nForty metres."),
+    ]
 
 
 def test_warnings_of_files_within_carry_their_names(reader: Reader) -> None:

@@ -158,3 +158,21 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
 
 def test_a_bare_value_is_text(reader: Reader) -> None:
     assert [s.text for s in json_documents._sections("alone")] == ["alone"]
+
+
+def test_what_stands_beside_tables_is_text(reader: Reader) -> None:
+    value = {
+        "title": "Works",
+        "address": {"city": "Ulm", "codes": [1, 2]},
+        "orders": [{"id": 1}, {"id": 2}],
+        "meta": {"rows": [{"x": 1}, {"x": 2}, {"x": 3}], "by": "hand"},
+    }
+
+    source = reader.read(json.dumps(value))
+
+    assert [table.name for table in source.tables] == ["orders", "meta.rows"]
+    assert [(str(one.place), one.text) for one in source.sections] == [
+        ("title", "title: Works"),
+        ("address", "address.city: Ulm\naddress.codes: 1, 2"),
+        ("meta", "meta.by: hand"),
+    ]

@@ -11,14 +11,17 @@ from foundations.public_works.parsing.faults import FieldLimit, UnreadableFile
 from foundations.public_works.parsing.models import DEFAULT, Passage
 from foundations.public_works.parsing.notes import Notes
 from foundations.public_works.parsing.places import Place
-from foundations.public_works.parsing.sources import Source
+from foundations.public_works.parsing.printed import reflowed, without_running_lines
+from foundations.public_works.parsing.sources import Section, Source
 from tests.support import hostile_files as hostile
 
 DATA = Path(__file__).parents[2] / "data"
 
 
 def read(path: Path, name: str = "") -> Source:
-    return texts.text(path, media=detect(path, name), options=DEFAULT, notes=Notes())
+    media = detect(path, name)
+    take = texts.web_page if media.name == "text/html" else texts.text
+    return take(path, media=media, options=DEFAULT, notes=Notes())
 
 
 def written(folder: Path, data: bytes) -> Path:
@@ -44,9 +47,11 @@ def test_docx_is_read_by_heading() -> None:
         "Annual report of the weather station",
         "Temperature",
         "Wind",
+        "Wind",
         "Maintenance",
     ]
-    assert "hill; 148 km/h; 28 October" in source.sections[2].text
+    assert not source.sections[3].place.is_prose
+    assert "hill; 148 km/h; 28 October" in source.sections[3].text
 
 
 def test_markdown_is_read_by_heading_without_its_marks() -> None:
@@ -56,10 +61,11 @@ def test_markdown_is_read_by_heading_without_its_marks() -> None:
         "Reading a rain gauge",
         "Reading a rain gauge > Choosing a place",
         "Reading a rain gauge > Taking a reading",
+        "Reading a rain gauge > Taking a reading",
         "Reading a rain gauge > Common errors",
     ]
     assert "Read the gauge every morning at 9 o'clock." in source.sections[2].text
-    assert "less than 0.05 mm; trace" in source.sections[2].text
+    assert "less than 0.05 mm; trace" in source.sections[3].text
 
 
 def test_marks_inside_code_are_left_alone() -> None:
@@ -69,7 +75,9 @@ def test_marks_inside_code_are_left_alone() -> None:
 
     assert [(section.place.label, section.text) for section in sections] == [
         ("beginning", "before"),
-        ("A", "A\n\n# no heading\n- no bullet\nsaid loud here"),
+        ("A", "A"),
+        ("A", "A\n\n# no heading\n- no bullet"),
+        ("A", "said loud here"),
         ("B", "B"),
     ]
 
@@ -143,10 +151,9 @@ def test_printed_lines_flow_together_again() -> None:
         "The second paragraph begins here and is long enough to fill one\r\nline.\r\n\r\nThird."
     )
 
-    assert texts._reflowed(page).split("\n\n") == [
+    assert reflowed(page.splitlines()).split("\n\n") == [
         "A first paragraph goes on over several lines of print, and it ends well before the end.",
         "The second paragraph begins here and is long enough to fill one line.",
-        "",
         "Third.",
     ]
 
@@ -268,3 +275,166 @@ def test_summary_is_made_of_the_texts_own_sentences_in_order() -> None:
 
 def test_text_without_sentences_has_no_summary() -> None:
     assert phrases.summary([passage("a b c")]) == ()
+
+
+def test_cells_of_a_table_are_no_running_text() -> None:
+    found = markdown.sections_and_grids("# A\nBefore.\n\na | b\n--|--\n1 | 2\n\nBehind.\n")
+
+    assert [(one.place.is_prose, one.text) for one in found.sections] == [
+        (True, "A\n\nBefore."),
+        (False, "A\n\na; b\n1; 2"),
+        (True, "Behind."),
+    ]
+    assert found.grids == [("A", [["a", "b"], ["1", "2"]])]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("A word.[^1] And[^note]", "A word. And"),
+        ("*one* _two_ ~~three~~ 2*3*4 snake_case_name", "one two three 2*3*4 snake_case_name"),
+        ("- [x] done", "done"),
+        ("<details><summary>More</summary> a < b", "More   a < b"),
+    ],
+)
+def test_marks_of_markdown_are_not_told(line: str, told: str) -> None:
+    assert " ".join(markdown.plain(line).split()) == " ".join(told.split())
+
+
+def test_items_of_a_list_are_paragraphs_and_comments_are_nothing() -> None:
+    (section,) = markdown.sections_and_grids("Rules\n- one\n- two\n<!-- not\nshown -->").sections
+
+    assert section.text == "Rules\n\none\n\ntwo"
+
+
+def test_lines_below_a_line_make_it_a_heading() -> None:
+    sections = markdown.sections_and_grids("Top\n===\nWords.\n\nSub\n---\nMore.\n").sections
+
+    assert [one.place.label for one in sections] == ["Top", "Top > Sub"]
+
+
+def test_what_stands_before_a_text_in_markdown_are_its_properties(tmp_path: Path) -> None:
+    text = b"---\ntitle: 'Release notes'\nauthor: A. Team\ndate: 2024-05-01\n---\n# A\nWords.\n"
+    source = read(written(tmp_path, text), "a.md")
+
+    assert source.properties.title == "Release notes"
+    assert source.properties.authors == ("A. Team",)
+    assert source.properties.created_at == "2024-05-01"
+    assert [one.text for one in source.sections] == ["A\n\nWords."]
+
+
+def test_ruler_at_the_beginning_is_no_list_of_properties(tmp_path: Path) -> None:
+    source = read(written(tmp_path, b"---\n# A\nWords and words.\n\n---\n\nEnd.\n"), "a.md")
+
+    assert "Words and words." in source.sections[0].text
+
+
+def test_head_and_foot_of_pages_are_told_once() -> None:
+    pages = [f"Yearly report\nText of page {n}\ngoes on.\nOffice {n} / 3" for n in (1, 2, 3)]
+
+    assert [list(filter(None, page)) for page in without_running_lines(pages)] == [
+        ["Yearly report", "Text of page 1", "goes on.", "Office 1 / 3"],
+        ["Text of page 2", "goes on."],
+        ["Text of page 3", "goes on."],
+    ]
+
+
+def test_rows_of_a_printed_table_stand_apart() -> None:
+    lines = ["Port Vessels Tonnes Value", "Eastbay 42 5,120 3,450", "Skerry 12 1,900 1,205", "End."]
+
+    assert reflowed(lines).split("\n\n") == lines
+
+
+def test_first_line_of_a_page_is_a_heading_where_no_sentence_goes_on() -> None:
+    lines = ["Work of the fishing fleets", "The fleet of the north landed", "much herring."]
+
+    assert reflowed(lines).split("\n\n") == [lines[0], " ".join(lines[1:])]
+    assert "\n\n" not in reflowed(["and The fleet of the north", "The Hague landed more."])
+
+
+def test_comments_of_a_document_are_read(tmp_path: Path) -> None:
+    namespace = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+    comments = (
+        f'<w:comments xmlns:w="{namespace}"><w:comment w:id="0"><w:p><w:r>'
+        "<w:t>Is that right?</w:t></w:r></w:p></w:comment></w:comments>"
+    )
+    data = hostile.docx(extra={"word/comments.xml": comments.encode()})
+
+    assert read(written(tmp_path, data)).sections[-1] == Section(
+        Place.name("comments"), "Is that right?"
+    )
+
+
+def test_tables_that_lay_out_a_page_are_no_tables(tmp_path: Path) -> None:
+    inner = "<table><tr><th>Plant</th><th>Price</th></tr><tr><td>Mint</td><td>2</td></tr></table>"
+    page = f"<html><table><tr><td><p>Words.</p></td><td>{inner}</td></tr></table></html>"
+    source = read(written(tmp_path, page.encode()), "a.html")
+
+    assert [table.frame.to_dicts() for table in source.tables] == [[{"Plant": "Mint", "Price": 2}]]
+    assert "Words." in source.sections[0].text
+
+
+@pytest.mark.parametrize(
+    ("around", "expected"),
+    [("Es waren 4,2 Prozent von 1.250.000 Euro.", [310000]), ("It was 4.25 %.", [310.0])],
+)
+def test_numbers_of_a_table_are_read_as_those_around_it(
+    tmp_path: Path, around: str, expected: list[float]
+) -> None:
+    text = f"{around}\n\n| Monat | Menge |\n|---|---|\n| Mai | 310.000 |\n"
+    source = read(written(tmp_path, text.encode()), "a.md")
+
+    assert source.tables[0].frame["Menge"].to_list() == expected
+
+
+def test_letters_that_rtf_writes_by_number_are_read_in_its_properties(tmp_path: Path) -> None:
+    data = rb"{\rtf1\ansi{\info{\title Caf\'e9 report}}A sentence of some words.\par}"
+
+    assert read(written(tmp_path, data), "a.rtf").properties.title == "Café report"
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (
+            [
+                "Der Windpark an der Küste erzeugt Strom. Der Betreiber des Windparks misst.",
+                "Im Windpark kostete der Bau 4 Millionen Euro, und der Ausbau 5 Millionen Euro.",
+            ],
+            {"windpark": 3},
+        ),
+        (
+            [
+                "La bibliothèque de la ville est ouverte. Les lecteurs de la bibliothèque lisent.",
+                "Dans la salle de la ville est l'auteur d'un roman. L'auteur signe ses romans.",
+            ],
+            {"bibliothèque": 2, "auteur": 2},
+        ),
+        (
+            [
+                "El mercado de la ciudad es muy grande. Los puestos del mercado están en la plaza.",
+                "Cada puesto tiene su número. El mercado cierra por la tarde.",
+            ],
+            {"mercado": 3, "puestos": 2},
+        ),
+    ],
+)
+def test_key_phrases_are_no_articles_and_one_in_all_their_forms(
+    lines: list[str], expected: dict[str, int]
+) -> None:
+    found = phrases.key_phrases([Passage(number=1, place=Place.line(1), text="\n".join(lines))])
+
+    told = {one.phrase: one.count for one in found}
+    assert expected.items() <= told.items()
+    assert not any(set(one.split()) & {"la", "de", "l'auteur", "los", "millionen"} for one in told)
+
+
+def test_code_is_no_running_text() -> None:
+    sections = markdown.sections_and_grids("Words.\n```\nx = 1\n```\nMore.\n```\nopen\n").sections
+
+    assert [(one.place.is_prose, one.text) for one in sections] == [
+        (True, "Words."),
+        (False, "x = 1"),
+        (True, "More."),
+        (False, "open"),
+    ]

@@ -118,3 +118,16 @@ def test_names_of_identifiers_are_known(name: str) -> None:
 @pytest.mark.parametrize("name", ["Dollars", "piano", "Generation", "keyboards"])
 def test_other_names_are_none_of_identifiers(name: str) -> None:
     assert not says_identifier(name)
+
+
+def test_numbers_in_brackets_are_below_zero() -> None:
+    (column,) = table_of(pl.DataFrame({"a": ["1,200.00", "(400.50)", None, "(3)"]}), "t").columns
+
+    assert column.series.to_list() == [1200.0, -400.5, None, -3.0]
+
+
+@pytest.mark.parametrize("cells", [["(1)", "(2)", "(3)"], ["(1)", "a", "2"], ["f(1)", "2", "3"]])
+def test_labels_in_brackets_are_no_numbers(cells: list[str]) -> None:
+    (column,) = table_of(pl.DataFrame({"a": cells}), "t").columns
+
+    assert column.series.dtype == pl.String

@@ -134,10 +134,40 @@ def test_labels_and_gaps_that_shift_are_told(tmp_path: Path) -> None:
     assert math.isclose(float(by_column["a"].figures["missing_after"]), 67 / 200)
 
 
-def test_same_table_twice_has_nothing_to_tell(tmp_path: Path) -> None:
+def test_same_table_twice_is_told_once_and_has_not_changed(tmp_path: Path) -> None:
     columns: dict[str, list[Any]] = {"id": list(IDS), "a": list(noise(30))}
+    files = [table_file(tmp_path, name, columns) for name in ("old", "copy")]
+    later = table_file(tmp_path, "later", {**columns, "id": [*IDS[:-1], "C999"]})
 
-    assert drifts(tmp_path, columns, columns) == []
+    assert [one.sentence for one in compare([*files, later]).insights] == [
+        "old and copy hold the same 30 rows.",
+        "From old to later, by id: 1 row came, 1 row went, 29 stayed.",
+    ]
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_tables_of_one_file_are_versions_where_they_share_rows(
+    tmp_path: Path, *, shared: bool
+) -> None:
+    others = IDS if shared else [f"D{k}" for k in range(30)]
+    now = [2.0, *(float(k) for k in range(1, 30))]
+    tables = [
+        table_file(tmp_path, "may", {"id": IDS, "n": [float(k) for k in range(30)]}),
+        table_file(tmp_path, "june", {"id": others, "n": now}),
+    ]
+    book = ParseResult(
+        kind="table",
+        name="book.zip",
+        media_type="x",
+        tables=tuple(table for one in tables for table in one.parsed.tables),
+    )
+
+    found = find(book, {k: v for one in tables for k, v in one.artifacts.items()}).insights
+
+    assert [one.sentence for one in found if one.kind is K.DRIFT] == [
+        "From may to june, n changed in 1 of 30 rows that stayed (3.3%): for id “C100” from 0 to 2."
+    ] * shared
+    assert not any(one.kind is K.FOREIGN_KEY for one in found)
 
 
 def test_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
@@ -145,3 +175,23 @@ def test_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
     one, other = text_file(tmp_path, "a.txt", "Hello."), text_file(tmp_path / "x", "a.txt", "Bye.")
 
     assert compare([one, other]).file_names == ("a.txt", "a.txt (2)")
+
+
+def test_small_tables_of_a_document_are_no_references(tmp_path: Path) -> None:
+    words = ["alpha centre", "beta centre", "gamma centre"]
+    tables = [
+        table_file(tmp_path, letters, {"centre": words, "is": list(letters)})
+        for letters in ("abc", "abd")
+    ]
+    document = ParseResult(
+        kind="table",
+        name="a.md",
+        media_type="x",
+        tables=tuple(table for one in tables for table in one.parsed.tables),
+    )
+    artifacts = {k: v for one in tables for k, v in one.artifacts.items()}
+    text = text_file(tmp_path, "a.md", "Some words stand here.")
+
+    assert any(one.kind is K.DRIFT for one in find(document, artifacts).insights)
+    found = find(document.model_copy(update={"kind": "text"}), {**artifacts, **text.artifacts})
+    assert not any(one.kind in (K.DRIFT, K.FOREIGN_KEY) for one in found.insights)

@@ -238,3 +238,19 @@ def test_columns_may_have_the_names_that_are_used_inside() -> None:
     columns |= {f"{name} ": [WORDS[k % 9] for k in range(60)] for name in names[:4]}
 
     assert {insight.kind for insight in all_told(columns)} <= {K.RULE, K.DUPLICATE}
+
+
+@pytest.mark.parametrize("usual", ["EU", 1.5, 7])
+def test_value_that_nearly_all_rows_have_is_told_with_the_others(usual: object) -> None:
+    other = "US" if usual == "EU" else 2
+    cells = [usual] * 400
+    cells[99] = other
+
+    (insight,) = told({"kind": cells}, K.CONSTANT)
+
+    assert f"in all rows but 1: row 100 has “{other}" in insight.sentence
+    assert insight.evidence.rows == (100,)
+
+
+def test_rare_value_that_many_rows_have_is_no_slip() -> None:
+    assert told({"kind": ["no"] * 390 + ["yes"] * 10}, K.CONSTANT) == []

@@ -14,7 +14,7 @@ from foundations.public_works.parsing.insights.texts.entities import (
     entities,
     is_iban,
 )
-from foundations.public_works.parsing.insights.texts.language import language_of
+from foundations.public_works.parsing.languages import language_of
 from foundations.public_works.parsing.models import DEFAULT, KeyPhrase, SummarySentence
 from foundations.public_works.parsing.reading import PASSAGES, read, read_passages
 from tests.support.data_files import DATA

@@ -52,15 +52,22 @@ def _of_tables(files: Sequence[ParsedFile], names: Sequence[str]) -> list[Insigh
         return []
     from foundations.public_works.parsing.insights.tables.columns import stored_table
     from foundations.public_works.parsing.insights.tables.drawing import told_of_drawn
-    from foundations.public_works.parsing.insights.tables.drift import are_versions, drift
+    from foundations.public_works.parsing.insights.tables.drift import are_versions, drift, same
     from foundations.public_works.parsing.insights.tables.keys import Source, references
+    from foundations.public_works.parsing.insights.tables.totals import without_totals
 
-    sources = [Source(stored_table(path, table), name) for name, path, table in chosen]
+    sources = [
+        Source(without_totals(stored_table(path, table)), name) for name, path, table in chosen
+    ]
     found: list[Insight] = []
+    again: set[str] = set()
     for before, after in combinations(sources, 2):
-        if before.file == after.file:
+        if before.file == after.file or before.name in again or after.name in again:
             continue
-        if are_versions(before, after):
+        if (told := same(before, after)) is not None:
+            again.add(after.name)
+            found.append(told)
+        elif are_versions(before, after):
             drawn = before.table.drawn, after.table.drawn
             found += [told_of_drawn(insight, *drawn) for insight in drift(before, after)]
         else:
@@ -79,10 +86,9 @@ def _of_texts(files: Sequence[ParsedFile], names: Sequence[str]) -> list[Insight
         statements,
     )
     from foundations.public_works.parsing.insights.texts.similar import alike, told_across
-    from foundations.public_works.parsing.insights.texts.text import pieces
-    from foundations.public_works.parsing.reading import PASSAGES, read_passages
+    from foundations.public_works.parsing.insights.texts.text import pieces, running_text
 
-    read = [(name, read_passages(file.artifacts[PASSAGES])) for name, file in texts]
+    read = [(name, running_text(file.artifacts)) for name, file in texts]
     stated = [one for name, passages in read for one in statements(passages, name)]
     paragraphs = [one for name, passages in read for one in pieces(passages, name)]
     return [

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 
 from foundations.public_works.parsing.profiles import scalar
 
+_MOST_DIGITS = 4
+_HALF = 0.5
+
 
 def counted(number: int, noun: str, plural: str = "") -> str:
     """`1 row`, `2 rows`; a plural that is not made with s is given."""
@@ -13,13 +16,13 @@ def counted(number: int, noun: str, plural: str = "") -> str:
 
 def percent(share: float, digits: int = 1) -> str:
     """A share in percent; what is not all is never 100 %, what is not nothing never 0 %."""
-    while digits < 12:
+    while digits <= _MOST_DIGITS:
         shown = f"{share:.{digits}%}"
         number = float(shown.rstrip("%"))
         if (share in (0.0, 1.0)) or number not in (0.0, 100.0):
-            break
+            return shown
         digits += 1
-    return shown
+    return "more than 99.9999%" if share > _HALF else "less than 0.0001%"
 
 
 def coefficient(value: float) -> str:

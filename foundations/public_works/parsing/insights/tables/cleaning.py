@@ -18,6 +18,7 @@ _MEASURED = (
     r"(?P<number>\d(?:[\d.,'\u00a0\u202f\u2019 ]*\d)?)"
     r"\s*(?P<after>%|[€$£¥]|[A-Za-z°µ²³/]+\.?)?\s*\)?\s*$"
 )
+_IN_BRACKETS = r"^\(\d[\d.,'\u00a0\u202f\u2019 ]*\)$"
 _SOME_UNIT = r"^\W*(?:[A-Za-z]{3}|US)?\W*\d|\d\s*(?:[%€$£¥]|[A-Za-z°µ²³/]+\.?)\W*$"
 _NUMBER = r"^\s*[+-]?(\d+|\d{1,3}(,\d{3})+)(\.\d+)?\s*$"
 _DATES = (r"^\d{4}-\d\d-\d\d$", r"^\d{4}-\d\d-\d\d[T ]\d\d:", r"^\d{1,2}[./-]\d{1,2}[./-]\d{4}$")
@@ -47,7 +48,12 @@ class Cleaned:
 def cleaned(series: pl.Series) -> Cleaned:
     """The column with stray text and placeholders made missing."""
     if series.dtype == pl.String:
-        return _without_units(series) or _without_undated(series) or _without_strays(series)
+        return (
+            _without_units(series)
+            or _without_brackets(series)
+            or _without_undated(series)
+            or _without_strays(series)
+        )
     if column_type(series) in NUMERIC:
         return _without_placeholder(series)
     return Cleaned(series)
@@ -88,6 +94,21 @@ def _without_units(series: pl.Series) -> Cleaned | None:
     return Cleaned(
         found.series, strays if strays.any() else None, found.placeholder, found.placed, (*ordered,)
     )
+
+
+def _without_brackets(series: pl.Series) -> Cleaned | None:
+    """Numbers of which those below zero stand in brackets, as accountants write them.
+
+    None of others, and where all stand in brackets: those are labels.
+    """
+    written = series.str.strip_chars()
+    bracketed = written.str.contains(_IN_BRACKETS).fill_null(value=False)
+    if not bracketed.any() or bracketed.sum() == series.len() - series.null_count():
+        return None
+    (made,) = typed(pl.DataFrame([written.str.strip_chars("()")]), Notes())
+    if column_type(made) not in NUMERIC:
+        return None
+    return Cleaned(made * (1 - 2 * bracketed.cast(pl.Int8)))
 
 
 def _numbers(written: pl.Series, *, money: bool) -> pl.Series | None:

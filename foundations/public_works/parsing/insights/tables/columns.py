@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from foundations.public_works.parsing.insights.model import Cell, Evidence
 from foundations.public_works.parsing.insights.numerics.effects import Codes, Numbers
@@ -116,6 +117,18 @@ class Column:
         return sorted(self.filled.cast(pl.String).unique().to_list())
 
 
+@dataclass(frozen=True, slots=True)
+class TotalRow:
+    """A row, counted from 1, that sums up others: columns where it does, and where it is wrong.
+
+    Of those their names, what they say, and what the rows come to.
+    """
+
+    row: int
+    right: tuple[str, ...]
+    wrong: tuple[tuple[str, float, float], ...]
+
+
 @dataclass(frozen=True)
 class Table:
     """A table with its columns."""
@@ -125,6 +138,9 @@ class Table:
     columns: tuple[Column, ...]
     drawn: Drawn | None = None
     """Which rows these are, where they were drawn by lot from too many."""
+    totals: tuple[TotalRow, ...] = ()
+    kept: NDArray[np.intp] | None = None
+    """Which rows these are, where totals among them were set apart."""
 
     @property
     def height(self) -> int:
@@ -150,7 +166,8 @@ class Table:
             for column in self.columns
         )
         drawn = self.drawn and replace(self.drawn, rows=self.drawn.rows[rows])
-        return Table(self.name, self.frame[rows], columns, drawn)
+        kept = rows if self.kept is None else self.kept[rows]
+        return Table(self.name, self.frame[rows], columns, drawn, self.totals, kept)
 
     def named(self, name: str) -> Column:
         """The column of a name."""
@@ -164,13 +181,13 @@ class Table:
 
     def number(self, row: int) -> int:
         """The number that a row, counted from 0, has in its file, where the first is 1."""
-        return row + 1 if self.drawn is None else int(self.drawn.rows[row]) + 1
+        return int(self.numbers[row])
 
-    @property
+    @cached_property
     def numbers(self) -> Numbers:
         """The numbers that its rows have in their file."""
-        places = np.arange(self.height) if self.drawn is None else self.drawn.rows
-        return np.asarray(places + 1.0)
+        places = self.kept if self.drawn is None else self.drawn.rows
+        return np.asarray((np.arange(self.height) if places is None else places) + 1.0)
 
     def evidence(self, *columns: str, rows: object = ()) -> Evidence:
         """A place in this table; `rows` are counted from 0."""

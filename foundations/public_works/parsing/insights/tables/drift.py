@@ -47,6 +47,29 @@ def are_versions(before: Source, after: Source) -> bool:
     return common >= 2 and common >= _LEAST_IN_COMMON * len(ours | theirs)
 
 
+def share_rows(before: Source, after: Source) -> bool:
+    """Whether a column names rows in both versions, and many of them are the same."""
+    return _key(_pairs(before, after)) is not None
+
+
+def same(before: Source, after: Source) -> Insight | None:
+    """That two files hold the same table, where they do."""
+    if before.table.drawn or after.table.drawn:
+        return None
+    if not before.table.frame.equals(after.table.frame):
+        return None
+    return Insight(
+        kind=InsightKind.SIMILAR,
+        sentence=f"{before.name} and {after.name} hold the same "
+        f"{counted(before.table.height, 'row')}.",
+        figures={"rows": before.table.height},
+        evidence=before.evidence(),
+        further=(after.evidence(),),
+        strength=0.7,
+        surprise=0.7,
+    )
+
+
 def drift(before: Source, after: Source) -> Iterator[Insight]:
     """Everything that changed from one version of a table to the other."""
     pairs = _pairs(before, after)
@@ -192,10 +215,12 @@ def _cell_changes(
             middle = float(np.median(ratio)) - 1
             figures["median_change"] = middle
             change = f", by {'+' if middle > 0 else ''}{middle:.1%} in the middle"
+    share = percent(len(places) / len(key.old))
     return Insight(
         kind=InsightKind.DRIFT,
-        sentence=f"{old.name} changed in {len(places):,} of {counted(len(key.old), 'row')} that "
-        f"stayed ({percent(len(places) / len(key.old))}){change}: for {key.name} {quoted(name)} "
+        sentence=f"From {before.name} to {after.name}, {old.name} changed in {len(places):,} of "
+        f"{counted(len(key.old), 'row')} that stayed ({share}){change}: for {key.name} "
+        f"{quoted(name)} "
         f"from {_cell(was)} to {_cell(became)}.",
         figures=figures,
         evidence=before.evidence(key.name, old.name, rows=rows).model_copy(
@@ -225,7 +250,7 @@ def _cell(value: object) -> str:
 def _shown(source: Source, column: str, rows: NDArray[np.intp]) -> tuple[Cell, ...]:
     series = source.table.frame[column]
     return tuple(
-        Cell(row=int(row) + 1, column=column, value=scalar(series[int(row)]))
+        Cell(row=source.table.number(int(row)), column=column, value=scalar(series[int(row)]))
         for row in rows[:ROWS_SHOWN]
     )
 

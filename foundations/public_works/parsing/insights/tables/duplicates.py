@@ -88,10 +88,11 @@ def _all_but_one(
             continue
         verb = "row agrees with an earlier one" if count == 1 else "rows agree with earlier ones"
         why = ", which numbers the rows" if name in numbered else ""
+        one, other = table.number(first), table.number(second)
         yield Insight(
             kind=InsightKind.NEAR_DUPLICATE,
-            sentence=f"{count:,} {verb} in every column but {name}{why}: rows {first + 1:,} and "
-            f"{second + 1:,} differ by {quoted(series[first])} and {quoted(series[second])} alone.",
+            sentence=f"{count:,} {verb} in every column but {name}{why}: rows {one:,} and "
+            f"{other:,} differ by {quoted(series[first])} and {quoted(series[second])} alone.",
             figures={"near_duplicates": count, "rows": table.height},
             evidence=table.evidence(name, rows=[row for pair in pairs for row in pair]),
             strength=bounded(0.65 + 0.3 * count / table.height),
@@ -118,7 +119,8 @@ def _written_otherwise(table: Table, total: Hashes, exact: NDArray[np.bool_]) ->
     )
     yield Insight(
         kind=InsightKind.NEAR_DUPLICATE,
-        sentence=f"{count:,} {verb}, written otherwise: rows {first + 1:,} and {second + 1:,} have "
+        sentence=f"{count:,} {verb}, written otherwise: rows {table.number(first):,} "
+        f"and {table.number(second):,} have "
         f"{quoted(table.frame[differing[0]][first])} and "
         f"{quoted(table.frame[differing[0]][second])} for {differing[0]}.",
         figures={"near_duplicates": count, "rows": table.height},

@@ -63,7 +63,7 @@ def keys(table: Table) -> Iterator[Insight]:
             kind=InsightKind.KEY,
             sentence=f"{column.name} should identify each row, but {counted(twice, 'row')} "
             f"{'repeats' if twice == 1 else 'repeat'} an earlier one: {quoted(value)} stands in "
-            f"rows {first + 1:,} and {int(rows[0]) + 1:,}.",
+            f"rows {table.number(first):,} and {table.number(int(rows[0])):,}.",
             figures={"repeated": twice, "different": distinct, "rows": len(filled)},
             evidence=table.evidence(column.name, rows=rows),
             strength=bounded(0.8 + 0.2 * twice / len(filled)),
@@ -178,7 +178,7 @@ def _reference(
         says += (
             f", but {counted(len(lost), 'row')} ({percent(len(lost) / len(values))}) "
             f"{'has' if len(lost) == 1 else 'have'} one that is not there, such as {quoted(value)} "
-            f"in row {int(lost[0]) + 1:,}."
+            f"in row {ours.table.number(int(lost[0])):,}."
         )
     else:
         says += " in every row."

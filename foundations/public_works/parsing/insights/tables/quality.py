@@ -25,6 +25,9 @@ from foundations.public_works.parsing.models import ColumnType
 from foundations.public_works.parsing.profiles import scalar
 
 _MOST_COLUMNS_TOLD = 8
+_LEAST_ALIKE = 200
+_MOST_UNLIKE = 0.005
+"""A column says nearly always the same where fewer rows say something else."""
 _LEAST_RUN = 6
 
 
@@ -147,6 +150,28 @@ def constants(table: Table) -> Iterator[Insight]:
             )
 
 
+def nearly_constants(table: Table) -> Iterator[Insight]:
+    """Columns that say the same in all rows but very few."""
+    for column in table.of(Role.CATEGORY, Role.NUMBER):
+        values = column.series
+        counted_values = column.filled.alias("value").value_counts(sort=True, name="n")
+        ((usual, count),) = counted_values.head(1).rows()
+        few = len(column.filled) - count
+        if len(column.filled) < _LEAST_ALIKE or not 0 < few <= _MOST_UNLIKE * len(column.filled):
+            continue
+        others = ((values != usual) & values.is_not_null()).arg_true()
+        row = int(others[0])
+        yield Insight(
+            kind=InsightKind.CONSTANT,
+            sentence=f"{column.name} is {quoted(usual)} in all rows but {few:,}: "
+            f"row {table.number(row):,} has {quoted(values[row])}.",
+            figures={"rows": count, "others": few},
+            evidence=table.evidence(column.name, rows=others),
+            strength=0.5,
+            surprise=0.6,
+        )
+
+
 def stuck(table: Table) -> Iterator[Insight]:
     """Runs of one value in a column whose values hardly ever repeat, as of a broken sensor."""
     for column in table.of(Role.NUMBER):
@@ -159,11 +184,12 @@ def stuck(table: Table) -> Iterator[Insight]:
         repeats = max(_chance_of_repeat(column.present), common)
         if table.height * repeats ** (length - 1) > 1e-6:
             continue
+        begin, end = table.number(first), table.number(first + length - 1)
         yield Insight(
             kind=InsightKind.STUCK,
             sentence=f"{column.name} is {figure(value)} in {length:,} rows in a row, "
-            f"{first + 1:,} to {first + length:,}, while it changes from row to row elsewhere.",
-            figures={"value": value, "rows": length, "first_row": first + 1},
+            f"{begin:,} to {end:,}, while it changes from row to row elsewhere.",
+            figures={"value": value, "rows": length, "first_row": begin},
             evidence=table.evidence(column.name, rows=range(first, first + length)),
             strength=bounded(0.6 + 0.4 * length / table.height),
             surprise=0.8,

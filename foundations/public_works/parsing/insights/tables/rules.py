@@ -75,7 +75,9 @@ def _multiples(table: Table, numbers: list[Column]) -> Iterator[tuple[Insight, t
         if len(np.unique(x)) < 5 or abs(pearson(x, y)) < _LINEAR:
             continue
         equal = slope == 1 and start == 0
-        plus = "" if abs(start) <= _tolerance(other, y).max() else f" plus {figure(start)}"
+        sign = "plus" if start > 0 else "less"
+        nothing = abs(start) <= _tolerance(other, y).max()
+        plus = "" if nothing else f" {sign} {figure(abs(start))}"
         says = (
             f"{one.name} and {other.name} are the same in every row"
             if equal

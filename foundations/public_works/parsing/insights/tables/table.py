@@ -18,6 +18,7 @@ from foundations.public_works.parsing.insights.tables import (
 from foundations.public_works.parsing.insights.tables.columns import Column, Role, Table
 from foundations.public_works.parsing.insights.tables.drawing import Drawn, told_of_drawn
 from foundations.public_works.parsing.insights.tables.rules import rules
+from foundations.public_works.parsing.insights.tables.totals import noted, told_totals
 from foundations.public_works.parsing.insights.words import counted, listed, percent
 from foundations.public_works.parsing.profiles import scalar
 
@@ -50,6 +51,7 @@ def _found(table: Table) -> list[Insight]:
         *quality.placeholders(table),
         *quality.invalid(table),
         *quality.constants(table),
+        *(() if table.drawn else quality.nearly_constants(table)),
         *(() if table.drawn else quality.stuck(table)),
         *(() if table.drawn else quality.gaps(table)),
         *duplicates.duplicates(table),
@@ -57,6 +59,7 @@ def _found(table: Table) -> list[Insight]:
         *duplicates.variants(table),
         *keys.keys(table),
         *ruled.insights,
+        *told_totals(table),
         *outliers.told_outliers(table, strange),
         *outliers.combinations_of_columns(table, related, strange),
         *pairs.correlations(table, related),
@@ -93,7 +96,7 @@ def overview(table: Table) -> Insight:
     by = f"; {listed(named, most=3)} {verb} its rows" if named else ""
     return Insight(
         kind=InsightKind.OVERVIEW,
-        sentence=f"{table.name} has {counted(rows, 'row')} and "
+        sentence=f"{table.name} has {counted(rows, 'row')}{noted(table)} and "
         f"{counted(frame.width, 'column')}, {numeric} of them numeric; {full}{by}."
         f"{_how_drawn(drawn) if drawn else ''}",
         figures=figures,

@@ -315,12 +315,17 @@ def _told_season(table: Table, clock: Column, season: _Season) -> Insight:
     )
 
 
+def _clear(value: float, among: Numbers) -> float:
+    """A value, but nothing where it is only what computing left over."""
+    return 0.0 if abs(value) < 1e-9 * float(np.abs(among).max()) else value
+
+
 def _told_trend(table: Table, clock: Column, change: _Change) -> Insight:
     course = change.course
     slope = _middle_slope(course)
     per, word = _per(course, clock)
     moves = "rises" if slope > 0 else "falls"
-    first, last = float(change.fit[0]), float(change.fit[-1])
+    first, last = (_clear(float(end), change.fit) for end in (change.fit[0], change.fit[-1]))
     rho = math.copysign(change.size, slope)
     return Insight(
         kind=InsightKind.TREND,

@@ -37,13 +37,16 @@ class Entity:
 
 _MONTH_NAMES = """
 january february march april may june july august september october november december januar februar
-märz mai juni juli oktober dezember jan feb mar apr jun jul aug sep sept oct okt nov dec dez
+märz mai juni juli oktober dezember jan feb mar apr jun jul aug sep sept oct okt nov dec dez jänner
+janvier février mars avril juin juillet août septembre octobre novembre décembre enero febrero marzo
+abril mayo junio julio agosto septiembre octubre noviembre diciembre gennaio febbraio aprile maggio
+giugno luglio settembre ottobre dicembre
 """
 MONTH = r"(?:" + "|".join(sorted(_MONTH_NAMES.split(), key=len, reverse=True)) + r")"
 DATE = re.compile(
     rf"\b\d{{4}}-\d{{2}}-\d{{2}}\b"
     rf"|\b\d{{1,2}}[./]\d{{1,2}}[./](?:\d{{4}}|\d{{2}})\b"
-    rf"|\b\d{{1,2}}(?:st|nd|rd|th|\.)?\s{MONTH}\b(?:\.?,?\s\d{{4}}\b)?"
+    rf"|\b\d{{1,2}}(?:st|nd|rd|th|er|\.|\sde)?\s{MONTH}\b(?:\.?,?(?:\sde)?\s\d{{4}}\b)?"
     rf"|\b{MONTH}\.?\s\d{{1,2}}(?:st|nd|rd|th)?\b(?!\s?%)(?:,\s\d{{4}}\b)?"
     rf"|\b{MONTH}\s\d{{4}}\b",
     re.IGNORECASE,
@@ -89,7 +92,7 @@ _WORDY = "|".join(
 _SIGNED = "|".join(re.escape(sign) for sign in _CURRENCIES if not sign.isalpha())
 _SCALED = "|".join(sorted(_SCALES, key=len, reverse=True))
 _AMOUNT = re.compile(
-    rf"(?<![\w.,/-])(?P<sign>(?:{_SIGNED}|\b(?:EUR|USD|GBP|CHF|JPY)\b)\s?)?"
+    rf"(?<![\w.,/+-])(?P<sign>(?:{_SIGNED}|\b(?:EUR|USD|GBP|CHF|JPY)\b)\s?)?"
     rf"(?P<number>{_NUMBER})(?![\d])"
     rf"(?:\s?(?P<scale>{_SCALED})\b(?:(?<=mio|mrd)\.)?(?:\sde?\b['\u2019]?)?)?"
     rf"(?:\s?(?P<percent>%|percent\b|per cent\b|Prozent\b)"

@@ -11,9 +11,9 @@ from foundations.public_works.parsing.insights.texts.contradictions import (
     statements,
 )
 from foundations.public_works.parsing.insights.texts.entities import Entity, EntityKind, entities
-from foundations.public_works.parsing.insights.texts.language import language_of
 from foundations.public_works.parsing.insights.texts.similar import Piece, alike, told_within
 from foundations.public_works.parsing.insights.words import counted, listed
+from foundations.public_works.parsing.languages import language_of
 from foundations.public_works.parsing.models import ParseResult, Passage
 from foundations.public_works.parsing.passages import sentences
 from foundations.public_works.parsing.phrases import CONSIDERED
@@ -31,7 +31,6 @@ _FEW = 3
 _LEAST_PARAGRAPH = 80
 _YEAR = re.compile(r"(?<![\d.,/-])(1[5-9]\d\d|20\d\d)(?![\d,/%-]|\.\d)")
 _COUNTED = frozenset({PlaceKind.PAGE, PlaceKind.SLIDE, PlaceKind.LINE})
-_OF_TABLES = frozenset({PlaceKind.TABLE, PlaceKind.COLUMN, PlaceKind.ROW})
 _NAMED = {
     EntityKind.DATE: (0.35, "dates"),
     EntityKind.MONEY: (0.55, "amounts of money"),
@@ -78,15 +77,24 @@ def of_text(parsed: ParseResult, artifacts: Mapping[str, Path]) -> list[Insight]
         *contradictions(statements(passages)),
         *figures,
         *_years(passages),
-        *_entities(passages, told={*_in_summary(parsed), *_quoted(figures)}),
+        *_entities(_written(artifacts), told={*_in_summary(parsed), *_quoted(figures)}),
         *told_within(list(alike(pieces(passages), across=False))),
     ]
 
 
 def running_text(artifacts: Mapping[str, Path]) -> list[Passage]:
-    """The passages of a file, but those that put its tables in words."""
+    """The passages of a file, but those of its tables and of code."""
     passages = read_passages(artifacts[PASSAGES])
-    return [passage for passage in passages if passage.place.kind not in _OF_TABLES]
+    return [passage for passage in passages if passage.place.is_prose]
+
+
+def _written(artifacts: Mapping[str, Path]) -> list[Passage]:
+    """The passages of a file that people wrote, the cells of a text's tables among them."""
+    return [
+        one
+        for one in read_passages(artifacts[PASSAGES])
+        if not one.place.table and one.place.kind is not PlaceKind.CODE
+    ]
 
 
 def pieces(passages: Sequence[Passage], file: str = "") -> list[Piece]:
