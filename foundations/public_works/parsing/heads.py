@@ -17,6 +17,7 @@ _UNIT = re.compile(
     r"|(?:[kcmµ]?m|[kmµ]?g|t|[hcm]?l|h?Pa|m?bar|[kMG]?Wh?|[kM]?Hz|[mµ]?s|min|h|d|K|V|A"
     r"|EUR|USD|GBP|CHF|Mio\.? EUR|pcs|Stk\.?)(?:[²³23]|/(?:h|s|d|m[²³23]?|l|kg))?"
 )
+_LONGEST_NUMBER = 60
 _LOOKED_FOR = 30
 """So far down the names of columns are looked for."""
 _LOOKED_AT = 200
@@ -78,7 +79,7 @@ def filled(row: Cells) -> int:
 
 def looks_numeric(cell: str) -> bool:
     """Whether a cell is a number, an amount, a date or a time, and no name."""
-    return _NUMERIC.fullmatch(cell) is not None
+    return len(cell) <= _LONGEST_NUMBER and _NUMERIC.fullmatch(cell) is not None
 
 
 def stands_above(rows: Sequence[Cells], at: int) -> bool:

@@ -10,15 +10,18 @@ from foundations.public_works.parsing.places import BEGINNING, Place
 from foundations.public_works.parsing.sources import Section, Table
 
 MAX_TABLES = 50
-_FRONT = re.compile(r"\ufeff?---[ \t]*\n((?:[\w -]+:.*\n|[ \t-].*\n|\n)*?)---[ \t]*(?:\n|$)")
-_FACT = re.compile(r"^([\w -]+):[ \t]*(\S.*)$", re.MULTILINE)
+_RULE = re.compile(r"---[ \t]*$")
+_FACT = re.compile(r"([\w -]{1,60}):(?:[ \t]+(\S.*))?$")
+_MOST_FRONT = 200
+"""Lines that properties before a text may take."""
 _HEADING = re.compile(r"^(#{1,6})\s+(.+?)\s*#*$")
 _FENCE = re.compile(r"^\s*(```|~~~)")
-_LINK = re.compile(r"!?\[([^\]]*)\]\([^)\s]*(?:\s+\"[^\"]*\")?\)")
+_LINK = re.compile(
+    r"!?\[([^\]]{0,500})\]\((?:[^()\s]++|\([^()\s]*+\))*+(?:\s+\"[^\"]{0,500}\")?\s*\)"
+)
 _MARKS = re.compile(r"(\*\*|__|`)(?=\S)(.+?)(?<=\S)\1")
 _EMPHASIS = re.compile(r"(?<![\w*])([*_])(?![\s*_])([^*_\n]+?)(?<![\s*_])\1(?![\w*])|~~(.+?)~~")
 _FOOTNOTE = re.compile(r"\[\^[^\]\s]{1,30}\]:?")
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _TAG = re.compile(
     r"</?(?:a|b|br|center|code|details|div|em|h[1-6]|hr|i|img|kbd|p|small|span|strong|sub|summary|"
     r"sup|u)\b[^<>]{0,500}>",
@@ -27,7 +30,7 @@ _TAG = re.compile(
 _BULLET = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+(?:\[[ xX]\]\s+)?")
 _UNDERLINE = re.compile(r"^(?:={3,}|-{3,})\s*$")
 _RULER = re.compile(r"^[\s|:-]+$")
-_CELL_RULER = re.compile(r"^\s*\|?(?:\s*:?-+:?\s*\|)+(?:\s*:?-+:?\s*\|?)?\s*$")
+_CELL_RULER = re.compile(r"\|?(?:\s*:?-+:?\s*\|)+(?:\s*:?-+:?\s*\|?)?$")
 _LEAST_LINES = 3
 _CELL_END = re.compile(r"(?<!\\)\|")
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
@@ -46,7 +49,7 @@ class Reading:
 def sections_and_grids(markdown: str) -> Reading:
     """A text in Markdown taken apart, each piece placed under the headings it stands below."""
     taken = _Taking()
-    lines = _COMMENT.sub("", markdown).splitlines()
+    lines = _without_comments(markdown).splitlines()
     for line, following in pairwise([*lines, "", ""]):
         taken.line(line, following)
     taken.end()
@@ -117,7 +120,9 @@ class _Taking:
         """Whether a line is one of a table: between bars, or cut by them above a ruler."""
         if line.lstrip().startswith("|"):
             return True
-        return "|" in line and (bool(self._rows) or _CELL_RULER.match(following) is not None)
+        return "|" in line and (
+            bool(self._rows) or _CELL_RULER.match(following.strip()) is not None
+        )
 
     def _begin(self, level: int, heading: str) -> None:
         if any(map(str.strip, self._held)) or level <= len(self._trail):
@@ -140,7 +145,7 @@ class _Taking:
     def _end_grid(self) -> None:
         """Lines between bars: a table where the second is the ruler that makes them one."""
         lines, self._rows = self._rows, []
-        if len(lines) < _LEAST_LINES or not _CELL_RULER.match(lines[1]):
+        if len(lines) < _LEAST_LINES or not _CELL_RULER.match(lines[1].strip()):
             self._held += map(plain, lines)
             return
         rows = [_cells(line) for number, line in enumerate(lines) if number != 1]
@@ -188,12 +193,14 @@ def tables(
 
 def split_front(text: str) -> tuple[DocumentProperties, str]:
     """What lines `name: value` between rulers at the beginning say of a text, and the rest."""
-    front = _FRONT.match(text)
-    if front is None:
+    lines = text.removeprefix("\ufeff").split("\n", _MOST_FRONT)
+    end = _end_of_front(lines)
+    if not end:
         return DocumentProperties(), text
     facts = {
-        name.casefold(): " ".join(value.strip("\"' []").split())[:300]
-        for name, value in _FACT.findall(front[1])
+        found[1].casefold(): " ".join(found[2].strip("\"' []").split())[:300]
+        for line in lines[1:end]
+        if (found := _FACT.match(line)) and found[2]
     }
     author = facts.get("author", facts.get("authors", ""))
     said = DocumentProperties(
@@ -203,7 +210,28 @@ def split_front(text: str) -> tuple[DocumentProperties, str]:
         language=facts.get("lang", facts.get("language", "")),
         created_at=facts.get("date", ""),
     )
-    return said, text[front.end() :]
+    return said, "\n".join(lines[end + 1 :])
+
+
+def _end_of_front(lines: list[str]) -> int:
+    """Where the ruler is that ends the properties before a text; 0 where there are none."""
+    if not _RULE.match(lines[0]):
+        return 0
+    for at, line in enumerate(lines[1:], start=1):
+        if _RULE.match(line):
+            return at
+        if line.strip() and not line.startswith((" ", "\t", "-")) and not _FACT.match(line):
+            return 0
+    return 0
+
+
+def _without_comments(text: str) -> str:
+    kept: list[str] = []
+    end = 0
+    while (begin := text.find("<!--", end)) >= 0 and (close := text.find("-->", begin + 4)) >= 0:
+        kept.append(text[end:begin])
+        end = close + 3
+    return "".join([*kept, text[end:]])
 
 
 def plain(line: str) -> str:

@@ -29,7 +29,10 @@ _UNCALCULATED = re.compile(
     rb"\s*(?:<v\s*/>|<v>\s*</v>)?\s*</c>"
 )
 _MERGED = re.compile(rb"<mergeCell ref=\"([A-Z]{1,3})([0-9]{1,7}):[A-Z]{1,3}([0-9]{1,7})\"")
-_FILLED = re.compile(rb"<c [^>]*?\br=\"([A-Z]{1,3})([0-9]{1,7})\"[^>]*(?<!/)>\s*<(?:v|is|f)\b")
+_FILLED = re.compile(
+    rb"<c [^<>]{0,200}?\br=\"([A-Z]{1,3})([0-9]{1,7})\"[^<>]{0,200}(?<!/)>\s{0,20}<(?:v|is|f)\b"
+)
+_PIECE, _CELL_BYTES = 1 << 20, 500
 _LOOKED_AT = 5_000
 """Rows among which the tables of a worksheet are told apart."""
 
@@ -108,16 +111,22 @@ def _by_sheet(path: Path, spans: dict[str, "_Span"]) -> dict[str, "_Span"]:
         parts = dict(packages.listed(package, "xl/workbook.xml", "sheets/{*}sheet"))
         for part, span in spans.items():
             if span.merged:  # where the cells begin counts for nothing else
-                span.begin = _first_cell(package.read(part))
+                span.begin = _first_cell(package, part)
     return {sheet.get("name", ""): spans[part] for part, sheet in parts.items() if part in spans}
 
 
-def _first_cell(markup: bytes) -> tuple[int, int]:
+def _first_cell(package: zipfile.ZipFile, part: str) -> tuple[int, int]:
     """The first row and the first column in which a cell holds something, from 0."""
-    cells = [(int(row), _column_number(letters)) for letters, row in _FILLED.findall(markup)]
-    if not cells:
+    rows, columns, rest = set[int](), set[bytes](), b""
+    with package.open(part) as stream:
+        while piece := stream.read(_PIECE):
+            cells = _FILLED.findall(rest + piece)
+            rows.update(int(row) for _, row in cells[:1])  # they stand in order
+            columns.update(letters for letters, _ in cells)
+            rest = piece[-_CELL_BYTES:]
+    if not rows:
         return 0, 0
-    return min(row for row, _ in cells) - 1, min(column for _, column in cells) - 1
+    return min(rows) - 1, min(map(_column_number, columns)) - 1
 
 
 class _Span:

@@ -1,11 +1,12 @@
 """Tables as people lay them out: titles, groups of columns, units, several on a sheet, notes."""
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from foundations.public_works.parsing.heads import head_of
+from foundations.public_works.parsing.heads import head_of, looks_numeric
 from foundations.public_works.parsing.models import DEFAULT
 from foundations.public_works.parsing.notes import Notes
 from foundations.public_works.parsing.sheet_layout import Block, layout_of
@@ -219,3 +220,11 @@ def test_lines_above_the_names_in_delimited_text_are_told_and_no_rows(tmp_path: 
 
     assert source.tables[0].frame["units"].to_list() == [3, 4]
     assert [one.code for one in notes.warnings()] == ["title_lines"]
+
+
+def test_a_cell_of_blanks_behind_a_number_is_looked_at_in_linear_time() -> None:
+    begun = time.process_time()
+
+    assert not looks_numeric("1" + " " * 32_000 + "x")
+
+    assert time.process_time() - begun < 0.5

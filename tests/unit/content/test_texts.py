@@ -1,5 +1,6 @@
 """Documents become sections, passages, key phrases and a summary."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -438,3 +439,24 @@ def test_code_is_no_running_text() -> None:
         (True, "More."),
         (False, "open"),
     ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "---\n" + " a: b\n" * 150 + "x\n",
+        "<!-- " * 20_000,
+        "[a" * 20_000,
+        "[a](" * 20_000,
+        "|" + " " * 20_000 + "x\n" + " " * 20_000 + "|",
+        "_a *b " * 20_000,
+    ],
+    ids=lambda text: str(text)[:5],
+)
+def test_markdown_that_opens_and_never_closes_is_read_in_linear_time(text: str) -> None:
+    begun = time.process_time()
+
+    _, rest = markdown.split_front(text)
+    markdown.sections_and_grids(rest)
+
+    assert time.process_time() - begun < 2
