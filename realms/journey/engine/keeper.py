@@ -115,7 +115,8 @@ class Keeper(Works, Expecting):
                 self.expect(self._clock.now() + self._beat)
                 return
             now = await self._journal.now(self._clock.now())
-            await self._journal.dismiss(at=now, survivor=self._driver.holder)
+            if await self._journal.dismiss(at=now, survivor=self._driver.holder):
+                self._rang.clear()  # who was told of these runs is gone
             await self._lanes.look_at_all()
             taken = 0
             while taken < _AHEAD:

@@ -34,9 +34,9 @@ DEADLY = Path(__file__).parents[2] / "support" / "deadly_realm"
 
 @pytest.fixture(scope="module")
 def cluster(
-    redis_server: Broker, postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory
+    rabbitmq: Broker, postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Cluster]:
-    with postgres_server.database() as database, place_at(redis_server) as url:
+    with postgres_server.database() as database, place_at(rabbitmq) as url:
         folder = tmp_path_factory.mktemp("cluster")
         found = Cluster(
             folder, database, url, realms=(TRIAL_REALMS, DEADLY), settings={"stall_seconds": 3}

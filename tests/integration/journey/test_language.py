@@ -635,25 +635,29 @@ async def test_a_call_that_takes_too_long_is_cut_and_its_slot_is_free(city: Jour
 
 
 async def test_a_call_that_falls_silent_is_cut_and_one_that_does_not_is_not(
-    city: JourneyCity,
+    city: JourneyCity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from utilities.context import current
 
     shop = Workshop(
         city,
-        flow=step("a", "heartbeat: 40ms, retry: none") + step("b", "heartbeat: 20ms, retry: none"),
+        flow=step("a", "heartbeat: 10s, retry: none") + step("b", "heartbeat: 20ms, retry: none"),
     )
     hangs(shop, "b")
+    loop, passed = asyncio.get_running_loop(), [0.0]
+    real = loop.time
+    monkeypatch.setattr(loop, "time", lambda: real() + sum(passed))
 
     async def alive(arguments: Any) -> Any:
         for _ in range(8):
-            await asyncio.sleep(0.01)
+            passed.append(6.0)
+            await asyncio.sleep(0)
             current().heartbeat()
         return made(arguments)
 
     shop.does["a"] = alive
     accepted = await city.engine.start("flow", {})
-    run = await city.engine.wait(accepted.run_id, seconds=2)
+    run = await city.engine.wait(accepted.run_id, seconds=100)
 
     assert standing(run) == {"a": "succeeded", "b": "failed timeout"}
 

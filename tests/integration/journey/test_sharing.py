@@ -151,6 +151,19 @@ async def test_a_scheduler_rings_for_what_nobody_has_claimed(process: Make) -> N
     assert server.services.calls == []
 
 
+async def test_a_scheduler_rings_at_once_for_what_the_dead_have_held(process: Make) -> None:
+    server, scheduler = await process(Duty.ACCEPT), await process(Duty.SCHEDULE)
+    run = await server.engine.start("data_mash_flow", INPUT)
+
+    for _ in range(3):
+        now = server.clock.now()
+        dying = await server.journal.take_hold(at=now, until=now + timedelta(seconds=2))
+        assert await server.journal.claim([run.run_id], holder=dying, at=now)
+        server.broker.clear()
+        await scheduler.on(seconds=3.5)
+        assert server.broker == [(QUEUE, run.run_id)]
+
+
 async def test_a_worker_takes_no_more_than_it_may_have(process: Make) -> None:
     server, worker = await process(Duty.ACCEPT), await process(Duty.WORK)
     gate = asyncio.Event()

@@ -13,6 +13,9 @@ from foundations.public_works.database import Database
 from utilities.context import current
 from utilities.errors import ErrorKind, PlatformError
 
+_ALONE_SECONDS = 0.5
+"""So long a step that computes waits for another process; leases are prolonged in time."""
+
 
 class Stepped(BaseModel):
     """Whose step it was, and the key it was given."""
@@ -42,8 +45,12 @@ class SpreadStepsService:
 
     @soa_api(effect=Effect.PURE)
     async def block(self, folder: str, n: int, seconds: float = 0.0) -> Stepped:
-        """Keeps the event loop for so long, as a computation does."""
+        """Keeps the event loop for so long, as a computation does, and until another is at work."""
+        _begun(folder, n)
+        over = time.monotonic() + _ALONE_SECONDS
         time.sleep(seconds)
+        while len(_at_work(folder)) < 2 and time.monotonic() < over:
+            time.sleep(0.005)
         return await _stepped(folder, n, 0)
 
     @soa_api(effect=Effect.KEYED)
@@ -75,10 +82,19 @@ def _write(connection: Connection) -> None:
     connection.exec_driver_sql("SELECT 1")
 
 
+def _begun(folder: str, n: int) -> Path:
+    mark = Path(folder) / f"{n}-{os.getpid()}-{current().milestone}"
+    mark.with_suffix(".begun").touch()
+    return mark
+
+
+def _at_work(folder: str) -> set[str]:
+    return {mark.name.split("-")[1] for mark in Path(folder).glob("*.begun")}
+
+
 async def _stepped(folder: str, n: int, seconds: float) -> Stepped:
     context = current()
-    mark = Path(folder) / f"{n}-{os.getpid()}-{context.milestone}"
-    mark.with_suffix(".begun").touch()
+    mark = _begun(folder, n)
     try:
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
