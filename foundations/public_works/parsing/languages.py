@@ -52,11 +52,12 @@ def language_of(texts: Iterable[str]) -> str:
         if len(words) >= _CONSIDERED:
             break
     letters = "".join(words)
-    for language, letter in _SCRIPTS.items():
-        if letters and len(letter.findall(letters)) > 0.2 * len(letters):
+    for language, letter in () if letters.isascii() else _SCRIPTS.items():
+        if len(letter.findall(letters)) > 0.2 * len(letters):
             return language
     if len(words) < _LEAST_WORDS:
         return ""
-    hits = Counter({name: sum(w in known for w in words) for name, known in _WORDS.items()})
+    counts = Counter(words)
+    hits = Counter({name: sum(counts[w] for w in known) for name, known in _WORDS.items()})
     (best, most), (_, second) = hits.most_common(2)
     return best if most >= _LEAST_SHARE * len(words) and most >= _LEAST_LEAD * second else ""

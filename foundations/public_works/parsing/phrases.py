@@ -5,7 +5,6 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence, Set
 
-from foundations.public_works.parsing.languages import language_of
 from foundations.public_works.parsing.models import KeyPhrase, Passage, SummarySentence
 from foundations.public_works.parsing.passages import sentences
 from foundations.public_works.parsing.person_names import person_names
@@ -38,7 +37,9 @@ _LEANING = re.compile(
 """Articles and the like that stand before a vowel without a blank: `l'équipe`, `dell'anno`."""
 
 
-def key_phrases(passages: Sequence[Passage], most: int = MAX_PHRASES) -> tuple[KeyPhrase, ...]:
+def key_phrases(
+    passages: Sequence[Passage], language: str = "", *, most: int = MAX_PHRASES
+) -> tuple[KeyPhrase, ...]:
     """The phrases of one to three words that characterise a text, the strongest first.
 
     Scored by C-value: log2(words + 1) times how often the phrase stands by itself, that is, its
@@ -48,18 +49,18 @@ def key_phrases(passages: Sequence[Passage], most: int = MAX_PHRASES) -> tuple[K
     who wrote it, and where a phrase stands alone nothing tells any more that it is one.
     A phrase in its inflected forms is one, told as it stands most often.
     """
-    language = language_of(passage.text for passage in passages)
     found = list(_runs(passages, language))
     bare = _uninflected({word for _, run in found for word in run}, language)
     places: dict[Phrase, list[int]] = defaultdict(list)
     spelt: dict[Phrase, Counter[Phrase]] = defaultdict(Counter)
     for passage, run in found:
+        stems = run if bare.keys().isdisjoint(run) else [bare.get(word, word) for word in run]
         for size in range(1, _LONGEST + 1):
             for at in range(len(run) - size + 1):
-                words = tuple(run[at : at + size])
-                phrase = tuple(bare.get(word, word) for word in words)
+                phrase = tuple(stems[at : at + size])
                 places[phrase].append(passage)
-                spelt[phrase][words] += 1
+                if stems is not run and (words := tuple(run[at : at + size])) != phrase:
+                    spelt[phrase][words] += 1
     longer: dict[Phrase, list[int]] = defaultdict(list)
     for phrase, where in places.items():
         for size in range(1, len(phrase)):
@@ -72,19 +73,32 @@ def key_phrases(passages: Sequence[Passage], most: int = MAX_PHRASES) -> tuple[K
         for phrase, where in places.items()
         if len(where) > 1
         and (len(phrase) > 1 or len(phrase[0]) > 3)
-        and parts_of_people.isdisjoint(spelt[phrase])
-        and all(people.isdisjoint(_parts(words)) for words in spelt[phrase])
+        and not (people and _names(people, parts_of_people, (phrase, *spelt.get(phrase, ()))))
     }
     best = sorted(scored.items(), key=lambda item: (-item[1], item[0]))
     return tuple(
         KeyPhrase(
-            phrase=" ".join(spelt[phrase].most_common(1)[0][0])[:100],
+            phrase=" ".join(_told(phrase, len(places[phrase]), spelt.get(phrase)))[:100],
             count=len(places[phrase]),
             score=round(score, 4),
             passages=tuple(dict.fromkeys(places[phrase]))[:20],
         )
         for phrase, score in _apart(best)[:most]
     )
+
+
+def _told(phrase: Phrase, count: int, inflected: Counter[Phrase] | None) -> Phrase:
+    """The form in which a phrase stands most often."""
+    if inflected is None:
+        return phrase
+    forms = Counter({phrase: count - inflected.total()})
+    forms.update(inflected)
+    return forms.most_common(1)[0][0]
+
+
+def _names(people: Set[Phrase], parts: Set[Phrase], forms: Sequence[Phrase]) -> bool:
+    """Whether a phrase, in one of its forms, is a part of somebody's name or holds one."""
+    return any(form in parts or not people.isdisjoint(_parts(form)) for form in forms)
 
 
 def _uninflected(words: Set[str], language: str) -> dict[str, str]:
@@ -124,7 +138,7 @@ def _apart(best: list[tuple[Phrase, float]]) -> list[tuple[Phrase, float]]:
 
 
 def summary(
-    passages: Sequence[Passage], most: int = _SUMMARY_SENTENCES
+    passages: Sequence[Passage], language: str = "", *, most: int = _SUMMARY_SENTENCES
 ) -> tuple[SummarySentence, ...]:
     """The sentences that say most with the text's commonest words, in the text's order.
 
@@ -132,7 +146,7 @@ def summary(
     probabilities of its words are squared, so that the next says something else. Nenkova and
     Vanderwende, The impact of frequency on summarization (2005).
     """
-    candidates = _candidates(passages, language_of(passage.text for passage in passages))
+    candidates = _candidates(passages, language)
     counts = Counter(word for _, _, words in candidates for word in words)
     total = counts.total()
     probability = {word: count / total for word, count in counts.items()}

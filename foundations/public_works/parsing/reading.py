@@ -205,13 +205,15 @@ def _with_words(result: ParseResult, told: list[Passage]) -> ParseResult:
     """What the text of a file is about, its tables and code left out."""
     if not told:
         return result
+    from foundations.public_works.parsing.languages import language_of
     from foundations.public_works.parsing.phrases import key_phrases, summary
 
+    language = language_of(passage.text for passage in told)
     return result.model_copy(
         update={
             "word_count": sum(words.count(passage.text) for passage in told),
-            "summary": summary(told),
-            "key_phrases": key_phrases(told),
+            "summary": summary(told, language),
+            "key_phrases": key_phrases(told, language),
         }
     )
 

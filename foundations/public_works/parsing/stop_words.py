@@ -1,5 +1,7 @@
 """Words that say nothing of what a text is about, by language."""
 
+from functools import cache
+
 _ENGLISH = """
 a about above after again against all also although always am among an and another any are as at
 away back be became because become becomes been before began behind being below between both but by
@@ -79,6 +81,7 @@ _OF_LANGUAGE = {
 }
 
 
+@cache
 def stop_words(language: str) -> frozenset[str]:
     """Words that say nothing in a text of a language, by its English name.
 

@@ -9,6 +9,7 @@ from foundations.public_works.archives import Encrypted
 from foundations.public_works.media_types import MediaType, detect
 from foundations.public_works.parsing import markdown, passages, phrases, texts
 from foundations.public_works.parsing.faults import FieldLimit, UnreadableFile
+from foundations.public_works.parsing.languages import language_of
 from foundations.public_works.parsing.models import DEFAULT, Passage
 from foundations.public_works.parsing.notes import Notes
 from foundations.public_works.parsing.places import Place
@@ -423,7 +424,10 @@ def test_letters_that_rtf_writes_by_number_are_read_in_its_properties(tmp_path: 
 def test_key_phrases_are_no_articles_and_one_in_all_their_forms(
     lines: list[str], expected: dict[str, int]
 ) -> None:
-    found = phrases.key_phrases([Passage(number=1, place=Place.line(1), text="\n".join(lines))])
+    text = "\n".join(lines)
+    language = language_of([text])
+
+    found = phrases.key_phrases([Passage(number=1, place=Place.line(1), text=text)], language)
 
     told = {one.phrase: one.count for one in found}
     assert expected.items() <= told.items()

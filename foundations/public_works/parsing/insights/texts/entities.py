@@ -43,12 +43,14 @@ abril mayo junio julio agosto septiembre octubre noviembre diciembre gennaio feb
 giugno luglio settembre ottobre dicembre
 """
 MONTH = r"(?:" + "|".join(sorted(_MONTH_NAMES.split(), key=len, reverse=True)) + r")"
+_BEFORE_NUMBER = r"(?=[^\W\d_]{3,10}\.?\s\d)"
+"""Looked for before names of months are: there are many, and few words stand before a number."""
 DATE = re.compile(
     rf"\b\d{{4}}-\d{{2}}-\d{{2}}\b"
     rf"|\b\d{{1,2}}[./]\d{{1,2}}[./](?:\d{{4}}|\d{{2}})\b"
     rf"|\b\d{{1,2}}(?:st|nd|rd|th|er|\.|\sde)?\s{MONTH}\b(?:\.?,?(?:\sde)?\s\d{{4}}\b)?"
-    rf"|\b{MONTH}\.?\s\d{{1,2}}(?:st|nd|rd|th)?\b(?!\s?%)(?:,\s\d{{4}}\b)?"
-    rf"|\b{MONTH}\s\d{{4}}\b",
+    rf"|\b{_BEFORE_NUMBER}{MONTH}\.?\s\d{{1,2}}(?:st|nd|rd|th)?\b(?!\s?%)(?:,\s\d{{4}}\b)?"
+    rf"|\b{_BEFORE_NUMBER}{MONTH}\s\d{{4}}\b",
     re.IGNORECASE,
 )
 MAIL = re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}\b", re.IGNORECASE)
