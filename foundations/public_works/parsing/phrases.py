@@ -88,7 +88,7 @@ def key_phrases(
 
 
 def _told(phrase: Phrase, count: int, inflected: Counter[Phrase] | None) -> Phrase:
-    """The form in which a phrase stands most often."""
+    """The form in which a phrase stands most often, the plain one of two that are as often."""
     if inflected is None:
         return phrase
     forms = Counter({phrase: count - inflected.total()})

@@ -417,7 +417,7 @@ def test_letters_that_rtf_writes_by_number_are_read_in_its_properties(tmp_path: 
                 "El mercado de la ciudad es muy grande. Los puestos del mercado están en la plaza.",
                 "Cada puesto tiene su número. El mercado cierra por la tarde.",
             ],
-            {"mercado": 3, "puestos": 2},
+            {"mercado": 3, "puesto": 2},
         ),
     ],
 )
