@@ -216,6 +216,11 @@ def _inside(
         yield from _walk_message(data, limits, budget, depth=depth, within=within + 1)
 
 
+def is_folder(info: zipfile.ZipInfo) -> bool:
+    """Whether an entry is a folder; it may have no name at all, which `ZipInfo.is_dir` breaks on."""
+    return info.filename.endswith("/")
+
+
 def _walk(
     file: IO[bytes], limits: ArchiveLimits, budget: _Budget, *, depth: int, within: int = 0
 ) -> Iterator[Piece]:
@@ -226,7 +231,7 @@ def _walk(
     budget.spend_entries(len(infos))
     _judge_declared(infos, limits)
     for info in infos:
-        if not info.is_dir():
+        if not is_folder(info):
             yield from _entry(archive, info, limits, budget, depth=depth, within=within)
 
 

@@ -52,14 +52,14 @@ def archive(path: Path, scratch: Path, *, read: Read, notes: Notes) -> Source:
         entries = [
             info
             for info in opened.infolist()
-            if not info.is_dir() and not _OF_SYSTEMS.search(info.filename)
+            if not archives.is_folder(info) and not _OF_SYSTEMS.search(info.filename)
         ]
         _note_many(len(entries), notes)
         for number, info in enumerate(entries[:MAX_FILES]):
             unpacked = Path(folder) / str(number)
             with opened.open(info) as entry, unpacked.open("wb") as file:
                 shutil.copyfileobj(entry, file)
-            found.add(unpacked, shown(info.filename), read)
+            found.add(unpacked, shown(info.filename) or f"file {number + 1}", read)
             unpacked.unlink()
     found.require_one()
     return Source(

@@ -71,6 +71,13 @@ def test_archive_in_an_archive_is_walked(file: Path) -> None:
     ]
 
 
+def test_entry_without_a_name_is_walked(file: Path) -> None:
+    with zipfile.ZipFile(file, "w") as made:
+        made.writestr(zipfile.ZipInfo(""), b"words")
+
+    assert [(piece.entry, piece.data) for piece in archives.walk(file)] == [("", b"words")]
+
+
 def test_u13_bombs_side_by_side_share_one_budget(file: Path) -> None:
     file.write_bytes(hostile.zipped({str(n): bytes(range(256)) * 400 for n in range(20)}))
 

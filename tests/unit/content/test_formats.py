@@ -1,6 +1,7 @@
 """What each reader of a format makes of files that are right, odd or a little wrong."""
 
 import datetime as dt
+import zipfile
 from email.message import EmailMessage
 from io import BytesIO
 from pathlib import Path
@@ -530,6 +531,17 @@ def test_files_beyond_the_cap_are_told(reader: Reader, monkeypatch: pytest.Monke
     assert [file.name for file in result.files] == ["0.txt", "1.txt"]
     assert result.metadata["files"] == 5
     assert [warning.code for warning in result.warnings] == ["file_cap"]
+
+
+def test_file_without_a_name_in_an_archive_is_called_by_its_number(reader: Reader) -> None:
+    out = BytesIO()
+    with zipfile.ZipFile(out, "w") as made:
+        made.writestr(zipfile.ZipInfo("folder/"), b"")
+        made.writestr(zipfile.ZipInfo(""), b"Some words.")
+
+    (file,) = reader("a.zip", out.getvalue()).files
+
+    assert (file.name, file.problem) == ("file 1", "")
 
 
 def test_tables_of_one_name_are_called_by_where_they_lie(reader: Reader) -> None:
