@@ -217,7 +217,7 @@ def _inside(
 
 
 def is_folder(info: zipfile.ZipInfo) -> bool:
-    """Whether an entry is a folder; it may have no name at all, which `ZipInfo.is_dir` breaks on."""
+    """Whether an entry is a folder; `ZipInfo.is_dir` breaks on one that has no name at all."""
     return info.filename.endswith("/")
 
 
