@@ -29,6 +29,8 @@ _MOST = 2_000
 _LINGERS = 4
 """So many times as long as a commit took, the next waits for others to join it."""
 _LINGERS_AT_MOST = 0.002
+_TICKS = 4
+"""So many ticks of the loop entries wait for others at the most."""
 _APART = 16
 """So many entries are told of in two halves, which from then on are written in turns."""
 _WORTH_IT = 0.0002
@@ -50,15 +52,18 @@ class _Pending:
 class GroupCommit:
     """The one who writes to the journal; one for each process.
 
-    What is added in one tick of the loop is written together. While attempts are under way whose
-    entries will come soon, a commit that follows close on another waits a little for them: each has
-    its price, whatever is in it. `under_way` says how many there are.
+    What is added in one tick of the loop is written together, and what the next few ticks add as
+    well, if each brings some: a commit has its price, whatever is in it. While attempts are under
+    way, of which `under_way` says how many there are, one that follows close on another waits a
+    little for theirs.
     """
 
     def __init__(self, *, journal: Journal, under_way: Callable[[], int] = lambda: 0) -> None:
         self._journal = journal
         self._under_way = under_way
         self._not_before = 0.0
+        self._seen, self._ticks = 1, 0
+        """How many entries waited a tick ago, and how many ticks; one alone waits for none."""
         self._loop: asyncio.AbstractEventLoop
         """Asked for once: each time costs the hot path a call of the system."""
         self._holder = 0
@@ -171,6 +176,12 @@ class GroupCommit:
         if began < self._not_before and self._under_way():
             self._scheduled = self._loop.call_later(self._not_before - began, self._flush)
             return
+        if len(self._pending) > self._seen and self._ticks < _TICKS:
+            self._seen = len(self._pending)
+            self._ticks += 1
+            self._scheduled = self._loop.call_soon(self._flush)
+            return
+        self._seen, self._ticks = 1, 0
         self._writing, self._pending = self._pending[:_MOST], self._pending[_MOST:]
         if not self._writing:
             self._trouble = None  # the next that comes finds out whether it is over

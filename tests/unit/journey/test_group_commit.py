@@ -234,16 +234,22 @@ async def test_a_journal_that_raises_what_it_may_not_is_asked_again() -> None:
     assert len((await journal.load(["run-1"]))["run-1"].entries) == 2
 
 
-async def test_a_commit_close_on_another_waits_for_those_under_way(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    class Dear(OtherJournal):
-        def write(self, entries: Sequence[Entry], *, holder: int) -> Any:
-            time.sleep(group_commit._WORTH_IT)
-            return self.inner.write(entries, holder=holder)
+class Dear(OtherJournal):
+    """Each commit takes so long that company is worth waiting for."""
 
+    def write(self, entries: Sequence[Entry], *, holder: int) -> Any:
+        time.sleep(group_commit._WORTH_IT)
+        return self.inner.write(entries, holder=holder)
+
+
+@pytest.fixture
+def patiently(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(group_commit, "_LINGERS_AT_MOST", 0.05)
     monkeypatch.setattr(group_commit, "_LINGERS", 1000)
+
+
+@pytest.mark.usefixtures("patiently")
+async def test_a_commit_close_on_another_waits_for_those_under_way() -> None:
     journal, under_way = CountingJournal(Dear(MemoryJournal())), [1]
     group = GroupCommit(journal=journal, under_way=lambda: under_way[0])
     group.begin(await journal.take_hold(at=BEGAN, until=None))
@@ -257,6 +263,46 @@ async def test_a_commit_close_on_another_waits_for_those_under_way(
     await group.add(first("run-4"))
 
     assert [len(commit) for commit in journal.commits] == [1, 2, 1]
+
+
+async def test_entries_of_the_next_few_ticks_are_written_along() -> None:
+    journal = CountingJournal(MemoryJournal())
+    group = await opened(journal)
+    began: list[asyncio.Future[None]] = []
+
+    def begin_two(ticks: int) -> None:
+        began.extend(group.add(first(f"run-{ticks}-{n}")) for n in range(2))
+        if ticks:
+            asyncio.get_running_loop().call_soon(begin_two, ticks - 1)
+
+    begin_two(group_commit._TICKS - 1)
+    while len(began) < 2 * group_commit._TICKS:
+        await asyncio.sleep(0)
+    await asyncio.gather(*began)
+    await asyncio.gather(group.add(first("alone")))
+
+    assert [len(commit) for commit in journal.commits] == [2 * group_commit._TICKS, 1]
+
+
+async def test_entries_that_keep_coming_hold_up_no_commit() -> None:
+    journal = CountingJournal(MemoryJournal())
+    group = await opened(journal)
+    earliest = [group.add(first(f"run-{n}")) for n in range(2)]
+
+    for tick in range(group_commit._TICKS + 1):
+        assert not earliest[0].done()
+        group.add(first(f"run-{tick + 2}"))
+        await asyncio.sleep(0)
+
+    assert earliest[0].done()
+    assert len(journal.commits[0]) == group_commit._TICKS + 3
+
+
+async def test_one_entry_alone_waits_for_no_tick() -> None:
+    group = await opened(MemoryJournal())
+    alone = group.add(first())
+    await asyncio.sleep(0)
+    assert alone.done()
 
 
 # where the store works apart
