@@ -1,6 +1,7 @@
 """The journey engine as others use it: start a run, wait for it, look at it, supply a result."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
@@ -28,8 +29,6 @@ from utilities.errors import PlatformError
 from utilities.ids import Ids
 
 _REMEMBERED = 10_000
-
-
 _MOST_NAMING = 100
 
 
@@ -53,7 +52,7 @@ class JourneyEngine(Journeys):
     ) -> None:
         self._behind = backlog
         self._rests = waiting
-        self._accepted: dict[str, str] = {}
+        self._accepted: OrderedDict[str, str] = OrderedDict()
         """The runs that were accepted here last, each with its tenant."""
         self._journal = journal
         self._templates = templates
@@ -102,7 +101,8 @@ class JourneyEngine(Journeys):
                 if not rerun:
                     return await self._same(await self._row(known_as), written, values)
             else:
-                self._remember(order.run_id, order.user.tenant)
+                if self._requesting.shared:
+                    self._remember(order.run_id, order.user.tenant)
                 return views.full(hand.row, hand.run, hand.plan)
         raise AssertionError("there is always a next number")
 
@@ -110,7 +110,7 @@ class JourneyEngine(Journeys):
         """Whose run it is, so that who waits for it next need not be looked up."""
         self._accepted[run_id] = tenant
         while len(self._accepted) > _REMEMBERED:
-            del self._accepted[next(iter(self._accepted))]
+            self._accepted.popitem(last=False)
 
     async def wait(self, run_id: str, *, seconds: float) -> JourneyRun:
         """The run as soon as it is settled, or as it is after `seconds`."""

@@ -436,8 +436,7 @@ class Driver(StepBook, TellsHealth):
         """Make attempts of one run one after the other, as long as each leads to the next."""
         following: core.Perform | None = move
         known = True
-        task = asyncio.current_task()
-        assert task is not None
+        task = hand.tasks[move.path]
         try:
             while following is not None:
                 move = following
