@@ -71,7 +71,7 @@ def _takes_from_the_living(put: Put) -> None:
 
 def _acts_before_the_commit(put: Put) -> None:
     """What follows is done while the facts it follows from are still on their way to the disk."""
-    durable = Driver._durable
+    durable = Driver.make_durable
 
     async def at_once(self: Driver, hand: Any, *arguments: Any, **options: Any) -> None:
         if not hand.run.entries:
@@ -80,7 +80,7 @@ def _acts_before_the_commit(put: Put) -> None:
             self._tasks.own(durable(self, hand, *arguments, **options))
             await asyncio.sleep(0)
 
-    put(Driver, "_durable", at_once)
+    put(Driver, "make_durable", at_once)
 
 
 def _writes_outside(put: Put) -> None:
@@ -94,7 +94,7 @@ def _writes_outside(put: Put) -> None:
 
 def _journals_after_the_call(put: Put) -> None:
     """An attempt is written down together with its result."""
-    durable = Driver._durable
+    durable = Driver.make_durable
     held: dict[tuple[int, str], tuple[Any, ...]] = {}
 
     async def later(self: Driver, hand: Any, step: Any, **options: Any) -> None:
@@ -105,7 +105,7 @@ def _journals_after_the_call(put: Put) -> None:
             facts = facts[: -len(begun)]
         await durable(self, hand, core.Step(facts, step.moves), **options)
 
-    put(Driver, "_durable", later)
+    put(Driver, "make_durable", later)
 
 
 def _rings_nobody(put: Put) -> None:

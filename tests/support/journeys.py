@@ -296,6 +296,7 @@ class JourneyCity:
     templates: TextTemplates = field(init=False)
     duty: Duty = Duty.ALL
     requests: Requests = field(default_factory=NoRequests)
+    runner: Runner = field(init=False)
     driver: SharedDriver = field(init=False)
     leadership: Leadership = field(init=False)
     keeper: Keeper = field(init=False)
@@ -327,7 +328,7 @@ class JourneyCity:
 
     def _build(self) -> Keeper:
         payloads = Payloads(objects=self.objects)
-        runner = Runner(
+        runner = self.runner = Runner(
             services=self.services,
             journal=self.journal,
             payloads=payloads,

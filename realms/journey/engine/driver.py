@@ -6,14 +6,7 @@ nowhere else.
 """
 
 import asyncio
-from collections.abc import (
-    AsyncIterator,
-    Callable,
-    Collection,
-    Coroutine,
-    Iterable,
-    Sequence,
-)
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -27,11 +20,10 @@ from foundations.public_works.events import Events
 from foundations.public_works.settings import Settings
 from realms.journey.api import Reason, UnknownRun
 from realms.journey.engine import core
+from realms.journey.engine.attempts import Attempts
 from realms.journey.engine.codec import CorruptFact, NewerEntry, encode
 from realms.journey.engine.facts import (
-    AttemptAlone,
     AttemptFailed,
-    AttemptReleased,
     Fact,
     RunHeld,
     RunStarted,
@@ -63,7 +55,7 @@ from realms.journey.engine.ports import (
 )
 from realms.journey.engine.reading import Contradictory, PinnedPlans, Reader, Unfit, folded, waiting
 from realms.journey.engine.recorded_steps import RecordedSteps
-from realms.journey.engine.runner import CutBeforeCall, Made, Runner, StepBook, Steps
+from realms.journey.engine.runner import Runner, StepBook, Steps
 from realms.journey.engine.state import CorruptJournal, RunState, Stage
 from realms.journey.engine.tasks import Tasks
 from realms.journey.engine.telling import event
@@ -99,7 +91,6 @@ class Driver(StepBook, TellsHealth):
         settings: Settings,
     ) -> None:
         self._journal = journal
-        self._runner = runner
         self._dispatch = dispatch
         self._events = events
         self._clock = clock
@@ -112,6 +103,9 @@ class Driver(StepBook, TellsHealth):
         """Runs that a newer version wrote to: this process cannot read them, and never will."""
         self._waiters: dict[str, list[asyncio.Future[Hand]]] = {}
         self._tasks = Tasks()
+        self._attempts = Attempts(
+            runner=runner, gate=gate, tasks=self._tasks, clock=clock, driver=self
+        )
         self._plans = PinnedPlans(journal=journal, templates=templates)
         self._reader = Reader(plans=self._plans, payloads=payloads)
         self._loop: asyncio.AbstractEventLoop
@@ -183,7 +177,7 @@ class Driver(StepBook, TellsHealth):
         self._tasks.others += 1
         reach("accept_deciding")
         try:
-            await self._durable(hand, core.Step((start, *step.facts), step.moves))
+            await self.make_durable(hand, core.Step((start, *step.facts), step.moves))
         except PlatformError:
             self._hands.pop(run_id, None)
             raise
@@ -191,8 +185,8 @@ class Driver(StepBook, TellsHealth):
             self._tasks.others -= 1
             hand.users -= 1
         reach("accepted")
-        self._act(hand, step.moves)
-        self._rest(hand)
+        self.act(hand, step.moves)
+        self.rest(hand)
         return hand
 
     @asynccontextmanager
@@ -211,7 +205,7 @@ class Driver(StepBook, TellsHealth):
             yield hand
         finally:
             hand.users -= 1
-            self._rest(hand)
+            self.rest(hand)
 
     async def take(self, hand: Hand, facts: Sequence[Fact]) -> None:
         """Take up facts, decide what follows, make all of it durable, and act on it.
@@ -241,7 +235,7 @@ class Driver(StepBook, TellsHealth):
         for fact in facts:
             apply(run, fact)
         if facts:
-            await self._durable(hand, core.Step(facts, ()))
+            await self.make_durable(hand, core.Step(facts, ()))
         return run
 
     def steps(self, hand: Hand, path: str) -> Steps:
@@ -347,11 +341,11 @@ class Driver(StepBook, TellsHealth):
         memos: tuple[Memo, ...] = (),
     ) -> None:
         if step.facts:
-            await self._durable(hand, step, along=along, memos=memos)
-        self._act(hand, step.moves)
-        self._rest(hand)
+            await self.make_durable(hand, step, along=along, memos=memos)
+        self.act(hand, step.moves)
+        self.rest(hand)
 
-    async def _durable(
+    async def make_durable(
         self,
         hand: Hand,
         step: core.Step,
@@ -413,16 +407,16 @@ class Driver(StepBook, TellsHealth):
             raise
         hand.durable = max(hand.durable, entry.seq + 1)
         self._told(hand, facts)
-        self._act(hand, moves)
-        self._rest(hand)
+        self.act(hand, moves)
+        self.rest(hand)
 
-    def _act(self, hand: Hand, moves: Sequence[core.Move]) -> None:
+    def act(self, hand: Hand, moves: Sequence[core.Move]) -> None:
         for move in moves:
             match move:
                 case core.Perform() if self.open:
-                    hand.tasks[move.path] = self._tasks.own(self._attempts(hand, move))
+                    self._attempts.begin(hand, move)
                 case core.Perform():
-                    self._tasks.own(self._release(hand, move, called=False))
+                    self._attempts.leave(hand, move)
                 case core.Cut(path):
                     if (task := hand.tasks.pop(path, None)) is not None:
                         task.cancel()
@@ -432,34 +426,7 @@ class Driver(StepBook, TellsHealth):
                     assert self.children is not None
                     self._tasks.own(self.children.stop(child, reason))
 
-    async def _attempts(self, hand: Hand, move: core.Perform) -> None:
-        """Make attempts of one run one after the other, as long as each leads to the next."""
-        following: core.Perform | None = move
-        known = True
-        task = hand.tasks[move.path]
-        try:
-            while following is not None:
-                move = following
-                made = await self._attempt(hand, move)
-                if hand.lost or not core.wanted(hand.run, move):
-                    return
-                known = False
-                step = core.step(hand.plan, hand.run, made.facts[0].at, first=made.facts)
-                known = True
-                reach("decided", move.path)
-                await self._durable(hand, step, along=made.along, memos=made.memos)
-                reach("after", move.path)
-                _done_with(hand, move.path, task)
-                following = self._followed(hand, step.moves, task) if step.moves else None
-        except WritesRefused as error:
-            await self._spoilt_by(error, hand, move)
-        finally:
-            _done_with(hand, move.path, task)
-            if not known:
-                self._fell(hand)
-            self._rest(hand)
-
-    def _fell(self, hand: Hand) -> None:
+    def fell(self, hand: Hand) -> None:
         """The engine itself failed over a run: begin again from its journal.
 
         The attempt counts as lost, so that a run over which it fails again and again comes to the
@@ -468,74 +435,16 @@ class Driver(StepBook, TellsHealth):
         self._lose(hand)
         self._dispatch.wake(QUEUE, hand.run.run_id)
 
-    async def _spoilt_by(self, error: WritesRefused, hand: Hand, move: core.Perform) -> None:
+    async def spoilt_by(self, error: WritesRefused, hand: Hand, attempt: core.Perform) -> None:
         """Go on from what is durable: there the attempt is under way, and it has failed."""
         self._spoilt[hand.run.run_id] = AttemptFailed(
             at=self._clock.now(),
-            path=move.path,
-            attempt=move.attempt,
+            path=attempt.path,
+            attempt=attempt.attempt,
             error=core.failure_of(error),
         )
         async with self.holding(hand.run.run_id):
             pass
-
-    def _followed(
-        self, hand: Hand, moves: Sequence[core.Move], task: "asyncio.Task[Any]"
-    ) -> core.Perform | None:
-        """Act on moves; an attempt that comes first is answered, for the caller to make."""
-        first = moves[0]
-        if not self.open or hand.lost or not isinstance(first, core.Perform):
-            self._act(hand, moves)
-            return None
-        if len(moves) > 1:
-            self._act(hand, moves[1:])
-        hand.tasks[first.path] = task
-        return first
-
-    async def _attempt(self, hand: Hand, move: core.Perform) -> Made:
-        """What an attempt came to."""
-        if move.alone or not self.gate.enter_at_once():
-            node = hand.plan.nodes[hand.run.nodes[move.path].node]
-            priority = node.priority or hand.plan.priority
-            try:
-                await self.gate.enter(priority=priority, alone=move.alone)
-            except asyncio.CancelledError:
-                await asyncio.shield(self._tasks.own(self._release(hand, move, called=False)))
-                raise
-            if hand.lost or not core.wanted(hand.run, move):
-                self.gate.leave()
-                return _NOTHING
-        try:
-            if move.alone:
-                await self._called_alone(hand, move)
-            reach("before", move.path)
-            made = await self._runner.perform(hand, move, self)
-            reach("called", move.path)
-        except asyncio.CancelledError as cut:
-            called = not isinstance(cut, CutBeforeCall)
-            await asyncio.shield(self._tasks.own(self._release(hand, move, called=called)))
-            raise
-        finally:
-            self.gate.leave()
-        return made
-
-    async def _called_alone(self, hand: Hand, move: core.Perform) -> None:
-        """Make durable that nothing else runs: only this attempt is to blame for a crash."""
-        fact = AttemptAlone(at=self._clock.now(), path=move.path, attempt=move.attempt)
-        apply(hand.run, fact)
-        await self._durable(hand, core.Step((fact,), ()))
-
-    async def _release(self, hand: Hand, move: core.Perform, *, called: bool) -> None:
-        """Leave an attempt to the next boot, which shall not take it for a crash."""
-        if hand.lost or not core.wanted(hand.run, move):
-            return
-        fact = AttemptReleased(
-            at=self._clock.now(), path=move.path, attempt=move.attempt, called=called
-        )
-        apply(hand.run, fact)
-        reach("released", move.path)
-        await self._durable(hand, core.Step((fact,), ()))
-        self._rest(hand)
 
     async def _see_to(self, hand: Hand, move: core.SeeToChild) -> None:
         assert self.children is not None
@@ -566,7 +475,7 @@ class Driver(StepBook, TellsHealth):
         """Let the run that waits for one that has ended look at it."""
         self._dispatch.wake(QUEUE, parent)
 
-    def _rest(self, hand: Hand) -> None:
+    def rest(self, hand: Hand) -> None:
         """Forget a run that does not move; see to it that its timer is heard."""
         run = hand.run
         waits = len(run.active) > run.performing or run.stage is _QUEUED
@@ -645,7 +554,7 @@ class Driver(StepBook, TellsHealth):
     def _leave(self, hand: Hand) -> None:
         """Those who asked for the run have it by now."""
         hand.users -= 1
-        self._rest(hand)
+        self.rest(hand)
 
     async def _read(self, stored: Stored) -> Hand:
         """A run that can be driven; one that cannot be is left alone, condemned or held."""
@@ -679,7 +588,7 @@ class Driver(StepBook, TellsHealth):
         fact = RunHeld(at=self._clock.now(), reason=Reason.TEMPLATE, error=core.failure_of(error))
         apply(run, fact)
         held = Hand(_NO_PLAN, run, row, user_of(run), durable=run.entries)
-        await self._durable(held, core.Step((fact,), ()))
+        await self.make_durable(held, core.Step((fact,), ()))
 
     def vanish(self) -> None:
         """Leave everything where it is, as a process does that dies; for tests."""
@@ -718,7 +627,6 @@ class Driver(StepBook, TellsHealth):
         return bool(calls)
 
 
-_NOTHING = Made(())
 _LINGER_SECONDS = 0.05
 _CUTS = 3
 """So often a call is cut that does not heed it; then it is left behind."""
@@ -729,12 +637,6 @@ def _needs_a_wake(run: RunState, now: datetime) -> bool:
     """Whether a run that was just loaded asks for more than going on from where it stood."""
     deadline = run.deadline_passed_at
     return run.stage is _QUEUED or (deadline is not None and deadline <= now)
-
-
-def _done_with(hand: Hand, path: str, task: "asyncio.Task[Any]") -> None:
-    """`task` makes no attempt at `path` any more; another may by now."""
-    if hand.tasks.get(path) is task:
-        del hand.tasks[path]
 
 
 def _next_timer(hand: Hand) -> datetime | None:

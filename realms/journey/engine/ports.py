@@ -1,17 +1,13 @@
 """What the driver asks of those around it, and what it raises."""
 
-from collections.abc import (
-    Sequence,
-)
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from realms.journey.api import Reason
 from realms.journey.engine import core
-from realms.journey.engine.facts import (
-    Fact,
-)
+from realms.journey.engine.facts import Fact
 from realms.journey.engine.hands import Hand
 from realms.journey.engine.state import RunState
 from realms.journey.plans.plan import Plan

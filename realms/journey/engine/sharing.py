@@ -139,7 +139,7 @@ class SharedDriver(Driver):
         hand = Hand(plan, run, RunRow.of(run, holder=0), user or user_of(run))
         self._tasks.others += 1
         try:
-            await self._durable(hand, core.Step(tuple(facts), ()))
+            await self.make_durable(hand, core.Step(tuple(facts), ()))
         finally:
             self._tasks.others -= 1
         self._dispatch.wake(QUEUE, run_id, road=road_of(plan))
@@ -244,8 +244,8 @@ class SharedDriver(Driver):
             logger.warning("{} runs that were held here are given back", len(for_long))
             await self._journal.release(sorted(for_long), holder=self.holder)
 
-    def _rest(self, hand: Hand) -> None:
-        super()._rest(hand)
+    def rest(self, hand: Hand) -> None:
+        super().rest(hand)
         if hand.row.holder != self.holder or hand.lost:
             return
         if hand.run.run_id not in self._hands and hand.durable == hand.run.entries:

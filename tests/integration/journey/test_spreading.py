@@ -104,7 +104,7 @@ class Worker(JourneyCity):
         keeper = super()._build()
         self.spreading = Spreading(
             services=self.services,
-            runner=self.driver._runner,
+            runner=self.runner,
             driver=self.driver,
             offers=self.offers,
             events=self.events,
