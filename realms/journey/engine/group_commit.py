@@ -53,9 +53,9 @@ class GroupCommit:
     """The one who writes to the journal; one for each process.
 
     What is added in one tick of the loop is written together, and what the next few ticks add as
-    well, if each brings some: a commit has its price, whatever is in it. While attempts are under
-    way, of which `under_way` says how many there are, one that follows close on another waits a
-    little for theirs.
+    well, if each brings some: a commit has its price, whatever is in it. A store that works apart
+    from the loop does not wait for them. While attempts are under way, of which `under_way` says
+    how many there are, a commit that follows close on another waits a little for theirs.
     """
 
     def __init__(self, *, journal: Journal, under_way: Callable[[], int] = lambda: 0) -> None:
@@ -173,15 +173,8 @@ class GroupCommit:
         if self._stopped:  # a write that was under way then has failed, and is not tried again
             return
         began = perf_counter()
-        if began < self._not_before and self._under_way():
-            self._scheduled = self._loop.call_later(self._not_before - began, self._flush)
+        if self._waits_for_company(began):
             return
-        if len(self._pending) > self._seen and self._ticks < _TICKS:
-            self._seen = len(self._pending)
-            self._ticks += 1
-            self._scheduled = self._loop.call_soon(self._flush)
-            return
-        self._seen, self._ticks = 1, 0
         self._writing, self._pending = self._pending[:_MOST], self._pending[_MOST:]
         if not self._writing:
             self._trouble = None  # the next that comes finds out whether it is over
@@ -201,6 +194,20 @@ class GroupCommit:
             self._finished(done)
         else:
             done.add_done_callback(self._finished)
+
+    def _waits_for_company(self, now: float) -> bool:
+        """Whether a flush is put off for entries that come soon."""
+        if now < self._not_before and self._under_way():
+            self._scheduled = self._loop.call_later(self._not_before - now, self._flush)
+            return True
+        brought = len(self._pending) > self._seen and not self._journal.works_apart
+        if brought and self._ticks < _TICKS:
+            self._seen = len(self._pending)
+            self._ticks += 1
+            self._scheduled = self._loop.call_soon(self._flush)
+            return True
+        self._seen, self._ticks = 1, 0
+        return False
 
     def _finished(self, done: "asyncio.Future[Sequence[PlatformError | None]]") -> None:
         """Tell everybody; where the store works apart from us, half of them first."""

@@ -352,6 +352,18 @@ async def test_where_a_thread_of_ours_writes_all_go_on_together() -> None:
     assert [len(commit) for commit in journal.commits] == [40, 40]
 
 
+async def test_a_store_that_works_apart_begins_at_once() -> None:
+    journal = Elsewhere(MemoryJournal())
+    group = await opened(journal)
+
+    earliest = [group.add(first(f"run-{n}")) for n in range(2)]
+    await asyncio.sleep(0)
+    later = group.add(first("run-2"))
+    await asyncio.gather(*earliest, later)
+
+    assert [len(commit) for commit in journal.commits] == [2, 1]
+
+
 async def test_few_are_not_worth_two_commits() -> None:
     journal = Elsewhere(MemoryJournal())
     group = await opened(journal)
