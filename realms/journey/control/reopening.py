@@ -15,6 +15,7 @@ from realms.journey.engine.facts import (
     ResultSupplied,
     RetryScheduled,
     RunCompensating,
+    RunPaused,
 )
 from realms.journey.engine.inputs import InvalidResult, checked_result
 from realms.journey.engine.quiet import undoable
@@ -73,7 +74,7 @@ def retry(
             Verb.RETRY, run, f"several milestones failed: {failed}", hint="name one of them"
         )
     _check_open(plan, run, Verb.RETRY, again)
-    return tuple(_reopened(plan, run, by, again, arguments, anew))
+    return (*_reopened(plan, run, by, again, arguments, anew), *_paused_still(run, by))
 
 
 def supply(plan: Plan, run: RunState, by: By, *, path: str, result: Any) -> tuple[Fact, ...]:
@@ -104,6 +105,7 @@ def supply(plan: Plan, run: RunState, by: By, *, path: str, result: Any) -> tupl
         opened = tuple(reopened_by(plan, run, path))
     return (
         ResultSupplied(at=by.at, path=path, output=output, principal=by.principal, skipped=opened),
+        *_paused_still(run, by),
     )
 
 
@@ -139,7 +141,10 @@ def rerun(
             hint=f"rerun from {undone[0]}",
         )
     ordered = tuple(name for name in plan.nodes if name in again)
-    return (GenerationBegan(at=by.at, path=path, again=ordered, principal=by.principal, note=note),)
+    return (
+        GenerationBegan(at=by.at, path=path, again=ordered, principal=by.principal, note=note),
+        *_paused_still(run, by),
+    )
 
 
 def roll_back(plan: Plan, run: RunState, by: By, *, to: str = "") -> tuple[Fact, ...]:
@@ -224,6 +229,12 @@ def node_called(plan: Plan, name: str) -> Node:
 
 _RETRIED = "what failed, or waits for its next attempt, can be tried again"
 _UNDONE_BY = "a milestone is undone by what its `compensate` names"
+
+
+def _paused_still(run: RunState, by: By) -> tuple[Fact, ...]:
+    """What people paused goes on when they resume it; what a failure paused when that is mended."""
+    stays = run.paused and run.why is not Reason.ERROR
+    return (RunPaused(at=by.at, principal=by.principal),) if stays else ()
 
 
 def _at_once(

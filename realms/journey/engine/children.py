@@ -3,7 +3,8 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from realms.journey.api import Failure, Reason, RunStatus
@@ -31,6 +32,18 @@ from realms.journey.plans.plan import SubJourney
 from utilities.clock import Clock
 from utilities.errors import ErrorKind
 
+_MOMENT = timedelta(seconds=1)
+_FEW = 4
+"""So many runs are remembered as they were a moment ago."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A run as the journal had it at a time."""
+
+    at: datetime
+    run: RunState
+
 
 class SubJourneys(Children, Beginner):
     """Begins child runs under an id that follows from their parent's, so that none is doubled."""
@@ -54,6 +67,7 @@ class SubJourneys(Children, Beginner):
         self._driver = driver
         self._payloads = payloads
         self._clock = clock
+        self._parents: dict[str, _Seen] = {}
         driver.children = self
         driver.requesting = requesting
         runner.beginner = self
@@ -120,9 +134,25 @@ class SubJourneys(Children, Beginner):
         name = f"{state.path}-{state.generation}-{state.iteration}-child"
         return output, await self._payloads.spill(output, run_id=run.run_id, name=name)
 
-    async def unwanted(self, run: RunState) -> bool:
-        row = await self._journal.find(run.start.tenant, run.start.parent)
-        return row is not None and row.status.ended
+    async def unwanted(self, run: RunState) -> Reason:
+        parent = run.start.parent
+        if (
+            known := self._parents.get(parent)
+        ) is not None and self._clock.now() - known.at < _MOMENT:
+            if not _why_unwanted(run, known.run):
+                return Reason.NONE  # it is read once for its many journeys
+        stored = (await self._journal.load([parent])).get(parent)
+        if stored is None:
+            return Reason.NONE
+        try:
+            known = _Seen(self._clock.now(), folded(stored))
+        except (CorruptFact, CorruptJournal):
+            return Reason.NONE
+        self._parents.pop(parent, None)
+        while len(self._parents) >= _FEW:
+            del self._parents[next(iter(self._parents))]
+        self._parents[parent] = known
+        return _why_unwanted(run, known.run)
 
     async def stop(self, child: str, reason: Reason) -> None:
         reach("child_stops")
@@ -144,6 +174,19 @@ def _child_id(run: RunState, state: NodeState) -> str:
     """Sorts beside its parent, and is the same at every attempt."""
     key = core.idempotency_key(run, state).encode()
     return f"{run.run_id[:26]}-{hashlib.blake2b(key, digest_size=10).hexdigest()}"
+
+
+def _why_unwanted(child: RunState, parent: RunState) -> Reason:
+    """Why a run waits no more for one that it began; empty while it does, or is about to."""
+    state = parent.nodes.get(child.start.parent_path)
+    if state is not None and state.ended_at is None and parent.ended is None:
+        return Reason.NONE if _child_id(parent, state) == child.run_id else Reason.OPERATOR
+    why = parent.reason if state is None or parent.ended is not None else state.reason
+    return why if why in _PASSED_ON else Reason.OPERATOR
+
+
+_PASSED_ON = frozenset({Reason.TIMEOUT, Reason.RACE_LOST})
+"""What those below are told, too; all else is somebody's doing."""
 
 
 def _output(child: RunState) -> Any:

@@ -368,6 +368,7 @@ def _reopen(run: RunState, at: datetime) -> None:
     run.undo = ()
     run.left_undone = []
     run.settled = None
+    run.opened_by_hand = True
     _count_anew(run, at)
     run.fresh = [EVERYTHING]
 
