@@ -15,6 +15,7 @@ from foundations.experience.edge import (
     described_body,
     strict_body,
 )
+from foundations.experience.problems import InvalidRequest
 from realms.journey.api import (
     DeadLetterPage,
     JourneyRun,
@@ -38,9 +39,11 @@ from realms.journey.operation_bodies import (
     Settled,
     Signalled,
     Skipped,
+    Started,
 )
 from realms.journey.runs import TemplateDetail, TemplateList
 from realms.journey.template_versions import PutTemplate, ScheduleList, TemplateVersions
+from utilities.errors import FieldError
 
 router = APIRouter(prefix="/api/journey", tags=["journey"])
 
@@ -75,6 +78,22 @@ async def list_runs(
     return await call(
         _SERVICE, "list_runs", status=status, template=template, limit=limit, cursor=cursor
     )
+
+
+@router.post(
+    "/runs",
+    summary="Begin a run",
+    status_code=202,
+    response_model=Answer[JourneyRun],
+    openapi_extra=described_body(Started),
+)
+async def start_run(
+    call: Call, body: Annotated[Started, Depends(strict_body(Started))]
+) -> Response:
+    """It survives any crash from the moment this answers; `Location` leads to it."""
+    outcome = await call.outcome(_SERVICE, "start_run", **body.model_dump())
+    where = f"/api/journey/runs/{outcome.result['run_id']}"
+    return JsonResponse(outcome, status_code=202, headers={"Location": where})
 
 
 @router.get("/runs/{run_id}", summary="One run in full", response_model=Answer[JourneyRun])
@@ -225,6 +244,11 @@ async def answer_question(
 ) -> Response:
     """An answer that does not fit the form is refused; the question is open as before."""
     named = {"run_id": run_id, "wait_id": body.wait_id}
+    if body.push_back and body.answer:
+        raise InvalidRequest(
+            "a question is answered or pushed back, not both",
+            errors=[FieldError("/push_back", "stands beside an answer")],
+        )
     if body.push_back:
         return await call(_OPERATIONS, "push_back_question", **named, note=body.note)
     return await call(_OPERATIONS, "answer_question", **named, answer=body.answer)

@@ -136,11 +136,10 @@ class SubJourneys(Children, Beginner):
 
     async def unwanted(self, run: RunState) -> Reason:
         parent = run.start.parent
-        if (
-            known := self._parents.get(parent)
-        ) is not None and self._clock.now() - known.at < _MOMENT:
-            if not _why_unwanted(run, known.run):
-                return Reason.NONE  # it is read once for its many journeys
+        known = self._parents.get(parent)  # it is read once for its many journeys
+        lately = known is not None and self._clock.now() - known.at < _MOMENT
+        if known is not None and lately and not _why_unwanted(run, known.run):
+            return Reason.NONE
         stored = (await self._journal.load([parent])).get(parent)
         if stored is None:
             return Reason.NONE

@@ -135,7 +135,9 @@ async def test_items_are_gathered_in_order_whoever_ends_first(city: JourneyCity)
     first.set()
     run = await shop.settled(half.run_id)
 
-    assert (at(half, "each").items, at(half, "each").items_done) == (4, 3)
+    counted = at(half, "each")
+    assert (counted.items, counted.items_done, counted.items_succeeded) == (4, 3, 3)
+    assert (counted.items_running, counted.items_failed) == (1, 0)
     assert [one["made"] for one in at(run, "each").output] == ["1", "2", "3", "4"]
     assert run.status is SUCCEEDED
 
