@@ -9,7 +9,7 @@ from typing import Any
 
 from realms.journey.api import Failure, Reason, RunStatus
 from realms.journey.engine import core
-from realms.journey.engine.accepting import Accepting, Order, called
+from realms.journey.engine.accepting import Accepting, Order
 from realms.journey.engine.codec import CorruptFact
 from realms.journey.engine.facts import (
     Fact,
@@ -28,6 +28,7 @@ from realms.journey.engine.requesting import Requesting
 from realms.journey.engine.runner import Beginner, Runner
 from realms.journey.engine.sharing import SharedDriver
 from realms.journey.engine.state import CorruptJournal, NodeState, RunState
+from realms.journey.plans.handing_down import called
 from realms.journey.plans.plan import SubJourney
 from utilities.clock import Clock
 from utilities.errors import ErrorKind

@@ -1,7 +1,7 @@
 """Policies of a template in the engine's own terms: retries, schedules, limits."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -79,6 +79,9 @@ def _error_name(name: str) -> str:
     return name if name in set(ErrorKind) else snake_case(name)
 
 
+SHORTEST_EVERY = timedelta(seconds=1)
+
+
 def schedule_of(
     schedule: Schedule | None, inputs: Mapping[str, JsonSchema], faults: Faults
 ) -> PlannedSchedule | None:
@@ -91,6 +94,8 @@ def schedule_of(
         faults.add("schedule", f"{both}; one of them does" if stated else both)
     if "cron" in stated and not faults.at("schedule.cron"):
         _check_cron(schedule.cron, faults)
+    if schedule.every is not None and schedule.every < SHORTEST_EVERY:
+        faults.add("schedule.every", "is too often; 1s is the shortest")
     _check_zone(schedule.timezone, faults)
     _check_values(schedule.input, inputs, faults)
     return PlannedSchedule(

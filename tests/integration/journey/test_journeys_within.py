@@ -7,7 +7,7 @@ import pytest
 
 from realms.journey.api import Reason, RunStatus
 from realms.journey.control.dead_letters import Wanted
-from realms.journey.engine.accepting import TooDeep
+from realms.journey.engine.accepting import TooDeep, UnfitJourney
 from realms.journey.engine.children import SubJourneys
 from realms.journey.engine.codec import NewerEntry, decode
 from realms.journey.engine.facts import MilestoneSucceeded
@@ -148,6 +148,28 @@ async def test_a_journey_within_that_takes_too_long_is_cancelled(city: JourneyCi
     assert run.error is not None
     assert "did not end in time" in run.error.detail
     assert child.status is RunStatus.CANCELLED
+
+
+async def test_a_run_does_not_begin_that_would_hand_down_what_is_not_taken(
+    city: JourneyCity,
+) -> None:
+    wrong = (
+        "journey_template: wrong\ninput: {file_id: string}\nmilestones:\n"
+        "  - {milestone_id: stored, service: ContentStewardService, api: process_client_file}\n"
+        "  - {milestone_id: one, journey: inner, with: {file: x}}\n"
+        "  - {milestone_id: two, journey: inner, with: {file_id: 5}}\n"
+    )
+    city.templates.texts |= {"wrong": wrong, "inner": INNER, "outer": around("outer", "wrong")}
+
+    with pytest.raises(UnfitJourney) as refused:
+        await city.engine.start("outer", {"file_id": "f1"})
+
+    assert [(e.pointer, e.detail) for e in refused.value.errors] == [
+        ("/wrong/one/with/file", 'inner takes no "file". Did you mean "file_id"?'),
+        ("/wrong/one/with/file_id", 'inner needs "file_id". with: {file_id: "${...}"}'),
+        ("/wrong/two/with/file_id", "does not fit inner: it is not of type string"),
+    ]
+    assert city.services.called == []
 
 
 LATE = INNER.replace("milestones:\n", "milestones:\n  - {milestone_id: rest, wait: 2h}\n").replace(
