@@ -80,6 +80,8 @@ def retry(
 def supply(plan: Plan, run: RunState, by: By, *, path: str, result: Any) -> tuple[Fact, ...]:
     """Skip a milestone that waits or has failed, with the result it would have had.
 
+    Of a `for_each` that was given up a single item may be: the others that failed are tried again.
+
     Raises:
         UnknownMilestone: the journey has none of this name.
         NotOpenForResult: the milestone is done, runs, or was never reached.
@@ -99,11 +101,15 @@ def supply(plan: Plan, run: RunState, by: By, *, path: str, result: Any) -> tupl
     if isinstance(node.work, Ask):
         check_role(node.work, state, by)
     output = _checked(node, state, result)
+    first: Iterable[Fact] = ()
     opened: tuple[str, ...] = ()
-    if not waits:
+    if not waits and state.path != state.node:
+        first = _opened_for(plan, run, by, state)
+    elif not waits:
         _check_open(plan, run, Verb.SKIP, [state])
         opened = tuple(reopened_by(plan, run, path))
     return (
+        *first,
         ResultSupplied(at=by.at, path=path, output=output, principal=by.principal, skipped=opened),
         *_paused_still(run, by),
     )
@@ -229,6 +235,22 @@ def node_called(plan: Plan, name: str) -> Node:
 
 _RETRIED = "what failed, or waits for its next attempt, can be tried again"
 _UNDONE_BY = "a milestone is undone by what its `compensate` names"
+
+
+def _opened_for(plan: Plan, run: RunState, by: By, item: NodeState) -> Iterable[Fact]:
+    """What opens a `for_each` again so that one of its items that failed may be given a result."""
+    whole = run.nodes[item.node]
+    if whole.path in run.active:
+        return ()
+    if not _given_up(run, whole):
+        raise NotOpenForResult(
+            Verb.SKIP,
+            run,
+            f"{whole.path} is {_standing(whole)} without {item.path}",
+            hint=f"rerun from {whole.path}",
+        )
+    _check_open(plan, run, Verb.SKIP, [whole])
+    return _reopened(plan, run, by, [whole], None, ())
 
 
 def _paused_still(run: RunState, by: By) -> tuple[Fact, ...]:
