@@ -226,7 +226,8 @@ def node_called(plan: Plan, name: str) -> Node:
         UnknownMilestone: the journey has none of this name.
     """
     if (node := plan.nodes.get(name)) is None:
-        near = did_you_mean(name, plan.nodes)
+        whole = name.partition("[")[0]
+        near = f"name {whole}" if whole in plan.nodes else did_you_mean(name, plan.nodes)
         raise UnknownMilestone(f'{plan.name} has no milestone "{name}"', hint=near)
     return node
 
@@ -329,7 +330,8 @@ def _check_open(plan: Plan, run: RunState, verb: Verb, again: Iterable[NodeState
                 verb,
                 run,
                 f"{state.path} is one item of {state.node}",
-                hint=f"name {state.node}: its items that succeeded stay as they are",
+                hint=f"name {state.node}, whose items that succeeded stay as they are; "
+                f"or skip {state.path} with a result",
             )
         if node.branch_of:
             raise NotAllowed(
