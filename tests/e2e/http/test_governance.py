@@ -14,10 +14,11 @@ from tests.support.processes import Server, civitas, serving
 
 pytestmark = pytest.mark.slow
 
-OWNER, READER, MEMBER = (
+OWNER, READER, MEMBER, APPROVER = (
     "q7Zk2-Vw9sXe4Rt6Yu8Io0Pl3Mn5Bv1Cx",
     "Tz4-8nBw2Lq9Xv6Rk1Yd5Hs3Gm7Jf0PcA",
     "Lm8-1xQv5Zr2Wk9Nd4Tb7Yh3Fs6Gj0CpE",
+    "Rv3-6yHt9Ck2Mx8Pb5Wd1Qf7Zn4Jg0LsU",
 )
 NAMES = ["Quill", "Reedham", "Osier", "Tansy", "Yarrow", "Bracken"]
 PEOPLE = "full name,email,birth date,account,city,spent\n" + "".join(
@@ -43,7 +44,7 @@ ALL = [word for words in CANARIES.values() for word in words]
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    tokens = json.dumps({"reader": READER, "member": MEMBER})
+    tokens = json.dumps({"reader": READER, "member": MEMBER, "approver": APPROVER})
     folder = tmp_path_factory.mktemp("governed")
     with serving(folder, access_token=OWNER, role_tokens=tokens) as running:
         yield running
@@ -205,6 +206,38 @@ def test_history_of_a_run_masks_what_was_given_answered_signalled_and_noted(
     assert kinds == [
         (e["number"], e["kind"], e["milestone"], e["principal"]) for e in masked["events"]
     ]
+
+
+def test_who_is_asked_may_answer_and_change_nothing_else(
+    owner: httpx2.Client, reader: httpx2.Client, server: Server
+) -> None:
+    text = ASKED.replace("sale_agreed", "sale_approved").replace(
+        "ask: {", "ask: {role: approver, push_back_to: noted, "
+    )
+    assert owner.put("/api/journey/templates/sale_approved", json={"text": text}).is_success
+    start = {"template": "sale_approved", "input": {"letter": "write to miller@mail.example"}}
+    began = owner.post("/api/journey/runs", json=start).json()["result"]
+    path = f"/api/journey/runs/{began['run_id']}"
+    answer = {"wait_id": asked(owner, path), "answer": {"reply": "yes"}}
+
+    with as_bearer(server, APPROVER) as approver, as_bearer(server, MEMBER) as member:
+        refused = [
+            member.post(f"{path}/answer", json=answer),
+            reader.post(f"{path}/answer", json=answer),
+            approver.post("/api/journey/runs", json=start),
+            approver.post(f"{path}/cancel", json={}),
+            approver.post(f"{path}/skip", json={"milestone_id": "agreed", "result": {}}),
+        ]
+        seen = approver.get("/api/journey/questions").json()["result"]["questions"]
+        back = {"wait_id": answer["wait_id"], "push_back": True}
+        pushed = approver.post(f"{path}/answer", json=back)
+        again = {"wait_id": asked(owner, path), "answer": {"reply": "yes"}}
+        answered = approver.post(f"{path}/answer", json=again)
+
+    assert [refusal.status_code for refusal in refused] == [403] * 5
+    assert answer["wait_id"] in [question["wait_id"] for question in seen]
+    assert pushed.status_code == answered.status_code == 200
+    assert "miller@" not in answered.text
 
 
 def asked(client: httpx2.Client, path: str) -> str:
