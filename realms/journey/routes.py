@@ -41,7 +41,7 @@ from realms.journey.operation_bodies import (
     Skipped,
     Started,
 )
-from realms.journey.runs import TemplateDetail, TemplateList
+from realms.journey.runs import MOST_EVENTS, TemplateDetail, TemplateList
 from realms.journey.template_versions import PutTemplate, ScheduleList, TemplateVersions
 from utilities.errors import FieldError
 
@@ -108,7 +108,9 @@ async def show_run(call: Call, run_id: RunId) -> Response:
 async def show_run_history(
     call: Call,
     run_id: RunId,
-    after: Annotated[int, Query(ge=0, description="`next_after` of the page before")] = 0,
+    after: Annotated[
+        int, Query(ge=0, le=MOST_EVENTS, description="`next_after` of the page before")
+    ] = 0,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 200,
 ) -> Response:
     """Every fact of its journal in order, with what earlier generations gave and who did what."""

@@ -23,7 +23,9 @@ from utilities.strict_yaml import MAX_BYTES
 _OTHERS = {"data_mash_": "data mashes", PREFIX: "schedules"}
 Limit = Annotated[int, Field(ge=1, le=200, description="how many at most")]
 HistoryLimit = Annotated[int, Field(ge=1, le=1_000, description="how many at most")]
-After = Annotated[int, Field(ge=0, description="`next_after` of the page before")]
+MOST_EVENTS = 1_000_000_000
+"""Far more than a run can have: a number beyond it is a mistake."""
+After = Annotated[int, Field(ge=0, le=MOST_EVENTS, description="`next_after` of the page before")]
 Alias = Annotated[
     str,
     Field(

@@ -205,11 +205,14 @@ def test_a_run_begins_once_by_its_alias_and_tells_what_it_lacks(http: httpx2.Cli
     first, again = (http.post("/api/journey/runs", json=body) for _ in range(2))
     lacking = http.post("/api/journey/runs", json={"template": "letters_approved"})
     unknown = http.post("/api/journey/runs", json={"template": "x", "inputs": {}})
+    where = f"/api/journey/runs/{first.json()['result']['run_id']}/history"
+    beyond = http.get(where, params={"after": "99999999999999999999"})
 
     assert first.json()["result"]["run_id"] == again.json()["result"]["run_id"]
     assert lacking.status_code == unknown.status_code == 422
     assert {e["pointer"] for e in lacking.json()["errors"]} == {"/word", "/letter"}
     assert unknown.json()["errors"][0]["pointer"] == "/inputs"
+    assert (beyond.status_code, beyond.json()["errors"][0]["pointer"]) == (422, "/query/after")
 
 
 def test_the_command_line_does_the_same_through_the_server(server: Server, site: Path) -> None:
