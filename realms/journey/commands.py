@@ -10,7 +10,7 @@ from realms.journey.run_commands import app as run_verbs
 from realms.journey.run_commands import dead_letters
 from realms.journey.run_shown import state, tell_all
 from realms.journey.template_commands import app as template_verbs
-from realms.journey.template_commands import contracts
+from realms.journey.template_commands import contracts, template_text
 from realms.journey.testing_commands import app as testing_verbs
 from realms.journey.trials import app as trials
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from foundations.experience.terminal import Terminal
 
 SERVICE = "JourneyRunsService"
-LARGEST_TEMPLATE = 1 << 20
 
 app = typer.Typer()
 journey = typer.Typer(
@@ -85,21 +84,24 @@ def lint_journeys(
     as_json: AsJson = False,
 ) -> None:
     """Check journey files against the city without running anything. Exit 1 on faults."""
-    from pathlib import Path
-
     from foundations.experience.client import CityClient
-    from foundations.experience.input_files import opened
     from foundations.public_works.settings import Settings
+    from realms.journey.language.template_faults import FaultyTemplate
+    from realms.journey.runs import lint_report
 
     invocation = Invocation.of(context)
-    texts = {}
+    texts: dict[str, str | FaultyTemplate] = {}
     for file in files:
-        with opened(file, limit=LARGEST_TEMPLATE) as readable:
-            texts[file] = Path(readable.path).read_bytes().decode("utf-8", errors="replace")
+        try:
+            texts[file] = template_text(file)
+        except FaultyTemplate as error:
+            texts[file] = error
 
     async def lint(client: CityClient, _settings: Settings) -> dict[str, dict[str, Any]]:
         return {
             file: await client.call(SERVICE, "lint_template", {"text": text, "file": file})
+            if isinstance(text, str)
+            else lint_report(text, file).model_dump(mode="json")
             for file, text in texts.items()
         }
 

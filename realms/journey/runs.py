@@ -201,10 +201,7 @@ class JourneyRunsService:
         self, text: Annotated[str, Field(max_length=4 * MAX_BYTES)], file: str = "template.yaml"
     ) -> LintReport:
         """Check a template's text against the city without running anything."""
-        faulty = await self._templates.lint(text, file=file)
-        if faulty is None:
-            return LintReport(sound=True)
-        return LintReport(sound=False, faults=_found(faulty, file))
+        return lint_report(await self._templates.lint(text, file=file), file)
 
     @soa_api(public=True)
     async def get_template_graph(self, name: str) -> TemplateGraph:
@@ -230,6 +227,11 @@ class JourneyRunsService:
             sound=True,
             milestones=tuple(plan.nodes),
         )
+
+
+def lint_report(faulty: FaultyTemplate | None, file: str) -> LintReport:
+    """What a check has found."""
+    return LintReport(sound=faulty is None, faults=_found(faulty, file) if faulty else ())
 
 
 def _found(faulty: FaultyTemplate, file: str) -> tuple[FoundFault, ...]:
