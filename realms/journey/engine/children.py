@@ -136,23 +136,27 @@ class SubJourneys(Children, Beginner):
         return output, await self._payloads.spill(output, run_id=run.run_id, name=name)
 
     async def unwanted(self, run: RunState) -> Reason:
-        parent = run.start.parent
-        known = self._parents.get(parent)  # it is read once for its many journeys
+        row = await self._journal.find(run.start.tenant, run.start.parent)
+        if row is None:
+            return Reason.NONE
+        if row.status.ended:
+            return _passed_on(row.reason)
+        known = self._parents.get(row.run_id)  # it is read once for its many journeys
         lately = known is not None and self._clock.now() - known.at < _MOMENT
         if known is not None and lately and not _why_unwanted(run, known.run):
             return Reason.NONE
-        stored = (await self._journal.load([parent])).get(parent)
-        if stored is None:
-            return Reason.NONE
+        stored = (await self._journal.load([row.run_id])).get(row.run_id)
         try:
-            known = _Seen(self._clock.now(), folded(stored))
+            parent = None if stored is None else folded(stored)
         except (CorruptFact, CorruptJournal):
+            parent = None
+        if parent is None:
             return Reason.NONE
-        self._parents.pop(parent, None)
+        self._parents.pop(row.run_id, None)
         while len(self._parents) >= _FEW:
             del self._parents[next(iter(self._parents))]
-        self._parents[parent] = known
-        return _why_unwanted(run, known.run)
+        self._parents[row.run_id] = _Seen(self._clock.now(), parent)
+        return _why_unwanted(run, parent)
 
     async def stop(self, child: str, reason: Reason) -> None:
         reach("child_stops")
@@ -179,14 +183,14 @@ def _child_id(run: RunState, state: NodeState) -> str:
 def _why_unwanted(child: RunState, parent: RunState) -> Reason:
     """Why a run waits no more for one that it began; empty while it does, or is about to."""
     state = parent.nodes.get(child.start.parent_path)
-    if state is not None and state.ended_at is None and parent.ended is None:
-        return Reason.NONE if _child_id(parent, state) == child.run_id else Reason.OPERATOR
-    why = parent.reason if state is None or parent.ended is not None else state.reason
-    return why if why in _PASSED_ON else Reason.OPERATOR
+    if state is not None and state.ended_at is None and _child_id(parent, state) == child.run_id:
+        return Reason.NONE
+    return _passed_on(Reason.NONE if state is None else state.reason)
 
 
-_PASSED_ON = frozenset({Reason.TIMEOUT, Reason.RACE_LOST})
-"""What those below are told, too; all else is somebody's doing."""
+def _passed_on(reason: Reason) -> Reason:
+    """The reason that those below are told of what came over those above."""
+    return reason if reason in {Reason.TIMEOUT, Reason.RACE_LOST} else Reason.OPERATOR
 
 
 def _output(child: RunState) -> Any:
