@@ -218,10 +218,12 @@ async def test_a_journey_within_that_is_cut_undoes_what_it_did_if_its_template_s
     assert (below.status, below.reason) == (RunStatus.COMPENSATED, Reason.TIMEOUT)
 
 
+@pytest.mark.parametrize("parent", ["goes on", "has ended"])
 async def test_a_journey_that_a_crash_kept_from_being_stopped_does_nothing_more(
-    city: JourneyCity, monkeypatch: pytest.MonkeyPatch
+    city: JourneyCity, monkeypatch: pytest.MonkeyPatch, parent: str
 ) -> None:
-    city.templates.texts |= {"late": LATE, "impatient": IMPATIENT}
+    text = IMPATIENT if parent == "goes on" else IMPATIENT.replace("wait: 8h", "wait: 1m")
+    city.templates.texts |= {"late": LATE, "impatient": text}
     died = AsyncMock()
     monkeypatch.setattr(SubJourneys, "stop", died)
     accepted = await city.engine.start("impatient", {"file_id": "f1"})
@@ -235,7 +237,8 @@ async def test_a_journey_that_a_crash_kept_from_being_stopped_does_nothing_more(
     await city.dispatch.settle(until=timedelta(hours=3))
 
     below = await city.engine.get(child)
-    assert (below.status, below.reason) == (RunStatus.CANCELLED, Reason.TIMEOUT)
+    why = Reason.TIMEOUT if parent == "goes on" else Reason.OPERATOR
+    assert (below.status, below.reason) == (RunStatus.CANCELLED, why)
     assert city.services.called == []
 
 
