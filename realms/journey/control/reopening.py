@@ -59,6 +59,9 @@ def retry(
         node, state = _found(plan, run, path)
         if state is not None and state.status is RunStatus.WAITING:
             return _at_once(run, by, node, state, arguments)
+        if state is not None and state.undoes and state.status is RunStatus.FAILED:
+            reason = f"{path} was given up, and the run with it"
+            raise NotAllowed(Verb.RETRY, run, reason, hint=_UNDO_FAILED)
         if state is None or not _given_up(run, state):
             raise NotAllowed(Verb.RETRY, run, f"{path} is {_standing(state)}", hint=_RETRIED)
         again = [state]
@@ -91,6 +94,10 @@ def supply(plan: Plan, run: RunState, by: By, *, path: str, result: Any) -> tupl
     check(Verb.SKIP, run)
     node, state = _found(plan, run, path)
     waits = state is not None and state.status is RunStatus.WAITING
+    if state is not None and state.undoes and state.status is RunStatus.FAILED:
+        raise NotOpenForResult(
+            Verb.SKIP, run, f"{path} was given up, and the run with it", hint=_UNDO_FAILED
+        )
     if state is None or not (waits or _given_up(run, state)):
         standing = _standing(state)
         raise NotOpenForResult(
@@ -235,6 +242,7 @@ def node_called(plan: Plan, name: str) -> Node:
 # helpers
 
 _RETRIED = "what failed, or waits for its next attempt, can be tried again"
+_UNDO_FAILED = "roll back again, or undo it by hand and settle the run"
 _UNDONE_BY = "a milestone is undone by what its `compensate` names"
 
 

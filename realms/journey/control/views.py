@@ -235,21 +235,24 @@ def _touched(untouched: MilestoneRecord, state: NodeState, run: RunState) -> Mil
         fields["crashes"] = state.crashes
         fields["error"] = state.error
         fields["generation"] = state.generation
-    if state.items >= 0:
-        fields |= _counts(run, state)
     if state.iteration or state.child or state.undone or state.supplied_by:
         fields["iteration"] = state.iteration
         fields["child"] = state.child
         fields["undone"] = state.undone
         fields["supplied_by"] = state.supplied_by
+    if state.items >= 0:
+        fields |= _counts(run, state)
     return _known(MilestoneRecord, fields)
 
 
 def _counts(run: RunState, state: NodeState) -> dict[str, int]:
-    """How the items of a `for_each` stand."""
-    found = (run.nodes.get(f"{state.path}[{index}]") for index in range(state.begun))
-    counts = Counter(item.status for item in found if item is not None)
+    """How the items of a `for_each` stand; it is undone when all that succeeded are."""
+    each = [run.nodes.get(f"{state.path}[{index}]") for index in range(state.begun)]
+    found = [item for item in each if item is not None]
+    counts = Counter(item.status for item in found)
+    undone = sum(item.undone for item in found)
     return {
+        "undone": undone > 0 and undone == counts[RunStatus.SUCCEEDED],
         "items": state.items,
         "items_done": state.done,
         "items_succeeded": counts[RunStatus.SUCCEEDED],

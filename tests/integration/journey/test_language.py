@@ -743,6 +743,25 @@ async def test_what_was_done_is_undone_in_reverse_order_each_tried_again(
     assert keys == {f"{run.run_id}:{path}~undo:0:1" for path in "ac"}
 
 
+async def test_a_for_each_all_of_whose_items_were_undone_is_shown_as_undone(
+    city: JourneyCity,
+) -> None:
+    shop = Workshop(
+        city,
+        flow="on_failure: compensate\nmilestones:\n"
+        + step("a")
+        + OVER % (EACH % "" + ", " + UNDONE % "each")
+        + step("d"),
+    )
+    shop.gives("a", things=[1, 2])
+    shop.fails("d", Unfit("not of this"))
+
+    run = await shop.settled((await shop.run()).run_id)
+
+    assert run.status is RunStatus.COMPENSATED
+    assert (at(run, "each").undone, at(run, "a").undone) == (True, False)
+
+
 async def test_undoing_survives_a_crash(city: JourneyCity) -> None:
     shop = Workshop(
         city,
