@@ -334,7 +334,9 @@ class JourneyTemplates(TemplateSource, ScheduledTemplates, BootCheck):
         for work in begun_by(plan):
             found = self._files.find(work.template)
             if found is not None and not self._faulty(found.text, found.shown):
-                below[work.template] = self._compiled(found.text, found.shown)
+                known = self._compiled(found.text, found.shown)
+                if work.version in {"", version_of(known)}:
+                    below[called(work)] = known
         return unmet_faults(plan, below, file.text, file=file.shown)
 
     def _faulty(self, text: str, file: str) -> FaultyTemplate | None:

@@ -362,6 +362,7 @@ def _generation(run: RunState, fact: GenerationBegan) -> None:
 
 
 def _reopen(run: RunState, at: datetime) -> None:
+    run.opened_by_hand = run.opened_by_hand or run.ended is not None
     run.ended = None
     run.error = None
     run.why = _NO_REASON
@@ -372,7 +373,6 @@ def _reopen(run: RunState, at: datetime) -> None:
     run.undo = ()
     run.left_undone = []
     run.settled = None
-    run.opened_by_hand = True
     _count_anew(run, at)
     run.fresh = [EVERYTHING]
 
