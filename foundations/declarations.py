@@ -41,10 +41,14 @@ class ServiceDeclaration:
 
 @dataclass(frozen=True, slots=True)
 class ApiDeclaration:
-    """Says that others may call a method; `public` offers it outside the city too."""
+    """Says that others may call a method; `public` offers it outside the city too.
+
+    One that `asks_roles` decides by itself whom it serves, by their roles.
+    """
 
     public: bool = False
     effect: Effect | None = None
+    asks_roles: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +92,19 @@ def agent(*, instructions: str, tools: tuple[str, ...] = ()) -> Callable[[C], C]
 
 
 def soa_api(
-    *, public: bool = False, effect: Effect | None = None
+    *, public: bool = False, effect: Effect | None = None, asks_roles: bool = False
 ) -> Callable[[Callable[P, Coroutine[Any, Any, R]]], Callable[P, Coroutine[Any, Any, R]]]:
     """Declare an async method as an API that others may call.
+
+    With `asks_roles` it changes something and decides by itself whom it serves, by their roles, so
+    that it is open to roles which may change nothing else.
 
     Besides its own parameters the method takes `trace_id=` and `user_context=` from code inside the
     city: given, they become the call context for the call; not given, the context stays as it is.
     """
 
     def declare(method: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[Any, Any, R]]:
-        declaration = ApiDeclaration(public=public, effect=effect)
+        declaration = ApiDeclaration(public=public, effect=effect, asks_roles=asks_roles)
         entered = _entered(method) if inspect.iscoroutinefunction(method) else method
         setattr(entered, _API, declaration)
         return entered

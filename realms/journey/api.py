@@ -130,8 +130,12 @@ class MilestoneRecord(BaseModel):
     generation: int = Field(default=1, description="How often it was begun anew, this one counted.")
     iteration: int = Field(default=0, description="Iterations of its loop that have ended.")
     items: int | None = Field(default=None, description="How many items its `for_each` has.")
-    items_done: int = 0
+    items_done: int = Field(default=0, description="How many have ended, however they ended.")
+    items_succeeded: int = 0
     items_failed: int = 0
+    items_cancelled: int = 0
+    items_waiting: int = 0
+    items_running: int = 0
     child: str = Field(default="", description="The run of the journey that it waits for.")
     undone: bool = Field(default=False, description="What it did was undone since.")
 
@@ -204,8 +208,8 @@ class JourneyRun(RunSummary):
     input: dict[str, Any] = Field(default_factory=dict)
     milestones: tuple[MilestoneRecord, ...] = Field(
         default=(),
-        description="In the template's order; items of a `for_each` that are open or have failed, "
-        "and what could not be undone, come last.",
+        description="In the template's order; the first hundred items of each `for_each` that wait "
+        "or have failed, and what could not be undone, come last.",
     )
     error: Failure | None = None
     output: Any = Field(default=None, description="What the template's `output` gives.")

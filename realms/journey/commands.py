@@ -8,8 +8,9 @@ from foundations.experience.invocation import AsJson, DataDir, Invocation
 from foundations.experience.need import Need
 from realms.journey.run_commands import app as run_verbs
 from realms.journey.run_commands import dead_letters
+from realms.journey.run_shown import state, tell_all
 from realms.journey.template_commands import app as template_verbs
-from realms.journey.template_commands import contracts
+from realms.journey.template_commands import contracts, template_text
 from realms.journey.testing_commands import app as testing_verbs
 from realms.journey.trials import app as trials
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from foundations.experience.terminal import Terminal
 
 SERVICE = "JourneyRunsService"
-LARGEST_TEMPLATE = 1 << 20
 
 app = typer.Typer()
 journey = typer.Typer(
@@ -84,21 +84,24 @@ def lint_journeys(
     as_json: AsJson = False,
 ) -> None:
     """Check journey files against the city without running anything. Exit 1 on faults."""
-    from pathlib import Path
-
     from foundations.experience.client import CityClient
-    from foundations.experience.input_files import opened
     from foundations.public_works.settings import Settings
+    from realms.journey.language.template_faults import FaultyTemplate
+    from realms.journey.runs import lint_report
 
     invocation = Invocation.of(context)
-    texts = {}
+    texts: dict[str, str | FaultyTemplate] = {}
     for file in files:
-        with opened(file, limit=LARGEST_TEMPLATE) as readable:
-            texts[file] = Path(readable.path).read_bytes().decode("utf-8", errors="replace")
+        try:
+            texts[file] = template_text(file)
+        except FaultyTemplate as error:
+            texts[file] = error
 
     async def lint(client: CityClient, _settings: Settings) -> dict[str, dict[str, Any]]:
         return {
             file: await client.call(SERVICE, "lint_template", {"text": text, "file": file})
+            if isinstance(text, str)
+            else lint_report(text, file).model_dump(mode="json")
             for file, text in texts.items()
         }
 
@@ -139,8 +142,7 @@ def list_runs(
         invocation.terminal.json(found)
         return
     rows = [
-        [r["alias"] or r["run_id"], r["template"], _state(r), r["created_at"]]
-        for r in found["runs"]
+        [r["alias"] or r["run_id"], r["template"], state(r), r["created_at"]] for r in found["runs"]
     ]
     invocation.terminal.table(["run", "journey", "status", "created"], rows)
 
@@ -159,18 +161,7 @@ def show_run(
     if as_json:
         terminal.json(found)
         return
-    terminal.say(f"run {found['alias'] or found['run_id']} of {found['template']}: {_state(found)}")
-    terminal.say(f"trace id {found['trace_id']}")
-    terminal.table(
-        ["milestone", "status", "attempts", "ended"],
-        [
-            [m["milestone_id"], _state(m) + _undone(m), m["attempts"], m["ended_at"] or ""]
-            for m in found["milestones"]
-        ],
-    )
-    for milestone in found["milestones"]:
-        if milestone["error"]:
-            terminal.say(f"{milestone['milestone_id']}: {milestone['error']['detail']}")
+    tell_all(found, terminal)
 
 
 @run.command("history")
@@ -213,14 +204,6 @@ def _why(details: dict[str, Any]) -> str:
     error = details.get("error", {}).get("detail", "")
     found = (details.get("reason"), error, details.get("note"), details.get("why"))
     return ": ".join(str(part) for part in found if part)
-
-
-def _undone(milestone: dict[str, Any]) -> str:
-    return ", undone" if milestone["undone"] else ""
-
-
-def _state(part: dict[str, Any]) -> str:
-    return f"{part['status']} ({part['reason']})" if part["reason"] else str(part["status"])
 
 
 def _show_reports(reports: dict[str, dict[str, Any]], terminal: "Terminal") -> None:

@@ -11,6 +11,15 @@ class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Started(_Body):
+    """Which journey, as `name` or `name@version`, and what it is given."""
+
+    template: str = Field(examples=["data_mash_flow"])
+    input: dict[str, Any] = Field(default_factory=dict)
+    alias: str = Field(default="", description="a second, unique id: asked again, the same run")
+    rerun: bool = Field(default=False, description="another one, where the alias is taken")
+
+
 class Noted(_Body):
     """Why."""
 

@@ -135,7 +135,7 @@ class JourneyOperationsService:
         """
         return await self._operators.signal(run_id, name=signal, signal_id=id, data=data or {})
 
-    @soa_api(public=True, effect=Effect.KEYED)
+    @soa_api(public=True, effect=Effect.KEYED, asks_roles=True)
     async def answer_question(
         self, run_id: str, wait_id: Name, answer: dict[str, Any]
     ) -> JourneyRun:
@@ -149,7 +149,7 @@ class JourneyOperationsService:
         """
         return await self._operators.answer(run_id, wait_id=wait_id, answer=answer)
 
-    @soa_api(public=True, effect=Effect.KEYED)
+    @soa_api(public=True, effect=Effect.KEYED, asks_roles=True)
     async def push_back_question(self, run_id: str, wait_id: Name, note: Note = "") -> JourneyRun:
         """Answer a question by having the run go back to where its template says.
 

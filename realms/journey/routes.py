@@ -15,6 +15,7 @@ from foundations.experience.edge import (
     described_body,
     strict_body,
 )
+from foundations.experience.problems import InvalidRequest
 from realms.journey.api import (
     DeadLetterPage,
     JourneyRun,
@@ -38,9 +39,11 @@ from realms.journey.operation_bodies import (
     Settled,
     Signalled,
     Skipped,
+    Started,
 )
-from realms.journey.runs import TemplateDetail, TemplateList
+from realms.journey.runs import MOST_EVENTS, TemplateDetail, TemplateList
 from realms.journey.template_versions import PutTemplate, ScheduleList, TemplateVersions
+from utilities.errors import FieldError
 
 router = APIRouter(prefix="/api/journey", tags=["journey"])
 
@@ -77,6 +80,22 @@ async def list_runs(
     )
 
 
+@router.post(
+    "/runs",
+    summary="Begin a run",
+    status_code=202,
+    response_model=Answer[JourneyRun],
+    openapi_extra=described_body(Started),
+)
+async def start_run(
+    call: Call, body: Annotated[Started, Depends(strict_body(Started))]
+) -> Response:
+    """It survives any crash from the moment this answers; `Location` leads to it."""
+    outcome = await call.outcome(_SERVICE, "start_run", **body.model_dump())
+    where = f"/api/journey/runs/{outcome.result['run_id']}"
+    return JsonResponse(outcome, status_code=202, headers={"Location": where})
+
+
 @router.get("/runs/{run_id}", summary="One run in full", response_model=Answer[JourneyRun])
 async def show_run(call: Call, run_id: RunId) -> Response:
     """Each milestone with its status, attempts, times, output and error."""
@@ -89,7 +108,9 @@ async def show_run(call: Call, run_id: RunId) -> Response:
 async def show_run_history(
     call: Call,
     run_id: RunId,
-    after: Annotated[int, Query(ge=0, description="`next_after` of the page before")] = 0,
+    after: Annotated[
+        int, Query(ge=0, le=MOST_EVENTS, description="`next_after` of the page before")
+    ] = 0,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 200,
 ) -> Response:
     """Every fact of its journal in order, with what earlier generations gave and who did what."""
@@ -225,6 +246,11 @@ async def answer_question(
 ) -> Response:
     """An answer that does not fit the form is refused; the question is open as before."""
     named = {"run_id": run_id, "wait_id": body.wait_id}
+    if body.push_back and body.answer:
+        raise InvalidRequest(
+            "a question is answered or pushed back, not both",
+            errors=[FieldError("/push_back", "stands beside an answer")],
+        )
     if body.push_back:
         return await call(_OPERATIONS, "push_back_question", **named, note=body.note)
     return await call(_OPERATIONS, "answer_question", **named, answer=body.answer)

@@ -2,12 +2,14 @@
 
 import asyncio
 import time
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from foundations.experience.invocation import AsJson, DataDir, Invocation
 from foundations.experience.need import Need
+from realms.journey.run_shown import ended_otherwise, goes_on, journeys_within, tell
 
 if TYPE_CHECKING:
     from foundations.experience.client import CityClient
@@ -17,7 +19,8 @@ RUNS = "JourneyRunsService"
 OPERATIONS = "JourneyOperationsService"
 LARGEST_JSON = 1 << 20
 _LOOK_EVERY_SECONDS = 0.1
-_GOES_ON = frozenset({"pending", "queued", "running", "compensating"})
+WELL, FAILED = frozenset({"succeeded"}), frozenset({"failed"})
+CANCELLED, UNDONE = frozenset({"cancelled"}), frozenset({"compensated"})
 
 app = typer.Typer()
 dead_letters = typer.Typer(name="dead-letters", help="Failed runs: list, replay, settle.")
@@ -30,7 +33,10 @@ Input = Annotated[
     str, typer.Option("--input", metavar="JSON", help="A JSON object; @FILE reads it from there.")
 ]
 Wait = Annotated[
-    float, typer.Option(metavar="SECONDS", help="How long to look how the run goes on.")
+    float,
+    typer.Option(
+        metavar="SECONDS", help="How long to look on, until it ends or waits for somebody."
+    ),
 ]
 
 
@@ -45,7 +51,11 @@ def start_run(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Start a run of a journey. It survives any crash from the moment this answers."""
+    """Start a run of a journey. It survives any crash from the moment this answers.
+
+    Exit 1 when it is seen to end otherwise than well; so with the other commands that have it go
+    on.
+    """
     asked = {"template": template, "input": _json(values), "alias": alias, "rerun": rerun}
     _do(context, RUNS, "start_run", asked, wait, data_dir, as_json)
 
@@ -81,7 +91,7 @@ def cancel_run(
 ) -> None:
     """Cut what is under way, in the journeys that the run waits for too, and end it."""
     asked = {"run_id": run, "note": note}
-    _do(context, OPERATIONS, "cancel_run", asked, wait, data_dir, as_json)
+    _do(context, OPERATIONS, "cancel_run", asked, wait, data_dir, as_json, meant=CANCELLED)
 
 
 @app.command("retry")
@@ -144,7 +154,7 @@ def roll_back_run(
 ) -> None:
     """Undo what a run did, the last first."""
     asked = {"run_id": run, "to": to}
-    _do(context, OPERATIONS, "roll_back_run", asked, wait, data_dir, as_json)
+    _do(context, OPERATIONS, "roll_back_run", asked, wait, data_dir, as_json, meant=UNDONE)
 
 
 @app.command("signal")
@@ -201,6 +211,8 @@ def answer_question(
 ) -> None:
     """Answer what a run asks, or push it back."""
     asked: dict[str, Any] = {"run_id": run, "wait_id": question}
+    if push_back and answer:
+        raise typer.BadParameter("a question is answered or pushed back, not both")
     if push_back:
         asked["note"] = note
         _do(context, OPERATIONS, "push_back_question", asked, wait, data_dir, as_json)
@@ -270,7 +282,7 @@ def settle_run(
 ) -> None:
     """Take a failed run from the dead letters."""
     asked = {"run_id": run, "note": note, "settled_by": settled_by}
-    _do(context, OPERATIONS, "settle_run", asked, 0, data_dir, as_json)
+    _do(context, OPERATIONS, "settle_run", asked, 0, data_dir, as_json, meant=FAILED)
 
 
 dead_letters.command("settle")(settle_run)
@@ -358,14 +370,19 @@ def _do(
     wait: float,
     data_dir: Any,
     as_json: bool,
+    *,
+    meant: frozenset[str] = WELL,
 ) -> None:
-    """Call a verb, look how the run goes on for a while, and tell how it stands."""
+    """Call a verb, look how the run goes on for a while, and tell how it stands.
+
+    Exit 1 when it has come to an end other than those that are `meant`.
+    """
     invocation = Invocation.of(context)
 
     async def work(client: "CityClient", _settings: "Settings") -> dict[str, Any]:
         found = await client.call(service, api, asked)
-        until = time.monotonic() + wait
-        while found["status"] in _GOES_ON and time.monotonic() < until:
+        until = datetime.now(UTC) + timedelta(seconds=wait)
+        while datetime.now(UTC) < until and await _moves(client, found, by=until):
             await asyncio.sleep(_LOOK_EVERY_SECONDS)
             found = await client.call(RUNS, "get_run", {"run_id": found["run_id"]})
         return found
@@ -373,12 +390,20 @@ def _do(
     found = invocation.with_city(work, data_dir=data_dir)
     if as_json:
         invocation.terminal.json(found)
-        return
-    reason = f" ({found['reason']})" if found["reason"] else ""
-    name = found["alias"] or found["run_id"]
-    invocation.terminal.say(f"run {name} of {found['template']}: {found['status']}{reason}")
-    for question in found["questions"]:
-        invocation.terminal.say(f"asks {question['role'] or 'anyone'}: {question['wait_id']}")
+    else:
+        tell(found, invocation.terminal)
+    if ended_otherwise(found, meant=meant):
+        raise typer.Exit(1)
+
+
+async def _moves(client: "CityClient", run: dict[str, Any], *, by: datetime) -> bool:
+    """Whether a run, or a journey that it waits for, goes on by itself until then."""
+    if goes_on(run, by=by):
+        return True
+    for child in journeys_within(run):
+        if await _moves(client, await client.call(RUNS, "get_run", {"run_id": child}), by=by):
+            return True
+    return False
 
 
 def _json(given: str, *, lists: bool = False) -> Any:

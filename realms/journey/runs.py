@@ -23,7 +23,9 @@ from utilities.strict_yaml import MAX_BYTES
 _OTHERS = {"data_mash_": "data mashes", PREFIX: "schedules"}
 Limit = Annotated[int, Field(ge=1, le=200, description="how many at most")]
 HistoryLimit = Annotated[int, Field(ge=1, le=1_000, description="how many at most")]
-After = Annotated[int, Field(ge=0, description="`next_after` of the page before")]
+MOST_EVENTS = 1_000_000_000
+"""Far more than a run can have: a number beyond it is a mistake."""
+After = Annotated[int, Field(ge=0, le=MOST_EVENTS, description="`next_after` of the page before")]
 Alias = Annotated[
     str,
     Field(
@@ -199,10 +201,7 @@ class JourneyRunsService:
         self, text: Annotated[str, Field(max_length=4 * MAX_BYTES)], file: str = "template.yaml"
     ) -> LintReport:
         """Check a template's text against the city without running anything."""
-        faulty = await self._templates.lint(text, file=file)
-        if faulty is None:
-            return LintReport(sound=True)
-        return LintReport(sound=False, faults=_found(faulty, file))
+        return lint_report(await self._templates.lint(text, file=file), file)
 
     @soa_api(public=True)
     async def get_template_graph(self, name: str) -> TemplateGraph:
@@ -228,6 +227,11 @@ class JourneyRunsService:
             sound=True,
             milestones=tuple(plan.nodes),
         )
+
+
+def lint_report(faulty: FaultyTemplate | None, file: str) -> LintReport:
+    """What a check has found."""
+    return LintReport(sound=faulty is None, faults=_found(faulty, file) if faulty else ())
 
 
 def _found(faulty: FaultyTemplate, file: str) -> tuple[FoundFault, ...]:

@@ -65,17 +65,32 @@ def compare(
 async def _text(given: str, client: "CityClient") -> str:
     """The text of a file, or of a template of the city."""
     if given == "-" or Path(given).is_file():
-        return _read(given)
+        return template_text(given)
     name, _, version = given.partition("@")
     asked = {"name": name, "version": version}
     return str((await client.call("JourneyRunsService", "get_template", asked))["text"])
 
 
-def _read(file: str) -> str:
+def template_text(file: str) -> str:
+    """The text of a template's file.
+
+    Raises:
+        FaultyTemplate: it is no text, which no server could be asked about.
+    """
     from foundations.experience.input_files import opened
 
     with opened(file, limit=_LARGEST) as readable:
-        return Path(readable.path).read_bytes().decode("utf-8", errors="replace")
+        data = Path(readable.path).read_bytes()
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        text = ""
+    if data and (not text or "\0" in text):
+        from realms.journey.language.loading import read_template
+        from realms.journey.language.template_faults import FaultyTemplate
+
+        raise FaultyTemplate(read_template(data).faults.found, file=file)
+    return text
 
 
 @app.command("put")
@@ -86,7 +101,7 @@ def put_journey(
     as_json: AsJson = False,
 ) -> None:
     """Store a version of a journey; it is the current one from now on."""
-    invocation, text = Invocation.of(context), _read(file)
+    invocation, text = Invocation.of(context), template_text(file)
 
     async def put(client: "CityClient", _settings: "Settings") -> dict[str, Any]:
         return await client.call(SERVICE, "put_template", {"text": text, "file": file})

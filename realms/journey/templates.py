@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 
 from foundations.curator.verification import BootCheck, Fault, FaultKind
 from foundations.public_works.threads import in_thread
@@ -10,10 +11,11 @@ from realms.journey.engine.ports import TemplateSource, Written
 from realms.journey.engine.records import StoredTemplate, TemplateRecords
 from realms.journey.engine.runner import Services
 from realms.journey.engine.schedules import InForce, ScheduledTemplates
-from realms.journey.language.compiling import load_plan
+from realms.journey.language.compiling import load_plan, unmet_faults
 from realms.journey.language.contract_changes import Change, changes, shape_of
 from realms.journey.language.loading import text_hash
 from realms.journey.language.template_faults import FaultyTemplate
+from realms.journey.plans.handing_down import begun_by, called
 from realms.journey.plans.plan import Plan
 from realms.journey.template_files import TemplateFile, TemplateFiles, UnreadableTemplate
 from utilities.clock import Clock
@@ -151,6 +153,8 @@ class JourneyTemplates(TemplateSource, ScheduledTemplates, BootCheck):
         """
         await self._refuse_filed(name)
         plan = await in_thread(self._compiled, text, file)
+        if faulty := await self._unmet(plan, text, file):
+            raise faulty
         if name and plan.name != name:
             raise MisnamedTemplate(
                 f'it is called "{plan.name}", not "{name}"',
@@ -174,7 +178,8 @@ class JourneyTemplates(TemplateSource, ScheduledTemplates, BootCheck):
 
     async def lint(self, text: str, *, file: str) -> FaultyTemplate | None:
         """What is wrong with a text, as far as the running city can tell."""
-        return await in_thread(self._faulty, text, file)
+        faulty = await in_thread(self._faulty, text, file)
+        return faulty or await self._unmet(await self.compiled(text), text, file)
 
     async def changes(
         self, before: str, after: str, *, files: tuple[str, str]
@@ -208,7 +213,7 @@ class JourneyTemplates(TemplateSource, ScheduledTemplates, BootCheck):
             except UnreadableTemplate as error:
                 yield Fault(FaultKind.TEMPLATE, str(path), error.detail, error.hint)
                 continue
-            if faulty := self._faulty(file.text, file.shown):
+            if faulty := self._faulty(file.text, file.shown) or self._unmet_by_files(file):
                 yield from _boot_faults(faulty)
             elif file.name in seen:
                 problem = f'is called "{file.name}", as is {seen[file.name]}'
@@ -315,6 +320,24 @@ class JourneyTemplates(TemplateSource, ScheduledTemplates, BootCheck):
     def _changes(self, before: str, after: str, file: str, other: str) -> tuple[Change, ...]:
         was = shape_of(before, self._services, file=file)
         return changes(was, shape_of(after, self._services, file=other))
+
+    async def _unmet(self, plan: Plan, text: str, file: str) -> FaultyTemplate | None:
+        """What journeys within would not be given, as far as they are there and sound."""
+        below = {}
+        for work in begun_by(plan):
+            with suppress(UnknownTemplate, FaultyTemplate):
+                below[called(work)] = (await self.current(work.template, work.version)).plan
+        return unmet_faults(plan, below, text, file=file)
+
+    def _unmet_by_files(self, file: TemplateFile) -> FaultyTemplate | None:
+        plan, below = self._compiled(file.text, file.shown), {}
+        for work in begun_by(plan):
+            found = self._files.find(work.template)
+            if found is not None and not self._faulty(found.text, found.shown):
+                known = self._compiled(found.text, found.shown)
+                if work.version in {"", version_of(known)}:
+                    below[called(work)] = known
+        return unmet_faults(plan, below, file.text, file=file.shown)
 
     def _faulty(self, text: str, file: str) -> FaultyTemplate | None:
         try:

@@ -57,5 +57,6 @@ def _access(api: Api, request: CityRequest) -> Access:
         api=api.name,
         public=api.public,
         effect=api.effect or Effect.GUARDED,
+        asks_roles=api.declaration.asks_roles,
         inside=isinstance(request, InsideRequest),
     )

@@ -18,6 +18,8 @@ from utilities.errors import PlatformError
 
 WRITERS = frozenset({"owner", "member", "data_steward"})
 """Roles that may call what leaves something behind."""
+READERS = frozenset({"reader"})
+"""Roles that may change nothing, whoever would serve them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,10 @@ RULES = (
     Rule("only_inside", lambda access, _: not (access.public or access.inside), _not_offered),
     Rule("anyone_reads", lambda access, _: access.effect is Effect.PURE),
     Rule("writers_write", lambda _, user: bool(WRITERS & set(user.roles))),
+    Rule(
+        "who_is_asked_answers",
+        lambda access, user: access.asks_roles and bool(set(user.roles) - READERS),
+    ),
     Rule("nobody_else", lambda _access, _user: True, _denied),
 )
 

@@ -10,7 +10,10 @@ from utilities.errors import ErrorKind, PlatformError
 
 
 class Access(BaseModel):
-    """What somebody wants to call. `inside` is said by the city's own code, never by a request."""
+    """What somebody wants to call. `inside` is said by the city's own code, never by a request.
+
+    What `asks_roles` decides by itself whom it serves.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -18,6 +21,7 @@ class Access(BaseModel):
     api: str
     public: bool
     effect: Effect
+    asks_roles: bool = False
     inside: bool = False
 
 

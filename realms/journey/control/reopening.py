@@ -15,6 +15,7 @@ from realms.journey.engine.facts import (
     ResultSupplied,
     RetryScheduled,
     RunCompensating,
+    RunPaused,
 )
 from realms.journey.engine.inputs import InvalidResult, checked_result
 from realms.journey.engine.quiet import undoable
@@ -58,6 +59,9 @@ def retry(
         node, state = _found(plan, run, path)
         if state is not None and state.status is RunStatus.WAITING:
             return _at_once(run, by, node, state, arguments)
+        if state is not None and state.undoes and state.status is RunStatus.FAILED:
+            reason = f"{path} was given up, and the run with it"
+            raise NotAllowed(Verb.RETRY, run, reason, hint=_UNDO_FAILED)
         if state is None or not _given_up(run, state):
             raise NotAllowed(Verb.RETRY, run, f"{path} is {_standing(state)}", hint=_RETRIED)
         again = [state]
@@ -73,11 +77,13 @@ def retry(
             Verb.RETRY, run, f"several milestones failed: {failed}", hint="name one of them"
         )
     _check_open(plan, run, Verb.RETRY, again)
-    return tuple(_reopened(plan, run, by, again, arguments, anew))
+    return (*_reopened(plan, run, by, again, arguments, anew), *_paused_still(run, by))
 
 
 def supply(plan: Plan, run: RunState, by: By, *, path: str, result: Any) -> tuple[Fact, ...]:
     """Skip a milestone that waits or has failed, with the result it would have had.
+
+    Of a `for_each` that was given up a single item may be: the others that failed are tried again.
 
     Raises:
         UnknownMilestone: the journey has none of this name.
@@ -88,6 +94,10 @@ def supply(plan: Plan, run: RunState, by: By, *, path: str, result: Any) -> tupl
     check(Verb.SKIP, run)
     node, state = _found(plan, run, path)
     waits = state is not None and state.status is RunStatus.WAITING
+    if state is not None and state.undoes and state.status is RunStatus.FAILED:
+        raise NotOpenForResult(
+            Verb.SKIP, run, f"{path} was given up, and the run with it", hint=_UNDO_FAILED
+        )
     if state is None or not (waits or _given_up(run, state)):
         standing = _standing(state)
         raise NotOpenForResult(
@@ -98,12 +108,17 @@ def supply(plan: Plan, run: RunState, by: By, *, path: str, result: Any) -> tupl
     if isinstance(node.work, Ask):
         check_role(node.work, state, by)
     output = _checked(node, state, result)
+    first: Iterable[Fact] = ()
     opened: tuple[str, ...] = ()
-    if not waits:
+    if not waits and state.path != state.node:
+        first = _opened_for(plan, run, by, state)
+    elif not waits:
         _check_open(plan, run, Verb.SKIP, [state])
         opened = tuple(reopened_by(plan, run, path))
     return (
+        *first,
         ResultSupplied(at=by.at, path=path, output=output, principal=by.principal, skipped=opened),
+        *_paused_still(run, by),
     )
 
 
@@ -139,7 +154,10 @@ def rerun(
             hint=f"rerun from {undone[0]}",
         )
     ordered = tuple(name for name in plan.nodes if name in again)
-    return (GenerationBegan(at=by.at, path=path, again=ordered, principal=by.principal, note=note),)
+    return (
+        GenerationBegan(at=by.at, path=path, again=ordered, principal=by.principal, note=note),
+        *_paused_still(run, by),
+    )
 
 
 def roll_back(plan: Plan, run: RunState, by: By, *, to: str = "") -> tuple[Fact, ...]:
@@ -215,7 +233,8 @@ def node_called(plan: Plan, name: str) -> Node:
         UnknownMilestone: the journey has none of this name.
     """
     if (node := plan.nodes.get(name)) is None:
-        near = did_you_mean(name, plan.nodes)
+        whole = name.partition("[")[0]
+        near = f"name {whole}" if whole in plan.nodes else did_you_mean(name, plan.nodes)
         raise UnknownMilestone(f'{plan.name} has no milestone "{name}"', hint=near)
     return node
 
@@ -223,7 +242,30 @@ def node_called(plan: Plan, name: str) -> Node:
 # helpers
 
 _RETRIED = "what failed, or waits for its next attempt, can be tried again"
+_UNDO_FAILED = "roll back again, or undo it by hand and settle the run"
 _UNDONE_BY = "a milestone is undone by what its `compensate` names"
+
+
+def _opened_for(plan: Plan, run: RunState, by: By, item: NodeState) -> Iterable[Fact]:
+    """What opens a `for_each` again so that one of its items that failed may be given a result."""
+    whole = run.nodes[item.node]
+    if whole.path in run.active:
+        return ()
+    if not _given_up(run, whole):
+        raise NotOpenForResult(
+            Verb.SKIP,
+            run,
+            f"{whole.path} is {_standing(whole)} without {item.path}",
+            hint=f"rerun from {whole.path}",
+        )
+    _check_open(plan, run, Verb.SKIP, [whole])
+    return _reopened(plan, run, by, [whole], None, ())
+
+
+def _paused_still(run: RunState, by: By) -> tuple[Fact, ...]:
+    """What people paused goes on when they resume it; what a failure paused when that is mended."""
+    stays = run.paused and run.why is not Reason.ERROR
+    return (RunPaused(at=by.at, principal=by.principal),) if stays else ()
 
 
 def _at_once(
@@ -296,7 +338,8 @@ def _check_open(plan: Plan, run: RunState, verb: Verb, again: Iterable[NodeState
                 verb,
                 run,
                 f"{state.path} is one item of {state.node}",
-                hint=f"name {state.node}: its items that succeeded stay as they are",
+                hint=f"name {state.node}, whose items that succeeded stay as they are; "
+                f"or skip {state.path} with a result",
             )
         if node.branch_of:
             raise NotAllowed(

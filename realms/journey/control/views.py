@@ -1,8 +1,8 @@
 """Runs as others see them, from facts, row and plan."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from itertools import islice
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -31,7 +31,7 @@ from utilities.errors import ErrorKind
 M = TypeVar("M", bound=BaseModel)
 
 MOST_ITEMS = 100
-"""So many items of a run, and undoings, are shown one by one."""
+"""So many items of a milestone, and undoings, are shown one by one: those that wait first."""
 
 _UNREADABLE = Failure(
     kind=ErrorKind.INTERNAL,
@@ -143,14 +143,14 @@ def _milestones(run: RunState, plan: Plan | None) -> tuple[MilestoneRecord, ...]
     untouched = _untouched(plan) if plan else {}
     nodes, again = run.nodes, run.generations
     shown = [
-        _touched(record, state) if (state := nodes.get(path)) is not None else record
+        _touched(record, state, run) if (state := nodes.get(path)) is not None else record
         for path, record in untouched.items()
     ]
     if again:
         for number, path in enumerate(untouched):
             if path in again and path not in nodes:
                 empty = NodeState(path, path, run.generation(path))
-                shown[number] = _touched(untouched[path], empty)
+                shown[number] = _touched(untouched[path], empty, run)
     if len(nodes) > len(untouched) or not nodes.keys() <= untouched.keys():
         shown += _besides(run, plan)
     return tuple(shown)
@@ -162,9 +162,12 @@ def _besides(run: RunState, plan: Plan | None) -> Iterator[MilestoneRecord]:
     for state in run.nodes.values():
         if state.path == state.node and state.path not in known:
             yield _milestone(None, state)
-    apart = (s for s in run.nodes.values() if s.path != s.node and s.status in _APART)
-    for state in islice(apart, MOST_ITEMS):
-        yield _milestone(known.get(state.node), state)
+    shown = Counter[str]()
+    apart = [s for s in run.nodes.values() if s.path != s.node and s.status in _APART]
+    for state in sorted(apart, key=lambda s: s.status is not RunStatus.WAITING):
+        shown[state.node] += 1
+        if shown[state.node] <= MOST_ITEMS:
+            yield _milestone(known.get(state.node), state)
 
 
 def _untouched(plan: Plan) -> Mapping[str, MilestoneRecord]:
@@ -212,15 +215,12 @@ def _milestone(node: Node | None, state: NodeState) -> MilestoneRecord:
         error=state.error,
         generation=state.generation,
         iteration=state.iteration,
-        items=state.items if state.items >= 0 else None,
-        items_done=state.done,
-        items_failed=state.given_up,
         child=state.child,
         undone=state.undone,
     )
 
 
-def _touched(untouched: MilestoneRecord, state: NodeState) -> MilestoneRecord:
+def _touched(untouched: MilestoneRecord, state: NodeState, run: RunState) -> MilestoneRecord:
     """A milestone that was begun: as it stands in the plan, and what came of it."""
     fields = untouched.__dict__.copy()
     fields["status"] = state.status
@@ -235,16 +235,32 @@ def _touched(untouched: MilestoneRecord, state: NodeState) -> MilestoneRecord:
         fields["crashes"] = state.crashes
         fields["error"] = state.error
         fields["generation"] = state.generation
-    if state.items >= 0:
-        fields["items"] = state.items
-        fields["items_done"] = state.done
-        fields["items_failed"] = state.given_up
     if state.iteration or state.child or state.undone or state.supplied_by:
         fields["iteration"] = state.iteration
         fields["child"] = state.child
         fields["undone"] = state.undone
         fields["supplied_by"] = state.supplied_by
+    if state.items >= 0:
+        fields |= _counts(run, state)
     return _known(MilestoneRecord, fields)
+
+
+def _counts(run: RunState, state: NodeState) -> dict[str, int]:
+    """How the items of a `for_each` stand; it is undone when all that succeeded are."""
+    each = [run.nodes.get(f"{state.path}[{index}]") for index in range(state.begun)]
+    found = [item for item in each if item is not None]
+    counts = Counter(item.status for item in found)
+    undone = sum(item.undone for item in found)
+    return {
+        "undone": undone > 0 and undone == counts[RunStatus.SUCCEEDED],
+        "items": state.items,
+        "items_done": state.done,
+        "items_succeeded": counts[RunStatus.SUCCEEDED],
+        "items_failed": counts[RunStatus.FAILED],
+        "items_cancelled": counts[RunStatus.CANCELLED],
+        "items_waiting": counts[RunStatus.WAITING],
+        "items_running": counts[RunStatus.RUNNING],
+    }
 
 
 def _known(model: type[M], fields: dict[str, Any]) -> M:

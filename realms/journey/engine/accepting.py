@@ -13,10 +13,11 @@ from realms.journey.engine.journal import Journal
 from realms.journey.engine.lanes import Lanes
 from realms.journey.engine.payloads import Payloads
 from realms.journey.engine.ports import TemplateSource, Written
-from realms.journey.plans.plan import Plan, SubJourney
+from realms.journey.plans.handing_down import begun_by, called, unmet
+from realms.journey.plans.plan import Plan
 from utilities.clock import Clock
 from utilities.context import CallContext, UserContext, bound
-from utilities.errors import ErrorKind, PlatformError
+from utilities.errors import ErrorKind, FieldError, PlatformError
 
 
 class TooManyRuns(PlatformError):
@@ -56,6 +57,12 @@ class _Met:
 
 
 _DEEPEST = 8
+
+
+class UnfitJourney(PlatformError):
+    """A journey within is not given what it takes."""
+
+    kind = ErrorKind.INVALID
 
 
 class Accepting:
@@ -134,6 +141,7 @@ class Accepting:
     async def _pin(self, written: Written) -> Mapping[str, str]:
         below: dict[str, _Met] = {}
         await self._pin_below(written, below, 0)
+        _check_handed_down(written.plan, {name: met.written.plan for name, met in below.items()})
         pins = {name: found.written.plan.text_hash for name, found in below.items()}
         if not pins:  # what is below may change while this text stays
             self._pinned[written.plan.text_hash] = pins
@@ -149,7 +157,7 @@ class Accepting:
             )
         version = "" if written.apart else plan.version
         await self._journal.pin_text(plan.text_hash, written.text, name=plan.name, version=version)
-        for work in _below(plan):
+        for work in begun_by(plan):
             name = called(work)
             found = below.get(name)
             if found is None:
@@ -160,10 +168,23 @@ class Accepting:
                 await self._pin_below(found.written, below, depth + 1)
 
 
-def called(work: SubJourney) -> str:
-    """`name@version` as the template writes it."""
-    return f"{work.template}@{work.version}" if work.version else work.template
+def _check_handed_down(plan: Plan, below: Mapping[str, Plan]) -> None:
+    """Refuse a run that would come to a journey which it cannot begin, before anything is done.
 
-
-def _below(plan: Plan) -> list[SubJourney]:
-    return [node.work for node in plan.nodes.values() if isinstance(node.work, SubJourney)]
+    Raises:
+        UnfitJourney: with everything of the kind, at whatever depth.
+    """
+    faults = [
+        FieldError(
+            f"/{one.name}/{found.milestone_id}/with/{found.parameter}",
+            f"{found.problem}. {found.suggestion}" if found.suggestion else found.problem,
+        )
+        for one in (plan, *below.values())
+        for found in unmet(one, below)
+    ]
+    if faults:
+        raise UnfitJourney(
+            f"{plan.name} hands down what journeys within do not take",
+            hint="mend the template, or the journey that it begins",
+            errors=faults,
+        )

@@ -3,12 +3,13 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from realms.journey.api import Failure, Reason, RunStatus
 from realms.journey.engine import core
-from realms.journey.engine.accepting import Accepting, Order, called
+from realms.journey.engine.accepting import Accepting, Order
 from realms.journey.engine.codec import CorruptFact
 from realms.journey.engine.facts import (
     Fact,
@@ -27,9 +28,22 @@ from realms.journey.engine.requesting import Requesting
 from realms.journey.engine.runner import Beginner, Runner
 from realms.journey.engine.sharing import SharedDriver
 from realms.journey.engine.state import CorruptJournal, NodeState, RunState
+from realms.journey.plans.handing_down import called
 from realms.journey.plans.plan import SubJourney
 from utilities.clock import Clock
 from utilities.errors import ErrorKind
+
+_MOMENT = timedelta(seconds=1)
+_FEW = 4
+"""So many runs are remembered as they were a moment ago."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A run as the journal had it at a time."""
+
+    at: datetime
+    run: RunState
 
 
 class SubJourneys(Children, Beginner):
@@ -54,6 +68,7 @@ class SubJourneys(Children, Beginner):
         self._driver = driver
         self._payloads = payloads
         self._clock = clock
+        self._parents: dict[str, _Seen] = {}
         driver.children = self
         driver.requesting = requesting
         runner.beginner = self
@@ -120,9 +135,28 @@ class SubJourneys(Children, Beginner):
         name = f"{state.path}-{state.generation}-{state.iteration}-child"
         return output, await self._payloads.spill(output, run_id=run.run_id, name=name)
 
-    async def unwanted(self, run: RunState) -> bool:
+    async def unwanted(self, run: RunState) -> Reason:
         row = await self._journal.find(run.start.tenant, run.start.parent)
-        return row is not None and row.status.ended
+        if row is None:
+            return Reason.NONE
+        if row.status.ended:
+            return _passed_on(row.reason)
+        known = self._parents.get(row.run_id)  # it is read once for its many journeys
+        lately = known is not None and self._clock.now() - known.at < _MOMENT
+        if known is not None and lately and not _why_unwanted(run, known.run):
+            return Reason.NONE
+        stored = (await self._journal.load([row.run_id])).get(row.run_id)
+        try:
+            parent = None if stored is None else folded(stored)
+        except (CorruptFact, CorruptJournal):
+            parent = None
+        if parent is None:
+            return Reason.NONE
+        self._parents.pop(row.run_id, None)
+        while len(self._parents) >= _FEW:
+            del self._parents[next(iter(self._parents))]
+        self._parents[row.run_id] = _Seen(self._clock.now(), parent)
+        return _why_unwanted(run, parent)
 
     async def stop(self, child: str, reason: Reason) -> None:
         reach("child_stops")
@@ -144,6 +178,19 @@ def _child_id(run: RunState, state: NodeState) -> str:
     """Sorts beside its parent, and is the same at every attempt."""
     key = core.idempotency_key(run, state).encode()
     return f"{run.run_id[:26]}-{hashlib.blake2b(key, digest_size=10).hexdigest()}"
+
+
+def _why_unwanted(child: RunState, parent: RunState) -> Reason:
+    """Why a run waits no more for one that it began; empty while it does, or is about to."""
+    state = parent.nodes.get(child.start.parent_path)
+    if state is not None and state.ended_at is None and _child_id(parent, state) == child.run_id:
+        return Reason.NONE
+    return _passed_on(Reason.NONE if state is None else state.reason)
+
+
+def _passed_on(reason: Reason) -> Reason:
+    """The reason that those below are told of what came over those above."""
+    return reason if reason in {Reason.TIMEOUT, Reason.RACE_LOST} else Reason.OPERATOR
 
 
 def _output(child: RunState) -> Any:

@@ -540,16 +540,19 @@ class Driver(StepBook, TellsHealth):
         if (spoilt := self._spoilt.pop(run_id, None)) is not None:
             first = core.cut_short(hand.run, spoilt)
         if orphaned:
-            first = (*first, RunStopping(at=now, reason=Reason.OPERATOR))
+            first = (*first, RunStopping(at=now, reason=orphaned))
         await self._go(hand, core.step(hand.plan, hand.run, now, first=first))
         reach("recovered")
         return hand
 
-    async def _orphaned(self, run: RunState) -> bool:
-        """Whether whoever began the run has ended, and died before it could stop it."""
-        if not run.start.parent or run.ended is not None or run.stopping is not None:
-            return False
-        return self.children is not None and await self.children.unwanted(run)
+    async def _orphaned(self, run: RunState) -> Reason:
+        """Why the run is to be stopped whose parent waits no more, and died before it said so.
+
+        One that somebody has opened since goes on for their sake.
+        """
+        if not run.start.parent or run.ended or run.stopping or run.opened_by_hand:
+            return Reason.NONE
+        return Reason.NONE if self.children is None else await self.children.unwanted(run)
 
     def _leave(self, hand: Hand) -> None:
         """Those who asked for the run have it by now."""

@@ -291,6 +291,10 @@ def _supplied(run: RunState, fact: ResultSupplied) -> None:
     node = _touched(run, fact.path)
     _must(run, not node.performing, fact)
     again = run.ended is not None
+    if node.ended_at is not None and node.path[-1] == "]":  # it had failed, and counts once
+        whole = run.nodes[node.node]
+        whole.done -= 1
+        whole.given_up -= node.status is RunStatus.FAILED
     node.output = fact.output
     node.supplied_by = fact.principal
     _done(run, node, fact.at)
@@ -358,6 +362,7 @@ def _generation(run: RunState, fact: GenerationBegan) -> None:
 
 
 def _reopen(run: RunState, at: datetime) -> None:
+    run.opened_by_hand = run.opened_by_hand or run.ended is not None
     run.ended = None
     run.error = None
     run.why = _NO_REASON

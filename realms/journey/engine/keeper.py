@@ -65,6 +65,8 @@ class Keeper(Works, Expecting):
         self._next: datetime | None = None
         """When it looks next."""
         self._looked_after = clock.now()
+        self._freed = 0
+        """So many runs were free by what this process did last when it took hold."""
         self._after: DueRun | None = None
         """How far through what is due it has looked, if not to its end."""
         driver.keeper = self
@@ -81,6 +83,7 @@ class Keeper(Works, Expecting):
                 if self._duty is not Duty.ACCEPT:
                     self._dispatch.handle(QUEUE, self._swept)
                     self._dispatch.wake(QUEUE, "")
+                await self._ring_the_freed()
                 yield
         finally:
             await ended(renewal)
@@ -96,7 +99,21 @@ class Keeper(Works, Expecting):
         reach("dismissed")
         if freed:
             logger.info("{} runs of an earlier process go on", freed)
+        self._freed = freed
         return holder
+
+    async def _ring_the_freed(self) -> None:
+        """Tell workers of runs that were freed here: the scheduler may have told the dead of them.
+
+        Who sweeps by itself finds them so; what is not told here the scheduler tells in time.
+        """
+        freed, self._freed = self._freed, 0
+        if not freed or self._duty in {Duty.ALL, Duty.SCHEDULE}:
+            return
+        now = self._clock.now()
+        for run in await self._journal.due(await self._journal.now(now), limit=_AHEAD):
+            if run.status in MOVING:
+                self._dispatch.hand_on(RUNS, run.run_id, at=now)
 
     def expect(self, at: datetime) -> None:
         """A run is to be looked at then, and not before."""
@@ -226,6 +243,7 @@ class Keeper(Works, Expecting):
         logger.error("the lease of holder {} was taken away; others go on with its runs", lost)
         try:
             await self._driver.begin_anew(await self._taken_hold())
+            await self._ring_the_freed()
         except PlatformError as error:
             logger.error("no new lease was given: {}", error.detail)
         return True

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -13,12 +13,15 @@ from foundations.boot import Duty
 from foundations.public_works.dispatch import PLAIN, Dispatch
 from foundations.public_works.settings import Settings
 from realms.journey.api import Reason, RunStatus, UnknownRun
+from realms.journey.engine.codec import CorruptFact
 from realms.journey.engine.driver import Driver
 from realms.journey.engine.facts import Fact, RunAdmitted, RunQueued, RunStarted
 from realms.journey.engine.failpoints import reach
 from realms.journey.engine.hands import Hand
 from realms.journey.engine.journal import Journal, RunRow, StaleWriter
 from realms.journey.engine.ports import Queued, Unreadable
+from realms.journey.engine.reading import folded
+from realms.journey.engine.state import CorruptJournal, Stage
 from realms.journey.expressions.values import Value
 from realms.journey.plans.plan import Plan, WhenFull
 from utilities.clock import Clock
@@ -80,7 +83,7 @@ class Lanes(Queued):
         lane = _lane(plan, start)
         name = f"{start.tenant}/{lane}"
         async with self._alone_at(name):
-            there = await self._journal.lane(start.tenant, lane)
+            there = await self._there(start.tenant, lane)
             queued = await self._queued(plan, there)
             if queued is None and plan.rate_limit is not None:
                 slot = await self._slot(plan, name, there)
@@ -98,7 +101,7 @@ class Lanes(Queued):
                 return
             if hand.run.status is not RunStatus.QUEUED:
                 return  # it was let in, paused or stopped meanwhile
-            there = await self._journal.lane(start.tenant, start.lane)
+            there = await self._there(start.tenant, start.lane)
             before = [r for r in there if r.run_id != hand.run.run_id and not _queues(r)]
             limit = hand.plan.concurrency
             if limit is None or len(before) < limit.limit:
@@ -117,7 +120,7 @@ class Lanes(Queued):
     async def _let_in(self, name: str) -> None:
         tenant, _, lane = name.partition("/")
         async with self._alone_at(name):  # whoever is being accepted is there by then
-            there = await self._journal.lane(tenant, lane)
+            there = await self._there(tenant, lane)
         for row in filter(_queues, there):
             try:
                 async with self._driver.holding(row.run_id) as hand:
@@ -127,6 +130,19 @@ class Lanes(Queued):
                         return  # whoever came first goes first
             except (UnknownRun, Unreadable, StaleWriter) as error:
                 logger.warning("{} is passed over in its lane: {}", row.run_id, error.detail)
+
+    async def _there(self, tenant: str, lane: str) -> list[RunRow]:
+        """Who is in a lane, but those that were paused before their turn: they keep no place."""
+        found = await self._journal.lane(tenant, lane)
+        paused = [row.run_id for row in found if row.status is RunStatus.PAUSED]
+        if not paused:
+            return found
+        apart = set()
+        for run_id, stored in (await self._journal.load(paused)).items():
+            with suppress(CorruptFact, CorruptJournal):
+                if folded(stored).stage is Stage.QUEUED:
+                    apart.add(run_id)
+        return [row for row in found if row.run_id not in apart]
 
     @asynccontextmanager
     async def _alone_at(self, name: str) -> AsyncIterator[None]:

@@ -55,8 +55,8 @@ class Children(Protocol):
         """Begin the child, or look how it stands: the facts that its end means for its parent."""
         ...
 
-    async def unwanted(self, run: RunState) -> bool:
-        """Whether the run that began this one has ended, and so does not wait for it."""
+    async def unwanted(self, run: RunState) -> Reason:
+        """Why whoever began this run waits for it no more; empty where they still do."""
         ...
 
     async def stop(self, child: str, reason: Reason) -> None:

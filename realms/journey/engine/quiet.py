@@ -54,7 +54,7 @@ def _end(plan: Plan, run: RunState, failed: NodeState | None, now: datetime) -> 
     if run.undo:
         reason = failed.reason if failed else run.why
         return RunEnded(at=now, status=RunStatus.COMPENSATED, reason=reason)
-    if _timed_out(run):
+    if _timed_out(run) and _by_itself(run):
         return RunFailed(at=now, reason=Reason.TIMEOUT, error=_too_long(run, now))
     if run.stopping is not None:
         return RunEnded(at=now, status=RunStatus.CANCELLED, reason=run.stopping.reason)
@@ -78,6 +78,12 @@ def _open(run: RunState, path: str) -> bool:
 
 def _timed_out(run: RunState) -> bool:
     return run.stopping is not None and run.stopping.reason is Reason.TIMEOUT
+
+
+def _by_itself(run: RunState) -> bool:
+    """Whether its own time was over, and not that of whoever waited for it."""
+    assert run.stopping is not None
+    return run.deadline is not None and run.deadline <= run.stopping.at
 
 
 def _left_undone(run: RunState) -> Failure:

@@ -161,6 +161,8 @@ class RunState:
     error: Failure | None = None
     output: Any = None
     settled: RunSettled | None = None
+    opened_by_hand: bool = False
+    """Somebody had it go on after it had ended."""
     updated_at: datetime | None = None
     read_back: bool = False
     """It was read from the journal: what its milestones hand over is checked again."""

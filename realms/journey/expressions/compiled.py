@@ -46,7 +46,7 @@ class ExpressionFailed(PlatformError):
         self.text = text
         self.column = column
         self.problem = problem
-        super().__init__(f"${{{text}}} at column {column}: {problem}", hint=hint)
+        super().__init__(f"${{{text}}} at column {column + 1}: {problem}", hint=hint)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from realms.journey.plans import plan as planned
 from realms.journey.plans.binding import START_SCHEMA
 from realms.journey.plans.contracts import Fits
 from realms.journey.plans.durations import LONGEST
+from realms.journey.plans.handing_down import unmet
 from realms.journey.plans.plan import Node, Plan, Signatures
 
 _LONGEST_RUN = timedelta(hours=24)
@@ -39,6 +40,21 @@ def load_plan(source: str | bytes, signatures: Signatures, *, file: str) -> Plan
         raise FaultyTemplate(survey.faults.found, file=file)
     nodes = {step.id: milestones.node(at, parts[at]) for at, step in enumerate(survey.order)}
     return _plan(reading, survey, survey.graph, nodes, top)
+
+
+def unmet_faults(
+    plan: Plan, below: Mapping[str, Plan], source: str, *, file: str
+) -> FaultyTemplate | None:
+    """What milestones hand down otherwise than the journeys they begin take it."""
+    found = list(unmet(plan, below))
+    if not found:
+        return None
+    reading = read_template(source)
+    places = {step.id: step.place for step in reading.steps}
+    for one in found:
+        place = f"{places[one.milestone_id]}.with.{one.parameter}"
+        reading.faults.add(place, one.problem, suggestion=one.suggestion)
+    return FaultyTemplate(reading.faults.found, file=file)
 
 
 def _plan(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from realms.journey.language.milestone import WORK, Milestone
 from realms.journey.language.ordering import Step, steps_of
-from realms.journey.language.template import MAX_MILESTONES, RESERVED_IDS, Template
+from realms.journey.language.template import MAX_MILESTONES, OF_EXPRESSIONS, RESERVED_IDS, Template
 from realms.journey.language.template_reader import TemplateReader
 from utilities.marked_faults import Faults
 from utilities.strict_yaml import Entries, Node, UnreadableYaml, read_yaml
@@ -99,6 +99,8 @@ def _check_ids(steps: tuple[Step, ...], faults: Faults) -> None:
         if step.id in RESERVED_IDS:
             words = ", ".join(sorted(RESERVED_IDS))
             faults.add(place, f'"{step.id}" is reserved, as are {words}')
+        elif step.id in OF_EXPRESSIONS:
+            faults.add(place, f'"{step.id}" is a word of expressions; call it otherwise')
         first = seen.setdefault(unicodedata.normalize("NFC", step.id).casefold(), step)
         if first is not step:
             mark = faults.mark(f"{first.place}.milestone_id")

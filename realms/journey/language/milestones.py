@@ -16,10 +16,14 @@ from realms.journey.language.ordering import Step
 from realms.journey.language.policies import RetryPolicies
 from realms.journey.language.seeing import Sight
 from realms.journey.language.survey import Survey
+from realms.journey.language.template import OF_EXPRESSIONS, RESERVED_IDS
 from realms.journey.plans import plan as planned
 from realms.journey.plans.binding import Binding
 from realms.journey.plans.contracts import Fits
 from realms.journey.plans.plan import JsonSchema, Node, Signature, Work
+
+_TAKEN = RESERVED_IDS - {"item"} | OF_EXPRESSIONS
+"""An item may be called `item`, which it is by default."""
 
 
 class MilestoneCompiler:
@@ -179,7 +183,7 @@ class MilestoneCompiler:
     def _each(self, each: ForEach | None, place: str, sight: Sight) -> planned.ForEach | None:
         if each is None:
             return None
-        if each.as_ in {"input", "run", "complete", *self._ids.values()}:
+        if each.as_ in {*_TAKEN, *self._ids.values()}:
             problem = f'"{each.as_}" means something else already; call the item otherwise'
             self._faults.add(f"{place}.as", problem)
         items = self._survey.expression(each.items, f"{place}.items", sight, {"array"})

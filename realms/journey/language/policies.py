@@ -1,7 +1,7 @@
 """Policies of a template in the engine's own terms: retries, schedules, limits."""
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -25,6 +25,8 @@ from utilities.suggest import did_you_mean
 
 _BUILT_IN = {"default": DEFAULT_RETRY, "none": NO_RETRY}
 _GROWING = ("first_delay", "factor", "max_delay")
+_FEW_LETTERS = 2
+"""A name that is longer than a kind by more than these is no misspelling of it."""
 
 
 class RetryPolicies:
@@ -61,7 +63,10 @@ class RetryPolicies:
         values = {word: value for word, value in values.items() if value is not None}
         for word in ("on", "never_on"):
             if word in values:
+                self._check_kinds(values[word], f"{place}.{word}")
                 values[word] = frozenset(_error_name(name) for name in values[word])
+        if both := sorted(values.get("on", frozenset()) & values.get("never_on", frozenset())):
+            self._faults.add(f"{place}.never_on", f'names {", ".join(both)}, and so does "on"')
         if "on" in values and "never_on" not in values:
             values["never_on"] = frozenset()
         if "delays" in values:
@@ -73,10 +78,22 @@ class RetryPolicies:
             values.setdefault("jitter", Jitter.NONE)
         return RetryPolicy(**values)
 
+    def _check_kinds(self, names: Iterable[str], place: str) -> None:
+        """A kind that is misspelt would be the name of an error that never comes."""
+        for at, name in enumerate(names):
+            alike = [kind for kind in ErrorKind if abs(len(kind) - len(name)) <= _FEW_LETTERS]
+            known = name in alike or not name.islower()  # a class is called NotFound
+            if not known and (near := did_you_mean(name, alike)):
+                problem = f'no kind of error is called "{name}"'
+                self._faults.add(f"{place}[{at}]", problem, suggestion=near)
+
 
 def _error_name(name: str) -> str:
     """A kind of error as it is, the name of a class as `Failure.code` has it."""
     return name if name in set(ErrorKind) else snake_case(name)
+
+
+SHORTEST_EVERY = timedelta(seconds=1)
 
 
 def schedule_of(
@@ -91,6 +108,8 @@ def schedule_of(
         faults.add("schedule", f"{both}; one of them does" if stated else both)
     if "cron" in stated and not faults.at("schedule.cron"):
         _check_cron(schedule.cron, faults)
+    if schedule.every is not None and schedule.every < SHORTEST_EVERY:
+        faults.add("schedule.every", "is too often; 1s is the shortest")
     _check_zone(schedule.timezone, faults)
     _check_values(schedule.input, inputs, faults)
     return PlannedSchedule(

@@ -31,6 +31,8 @@ from realms.journey.plans.plan import OnFailure, Overlap, WhenFull
 COMPLETE = "complete"
 RESERVED_IDS = frozenset({"input", "run", "item", COMPLETE})
 """Words that expressions or `next_milestone` use; no milestone may be called so."""
+OF_EXPRESSIONS = frozenset({"true", "false", "null", "in"})
+"""What expressions read as something else: nothing that they are to name may be called so."""
 
 MAX_MILESTONES = 500
 MAX_FIELDS = 100

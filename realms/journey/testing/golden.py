@@ -58,6 +58,12 @@ class UnreadableGolden(PlatformError):
     kind = ErrorKind.INVALID
 
 
+class NothingToRecord(PlatformError):
+    """The journey has no tests that leave a journal."""
+
+    kind = ErrorKind.INVALID
+
+
 class _Kept(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -89,12 +95,20 @@ def recorded(suite: Suite, *, registry: Registry, below: Sequence[Written] = ())
     """Play the tests of a journey without crashes, and keep what their runs wrote.
 
     Ids, times and traces are those of the virtual city, so that recording again gives the same.
+
+    Raises:
+        NothingToRecord: there are no tests, or all of them are refused.
     """
     journeys = [Written(suite.plan, suite.template.text), *below]
     runs = []
     for ready in suite.cases:
         played = play(journeys, ready.case, registry=registry, mocks=ready.mocks)
         runs += [_kept(ready.case.name, one) for one in played.runs]
+    if not runs:
+        raise NothingToRecord(
+            f"no test of {suite.plan.name} has a run begin, so there is no journal to keep",
+            hint="write tests of it: docs/testing-journeys.md",
+        )
     used = {run.template_hash for run in runs}
     return Golden(
         journey=suite.plan.name,

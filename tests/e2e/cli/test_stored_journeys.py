@@ -82,3 +82,25 @@ def test_contracts_of_two_versions_are_compared(tmp_path: Path) -> None:
     assert (same.returncode, same.stdout) == (0, "nothing has changed for others\n")
     assert (back.returncode, back.stdout.split()[0]) == (0, "compatible")
     assert unknown.returncode == 1
+
+
+def test_a_file_that_is_no_text_is_told_as_such_and_keeps_no_other_from_its_check(
+    tmp_path: Path,
+) -> None:
+    wide, cut, folder = (
+        tmp_path / "wide.yaml",
+        tmp_path / "cut.yaml",
+        ("--data-dir", tmp_path / "c"),
+    )
+    wide.write_bytes(UPLOAD.encode("utf-16"))
+    cut.write_bytes(b"journey_template: upload\ndescription: caf\xe9\n")
+
+    linted = civitas("journey", "lint", wide, cut, *folder)
+    put = civitas("journey", "put", cut, *folder)
+
+    assert (linted.returncode, put.returncode) == (1, 1)
+    assert linted.stdout.splitlines() == [
+        f"{wide}:1:1  yaml  the text is UTF-16 or binary; save it as UTF-8",
+        f"{cut}:2:17  yaml  this is no UTF-8 text; save it as UTF-8",
+    ]
+    assert "this is no UTF-8 text" in put.stderr

@@ -1,6 +1,7 @@
 """Who may see a class of data sees it plainly, everyone else a mask, wherever answers leave."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ from tests.support.processes import Server, civitas, serving
 
 pytestmark = pytest.mark.slow
 
-OWNER, READER, MEMBER = (
+OWNER, READER, MEMBER, APPROVER = (
     "q7Zk2-Vw9sXe4Rt6Yu8Io0Pl3Mn5Bv1Cx",
     "Tz4-8nBw2Lq9Xv6Rk1Yd5Hs3Gm7Jf0PcA",
     "Lm8-1xQv5Zr2Wk9Nd4Tb7Yh3Fs6Gj0CpE",
+    "Rv3-6yHt9Ck2Mx8Pb5Wd1Qf7Zn4Jg0LsU",
 )
 NAMES = ["Quill", "Reedham", "Osier", "Tansy", "Yarrow", "Bracken"]
 PEOPLE = "full name,email,birth date,account,city,spent\n" + "".join(
@@ -42,7 +44,7 @@ ALL = [word for words in CANARIES.values() for word in words]
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    tokens = json.dumps({"reader": READER, "member": MEMBER})
+    tokens = json.dumps({"reader": READER, "member": MEMBER, "approver": APPROVER})
     folder = tmp_path_factory.mktemp("governed")
     with serving(folder, access_token=OWNER, role_tokens=tokens) as running:
         yield running
@@ -95,6 +97,7 @@ def every_answer(client: httpx2.Client, mash: dict[str, Any]) -> str:
             f"/api/files/{file_id}",
             f"/api/solution/data-mash/{journey}",
             f"/api/journey/runs/{journey}",
+            f"/api/journey/runs/{journey}/history",
             f"/api/data/files/{file_id}/classes",
             f"/api/data/files/{file_id}/quality",
             f"/api/solution/lineage/files/{file_id}",
@@ -153,6 +156,98 @@ def test_role_that_may_see_some_classes_sees_those(
         assert word in said, word
     hidden = CANARIES["identity"] + CANARIES["financial"]
     assert [word for word in hidden if word in said] == []
+
+
+ASKED = """\
+journey_template: sale_agreed
+input: {letter: string}
+milestones:
+  - {milestone_id: noted, emit: sale_noted, with: {letter: "${input.letter}"}}
+  - milestone_id: agreed
+    ask: {form: {type: object, required: [reply], properties: {reply: {type: string}}}}
+  - {milestone_id: paid, wait_for: paid}
+"""
+
+
+def test_history_of_a_run_masks_what_was_given_answered_signalled_and_noted(
+    owner: httpx2.Client, reader: httpx2.Client
+) -> None:
+    put = owner.put("/api/journey/templates/sale_agreed", json={"text": ASKED})
+    assert put.status_code == 201, put.text
+    began = owner.post(
+        "/api/journey/runs",
+        json={"template": "sale_agreed", "input": {"letter": "write to miller@mail.example"}},
+    ).json()["result"]
+    path = f"/api/journey/runs/{began['run_id']}"
+    wait_id = asked(owner, path)
+    reply = "to DE89 3704 0044 0532 0130 00, or call by tel 030 901820"
+    for verb, body in (
+        ("answer", {"wait_id": wait_id, "answer": {"reply": 5, "why": "a5@mail.example asks"}}),
+        ("answer", {"wait_id": wait_id, "answer": {"reply": reply}}),
+        ("signal", {"signal": "paid", "data": {"card": "4111 1111 1111 1111"}}),
+        ("rerun", {"milestone_id": "paid", "note": "a6@mail.example did not see it"}),
+        ("cancel", {"note": "the buyer, a7@mail.example, withdrew"}),
+    ):
+        answer = owner.post(f"{path}/{verb}", json=body)
+        assert answer.status_code in {200, 422}, answer.text
+
+    plain, masked = (client.get(f"{path}/history").json()["result"] for client in (owner, reader))
+    by_the_service = reader.post(
+        "/api/journey/journey_runs_service/get_run_history", json={"run_id": began["run_id"]}
+    ).json()["result"]
+
+    told = json.dumps(plain)
+    for canary in ("miller@", "DE89", "4111 1111", "901820", "a6@mail.example", "a7@mail.example"):
+        assert canary in told
+    hidden = json.dumps(masked)
+    assert [canary for canary in ALL if canary in hidden] == []
+    assert by_the_service == masked
+    kinds = [(e["number"], e["kind"], e["milestone"], e["principal"]) for e in plain["events"]]
+    assert kinds == [
+        (e["number"], e["kind"], e["milestone"], e["principal"]) for e in masked["events"]
+    ]
+
+
+def test_who_is_asked_may_answer_and_change_nothing_else(
+    owner: httpx2.Client, reader: httpx2.Client, server: Server
+) -> None:
+    text = ASKED.replace("sale_agreed", "sale_approved").replace(
+        "ask: {", "ask: {role: approver, push_back_to: noted, "
+    )
+    assert owner.put("/api/journey/templates/sale_approved", json={"text": text}).is_success
+    start = {"template": "sale_approved", "input": {"letter": "write to miller@mail.example"}}
+    began = owner.post("/api/journey/runs", json=start).json()["result"]
+    path = f"/api/journey/runs/{began['run_id']}"
+    answer = {"wait_id": asked(owner, path), "answer": {"reply": "yes"}}
+
+    with as_bearer(server, APPROVER) as approver, as_bearer(server, MEMBER) as member:
+        refused = [
+            member.post(f"{path}/answer", json=answer),
+            reader.post(f"{path}/answer", json=answer),
+            approver.post("/api/journey/runs", json=start),
+            approver.post(f"{path}/cancel", json={}),
+            approver.post(f"{path}/skip", json={"milestone_id": "agreed", "result": {}}),
+        ]
+        seen = approver.get("/api/journey/questions").json()["result"]["questions"]
+        back = {"wait_id": answer["wait_id"], "push_back": True}
+        pushed = approver.post(f"{path}/answer", json=back)
+        again = {"wait_id": asked(owner, path), "answer": {"reply": "yes"}}
+        answered = approver.post(f"{path}/answer", json=again)
+
+    assert [refusal.status_code for refusal in refused] == [403] * 5
+    assert answer["wait_id"] in [question["wait_id"] for question in seen]
+    assert pushed.status_code == answered.status_code == 200
+    assert "miller@" not in answered.text
+
+
+def asked(client: httpx2.Client, path: str) -> str:
+    """The question of a run, once it is asked."""
+    for _ in range(200):
+        questions = client.get(path).json()["result"]["questions"]
+        if questions:
+            return str(questions[0]["wait_id"])
+        time.sleep(0.02)
+    raise AssertionError(f"{path} asks nothing")
 
 
 def test_classes_tell_columns_passages_and_retention(

@@ -57,9 +57,11 @@ def http(server: Server) -> Iterator[httpx2.Client]:
 
 def started(http: httpx2.Client, **values: str) -> str:
     body = {"template": "letters_approved", "input": INPUT | values}
-    answer = http.post("/api/journey/journey_runs_service/start_run", json=body)
-    assert answer.status_code == 200, answer.text
-    return str(answer.json()["result"]["run_id"])
+    answer = http.post("/api/journey/runs", json=body)
+    assert answer.status_code == 202, answer.text
+    run_id = str(answer.json()["result"]["run_id"])
+    assert answer.headers["location"] == f"/api/journey/runs/{run_id}"
+    return run_id
 
 
 def run_of(http: httpx2.Client, run_id: str, *, until: str) -> dict[str, Any]:
@@ -84,6 +86,7 @@ def test_a_run_is_answered_signalled_and_rerun(http: httpx2.Client) -> None:
 
     early = do(http, run_id, "signal", signal="sent", id="s1", data={"by": "post"})
     wrong = do(http, run_id, "answer", wait_id=wait_id, answer={"yes_or_no": 1})
+    both = do(http, run_id, "answer", wait_id=wait_id, push_back=True, answer={"yes_or_no": True})
     pushed = do(http, run_id, "answer", wait_id=wait_id, push_back=True, note="count again")
     late = do(http, run_id, "answer", wait_id=wait_id, answer={"yes_or_no": True})
     (again,) = run_of(http, run_id, until="waiting")["questions"]
@@ -92,6 +95,7 @@ def test_a_run_is_answered_signalled_and_rerun(http: httpx2.Client) -> None:
     assert question in listed
     assert early.status_code == pushed.status_code == right.status_code == 200
     assert (wrong.status_code, wrong.json()["errors"][0]["pointer"]) == (422, "/yes_or_no")
+    assert (both.status_code, both.json()["errors"][0]["pointer"]) == (422, "/push_back")
     assert (late.status_code, late.json()["type"]) == (409, pushed_type(late, "not_allowed"))
     ended = run_of(http, run_id, until="succeeded")
     assert ended["milestones"][0]["generation"] == 2
@@ -195,6 +199,22 @@ def test_a_dead_letter_is_listed_mended_by_edited_input_and_gone(http: httpx2.Cl
     assert run_id not in [letter["run_id"] for letter in left]
 
 
+def test_a_run_begins_once_by_its_alias_and_tells_what_it_lacks(http: httpx2.Client) -> None:
+    body = {"template": "letters_approved", "input": INPUT, "alias": "once"}
+
+    first, again = (http.post("/api/journey/runs", json=body) for _ in range(2))
+    lacking = http.post("/api/journey/runs", json={"template": "letters_approved"})
+    unknown = http.post("/api/journey/runs", json={"template": "x", "inputs": {}})
+    where = f"/api/journey/runs/{first.json()['result']['run_id']}/history"
+    beyond = http.get(where, params={"after": "99999999999999999999"})
+
+    assert first.json()["result"]["run_id"] == again.json()["result"]["run_id"]
+    assert lacking.status_code == unknown.status_code == 422
+    assert {e["pointer"] for e in lacking.json()["errors"]} == {"/word", "/letter"}
+    assert unknown.json()["errors"][0]["pointer"] == "/inputs"
+    assert (beyond.status_code, beyond.json()["errors"][0]["pointer"]) == (422, "/query/after")
+
+
 def test_the_command_line_does_the_same_through_the_server(server: Server, site: Path) -> None:
     def command(*arguments: str) -> dict[str, Any]:
         done = civitas(
@@ -229,12 +249,13 @@ def test_the_command_line_works_through_dead_letters_without_a_server(
     environment = {"PYTHONPATH": str(site)}
     values = json.dumps(INPUT | {"letter": "too long"})
 
-    def command(*arguments: str) -> str:
+    def command(*arguments: str, code: int = 0) -> str:
         done = civitas(*arguments, "--data-dir", tmp_path, environment=environment)
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == code, done.stderr
         return done.stdout
 
-    failed = command("run", "start", "letters_approved", "--input", values, "--alias", "mine")
+    start = ("run", "start", "letters_approved", "--input", values, "--alias", "mine")
+    failed = command(*start, code=1)
     listed = command("dead-letters", "list")
     dry = command("dead-letters", "replay", "--json")
     command("dead-letters", "replay", "--yes", "--rate", "100")

@@ -1,11 +1,14 @@
 """Journeys within journeys: what crosses between them, and which text each goes by."""
 
 from datetime import timedelta
+from unittest.mock import AsyncMock
 
 import pytest
 
 from realms.journey.api import Reason, RunStatus
-from realms.journey.engine.accepting import TooDeep
+from realms.journey.control.dead_letters import Wanted
+from realms.journey.engine.accepting import TooDeep, UnfitJourney
+from realms.journey.engine.children import SubJourneys
 from realms.journey.engine.codec import NewerEntry, decode
 from realms.journey.engine.facts import MilestoneSucceeded
 from realms.journey.engine.journal import Entry
@@ -145,6 +148,114 @@ async def test_a_journey_within_that_takes_too_long_is_cancelled(city: JourneyCi
     assert run.error is not None
     assert "did not end in time" in run.error.detail
     assert child.status is RunStatus.CANCELLED
+
+
+async def test_a_run_does_not_begin_that_would_hand_down_what_is_not_taken(
+    city: JourneyCity,
+) -> None:
+    wrong = (
+        "journey_template: wrong\ninput: {file_id: string}\nmilestones:\n"
+        "  - {milestone_id: stored, service: ContentStewardService, api: process_client_file}\n"
+        "  - {milestone_id: one, journey: inner, with: {file: x}}\n"
+        "  - {milestone_id: two, journey: inner, with: {file_id: 5}}\n"
+    )
+    city.templates.texts |= {"wrong": wrong, "inner": INNER, "outer": around("outer", "wrong")}
+
+    with pytest.raises(UnfitJourney) as refused:
+        await city.engine.start("outer", {"file_id": "f1"})
+
+    assert [(e.pointer, e.detail) for e in refused.value.errors] == [
+        ("/wrong/one/with/file", 'inner takes no "file". Did you mean "file_id"?'),
+        ("/wrong/one/with/file_id", 'inner needs "file_id". with: {file_id: "${...}"}'),
+        ("/wrong/two/with/file_id", "does not fit inner: it is not of type string"),
+    ]
+    assert city.services.called == []
+
+
+LATE = INNER.replace("milestones:\n", "milestones:\n  - {milestone_id: rest, wait: 2h}\n").replace(
+    "inner", "late"
+)
+IMPATIENT = (
+    "journey_template: impatient\ninput: {file_id: string}\nmilestones:\n"
+    "  - {milestone_id: below, journey: late, timeout: 10m, continue_on_error: true,"
+    '   with: {file_id: "${input.file_id}"}}\n'
+    "  - {milestone_id: night, wait: 8h}\n"
+)
+
+
+async def test_who_waits_no_longer_goes_on_and_the_journey_within_is_no_dead_letter(
+    city: JourneyCity,
+) -> None:
+    city.templates.texts |= {"late": LATE, "impatient": IMPATIENT}
+
+    accepted = await city.engine.start("impatient", {"file_id": "f1"})
+    await city.dispatch.settle(until=timedelta(hours=1))
+
+    run = await city.engine.get(accepted.run_id)
+    below = await city.engine.get(run.milestones[0].child)
+    assert (run.status, run.milestones[0].reason) == (RunStatus.WAITING, Reason.TIMEOUT)
+    assert (below.status, below.reason) == (RunStatus.CANCELLED, Reason.TIMEOUT)
+    assert (await city.dead_letters.page(Wanted())).dead_letters == ()
+
+
+async def test_a_journey_within_that_is_cut_undoes_what_it_did_if_its_template_says_so(
+    city: JourneyCity,
+) -> None:
+    undone = (
+        "journey_template: late\ninput: {file_id: string}\non_failure: compensate\nmilestones:\n"
+        "  - milestone_id: stored\n    service: ContentStewardService\n"
+        "    api: process_client_file\n"
+        "    compensate: {service: ContentStewardService, api: process_client_file}\n"
+        "  - {milestone_id: rest, wait: 2h}\n"
+    )
+    city.templates.texts |= {"late": undone, "impatient": IMPATIENT}
+
+    accepted = await city.engine.start("impatient", {"file_id": "f1"})
+    await city.dispatch.settle(until=timedelta(hours=1))
+
+    run = await city.engine.get(accepted.run_id)
+    below = await city.engine.get(run.milestones[0].child)
+    assert (below.status, below.reason) == (RunStatus.COMPENSATED, Reason.TIMEOUT)
+
+
+@pytest.mark.parametrize("parent", ["goes on", "has ended"])
+async def test_a_journey_that_a_crash_kept_from_being_stopped_does_nothing_more(
+    city: JourneyCity, monkeypatch: pytest.MonkeyPatch, parent: str
+) -> None:
+    text = IMPATIENT if parent == "goes on" else IMPATIENT.replace("wait: 8h", "wait: 1m")
+    city.templates.texts |= {"late": LATE, "impatient": text}
+    died = AsyncMock()
+    monkeypatch.setattr(SubJourneys, "stop", died)
+    accepted = await city.engine.start("impatient", {"file_id": "f1"})
+    await city.dispatch.settle(until=timedelta(minutes=30))
+    run = await city.engine.get(accepted.run_id)
+    child = run.milestones[0].child
+    died.assert_awaited_once_with(child, Reason.TIMEOUT)
+    assert (await city.engine.get(child)).status is RunStatus.WAITING
+
+    await city.reboot()
+    await city.dispatch.settle(until=timedelta(hours=3))
+
+    below = await city.engine.get(child)
+    why = Reason.TIMEOUT if parent == "goes on" else Reason.OPERATOR
+    assert (below.status, below.reason) == (RunStatus.CANCELLED, why)
+    assert city.services.called == []
+
+
+async def test_a_journey_within_that_somebody_opens_again_goes_on_for_their_sake(
+    city: JourneyCity,
+) -> None:
+    city.templates.texts |= {"late": LATE, "impatient": IMPATIENT}
+    accepted = await city.engine.start("impatient", {"file_id": "f1"})
+    await city.dispatch.settle(until=timedelta(hours=1))
+    child = (await city.engine.get(accepted.run_id)).milestones[0].child
+
+    await city.operators.rerun(child, milestone_id="rest")
+    await city.reboot()
+    await city.dispatch.settle(until=timedelta(hours=4))
+
+    assert (await city.engine.get(child)).status is RunStatus.SUCCEEDED
+    assert city.services.called == ["process_client_file"]
 
 
 async def test_a_run_that_a_newer_version_wrote_is_left_as_it_is(city: JourneyCity) -> None:

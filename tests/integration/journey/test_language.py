@@ -135,7 +135,9 @@ async def test_items_are_gathered_in_order_whoever_ends_first(city: JourneyCity)
     first.set()
     run = await shop.settled(half.run_id)
 
-    assert (at(half, "each").items, at(half, "each").items_done) == (4, 3)
+    counted = at(half, "each")
+    assert (counted.items, counted.items_done, counted.items_succeeded) == (4, 3, 3)
+    assert (counted.items_running, counted.items_failed) == (1, 0)
     assert [one["made"] for one in at(run, "each").output] == ["1", "2", "3", "4"]
     assert run.status is SUCCEEDED
 
@@ -739,6 +741,25 @@ async def test_what_was_done_is_undone_in_reverse_order_each_tried_again(
     assert shop.called == ["a", "b", "c", "d", "undo c", "undo c", "undo a", "last"]
     keys = {c.key for c in city.services.calls if c.api == "undo"}
     assert keys == {f"{run.run_id}:{path}~undo:0:1" for path in "ac"}
+
+
+async def test_a_for_each_all_of_whose_items_were_undone_is_shown_as_undone(
+    city: JourneyCity,
+) -> None:
+    shop = Workshop(
+        city,
+        flow="on_failure: compensate\nmilestones:\n"
+        + step("a")
+        + OVER % (EACH % "" + ", " + UNDONE % "each")
+        + step("d"),
+    )
+    shop.gives("a", things=[1, 2])
+    shop.fails("d", Unfit("not of this"))
+
+    run = await shop.settled((await shop.run()).run_id)
+
+    assert run.status is RunStatus.COMPENSATED
+    assert (at(run, "each").undone, at(run, "a").undone) == (True, False)
 
 
 async def test_undoing_survives_a_crash(city: JourneyCity) -> None:

@@ -201,6 +201,26 @@ async def test_a_paused_run_survives_a_crash_paused_and_resumes_without_repeatin
     assert city.services.called == ["read", "book"]
 
 
+@pytest.mark.parametrize("verb", ["skip", "rerun"])
+async def test_a_run_that_somebody_paused_stays_so_whatever_is_opened_in_it(
+    city: JourneyCity, verb: str
+) -> None:
+    run = await started(city)
+    await city.operators.pause(run.run_id)
+
+    if verb == "skip":
+        opened = await city.operators.skip(run.run_id, milestone_id="go", result={})
+    else:
+        opened = await city.operators.rerun(run.run_id, milestone_id="book")
+    await moved(city)
+
+    assert (opened.status, opened.reason) == (RunStatus.PAUSED, Reason.OPERATOR)
+    assert city.services.called == ["read", "book"]
+    await city.operators.resume(run.run_id)
+    await moved(city)
+    assert (await city.engine.get(run.run_id)).status is not RunStatus.PAUSED
+
+
 async def test_a_cancelled_run_takes_its_journeys_with_it(city: JourneyCity) -> None:
     run = await started(city, "parent")
     child = run.milestones[0].child

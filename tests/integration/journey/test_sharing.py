@@ -164,6 +164,27 @@ async def test_a_scheduler_rings_at_once_for_what_the_dead_have_held(process: Ma
         assert server.broker == [(QUEUE, run.run_id)]
 
 
+@pytest.mark.parametrize("duty", [Duty.WORK, Duty.ACCEPT])
+async def test_who_frees_runs_of_the_dead_at_its_boot_rings_for_them_at_once(
+    process: Make, duty: Duty
+) -> None:
+    server, scheduler = await process(Duty.ACCEPT), await process(Duty.SCHEDULE)
+    run = await server.engine.start("data_mash_flow", INPUT)
+    await scheduler.on(seconds=1.5)  # which has told of it, and would not so soon again
+    now = server.clock.now()
+    dying = await server.journal.take_hold(at=now, until=now + timedelta(seconds=2))
+    assert await server.journal.claim([run.run_id], holder=dying, at=now)
+    server.clock.time += timedelta(seconds=3)
+    server.broker.clear()
+
+    await process(duty)
+
+    assert server.broker == [(QUEUE, f"{run.run_id} in 0 ms")]
+    server.broker.clear()
+    await process(duty)
+    assert server.broker == []
+
+
 async def test_a_worker_takes_no_more_than_it_may_have(process: Make) -> None:
     server, worker = await process(Duty.ACCEPT), await process(Duty.WORK)
     gate = asyncio.Event()

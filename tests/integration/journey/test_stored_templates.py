@@ -265,3 +265,53 @@ async def test_templates_that_state_rules_are_told_of_every_tenant(
     assert south.schedule is not None
     assert north is not None
     assert north.retention is not None
+
+
+PARENT = """\
+journey_template: parent
+milestones:
+  - milestone_id: first
+    race:
+      - {milestone_id: one, journey: upload, with: {file: x}}
+      - {milestone_id: two, wait: 1h}
+  - {milestone_id: three, journey: upload, with: {file_id: 5}}
+  - {milestone_id: four, journey: later, with: {anything: 1}}
+"""
+UNMET = """\
+parent:5:52  milestones[0].race[0].with.file_id  upload needs "file_id". with: {file_id: "${...}"}
+parent:5:59  milestones[0].race[0].with.file  upload takes no "file". Did you mean "file_id"?
+parent:7:60  milestones[1].with.file_id  does not fit upload: it is not of type string
+"""
+
+
+async def test_what_a_journey_within_does_not_take_is_told_with_its_place(
+    registry: Registry, store: JourneyTemplatesService
+) -> None:
+    await store.put_template(template("1"))
+
+    with pytest.raises(FaultyTemplate) as refused:
+        await store.put_template(PARENT, file="parent")
+    linted = await registry.get(JourneyRunsService).lint_template(PARENT, file="parent")
+
+    assert refused.value.detail == UNMET.rstrip()
+    assert [fault.text for fault in linted.faults] == UNMET.splitlines()
+
+
+async def test_a_journey_that_is_stored_later_is_looked_at_when_a_run_begins(
+    store: JourneyTemplatesService, engine: JourneyEngine
+) -> None:
+    await store.put_template(PARENT.replace("upload", "not_yet"), file="parent")
+
+    with pytest.raises(UnknownTemplate, match="not_yet"):
+        await engine.start("parent", {})
+
+
+async def test_boot_tells_what_files_hand_down_otherwise_than_files_take(
+    templates: JourneyTemplates, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    place_templates(monkeypatch, tmp_path / "top", upload=template("1"), parent=PARENT)
+
+    told = [f"{fault.subject}  {fault.problem}" for fault in templates.verify()]
+
+    assert len(told) == 3
+    assert any(line.endswith("does not fit upload: it is not of type string") for line in told)

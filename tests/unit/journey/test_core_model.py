@@ -237,9 +237,14 @@ class Model:
         self.reopened()
 
     def reopened(self) -> None:
-        self.paused = self.by_failure = False
+        self.mended()
         self.ended = None
         self.go_on()
+
+    def mended(self) -> None:
+        """What a failure paused goes on; what a person paused waits for one."""
+        if self.by_failure:
+            self.paused = self.by_failure = False
 
     # what follows
 
@@ -577,7 +582,7 @@ class Runs(RuleBasedStateMachine):
             return
         path = self._one_of(data, stuck)
         self._take(*reopening.supply(self.plan, self.run, self._by(), path=path, result={}))
-        self.model.paused = self.model.by_failure = False
+        self.model.mended()
         self.model.done(path)
 
     @precondition(lambda self: len(self.entries) > 6)

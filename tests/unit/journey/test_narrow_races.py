@@ -180,6 +180,25 @@ async def test_two_who_look_at_a_lane_let_a_run_in_once_and_a_paused_one_not_at_
     assert (paused.status, len(opened.services.calls)) == (RunStatus.PAUSED, 2)
 
 
+async def test_run_that_was_paused_before_its_turn_keeps_no_place_in_its_lane() -> None:
+    async def makes(_: Mapping[str, Any]) -> Any:
+        return {"out": "x"}
+
+    async with city(makes) as opened:
+        with bound(USER):
+            runs = [await opened.engine.start("lane", {"key": "a"}) for _ in range(3)]
+            await opened.operators.pause(runs[1].run_id)
+            await opened.dispatch.settle(until=timedelta(minutes=1))
+            met = [(await opened.engine.get(run.run_id)).status for run in runs]
+            late = await opened.engine.start("lane", {"key": "a"})
+            await opened.operators.resume(runs[1].run_id)
+            await opened.dispatch.settle(until=timedelta(minutes=2))
+            end = [(await opened.engine.get(run.run_id)).status for run in (*runs, late)]
+
+    assert met == [RunStatus.SUCCEEDED, RunStatus.PAUSED, RunStatus.SUCCEEDED]
+    assert end == [RunStatus.SUCCEEDED] * 4
+
+
 async def test_run_that_queued_for_its_lane_keeps_to_the_rate_too() -> None:
     begun: list[datetime] = []
 

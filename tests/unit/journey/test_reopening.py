@@ -161,6 +161,52 @@ def test_a_single_item_is_not_retried_alone() -> None:
         retry(plan, play.run, play.by(), path="each[1]")
 
 
+def test_one_item_that_failed_is_given_a_result_and_the_others_are_tried_again() -> None:
+    items = compile_list("[1, 2, 3]")
+    plan = plan_of(node("each", each=ForEach(items)), node("after", "each"))
+    play = Play(plan)
+    play.done("each[0]", output={"n": 1})
+    play.fail("each[1]")
+    assert play.status() is RunStatus.FAILED
+
+    play.take(supply(plan, play.run, play.by(), path="each[1]", result={"n": 20}))
+    assert play.status() is RunStatus.RUNNING
+    play.done("each[2]", output={"n": 3})
+    play.done("after")
+
+    assert play.run.results["each"] == [{"n": 1}, {"n": 20}, {"n": 3}]
+    assert play.run.nodes["each[1]"].supplied_by
+    assert play.status() is RunStatus.SUCCEEDED
+
+
+def test_an_item_that_was_let_pass_is_given_a_result_while_the_others_go_on() -> None:
+    plan = plan_of(node("each", each=ForEach(compile_list("[1, 2, 3]"), tolerated=1)))
+    play = Play(plan)
+    play.fail("each[1]")
+    play.done("each[0]", output={"n": 1})
+
+    play.take(supply(plan, play.run, play.by(), path="each[1]", result={"n": 2}))
+    whole = play.run.nodes["each"]
+    assert (whole.done, whole.given_up, play.status()) == (2, 0, RunStatus.RUNNING)
+    play.fail("each[2]")  # of which one is tolerated, again
+
+    assert play.run.results["each"] == [{"n": 1}, {"n": 2}]
+    with pytest.raises(NotAllowed, match=r"succeeded, and nothing of it is open"):
+        supply(plan, play.run, play.by(), path="each[2]", result={})
+
+
+def test_an_item_of_a_for_each_that_is_done_without_it_takes_no_result() -> None:
+    plan = plan_of(
+        node("each", each=ForEach(compile_list("[1, 2]"), tolerated=1)), node("after", "each")
+    )
+    play = Play(plan)
+    play.fail("each[1]")
+    play.done("each[0]", output={"n": 1})
+
+    with pytest.raises(NotOpenForResult, match=r"each is succeeded without each\[1\]"):
+        supply(plan, play.run, play.by(), path="each[1]", result={})
+
+
 def test_a_retry_with_edited_input_is_another_call_under_another_key() -> None:
     play = failed()
 
@@ -408,6 +454,12 @@ def test_what_was_left_undone_is_undone_by_rolling_back_again() -> None:
     play = compensating()
     play.fail("book~undo")
     assert play.run.reason is Reason.LEFT_UNDONE
+    with pytest.raises(NotAllowed, match="book~undo was given up") as tried:
+        retry(PLAN, play.run, play.by(), path="book~undo")
+    with pytest.raises(NotOpenForResult, match="book~undo was given up") as given:
+        supply(PLAN, play.run, play.by(), path="book~undo", result={})
+    assert "roll back again" in tried.value.hint
+    assert "roll back again" in given.value.hint
 
     play.take(roll_back(PLAN, play.run, play.by()))
     play.done("book~undo")

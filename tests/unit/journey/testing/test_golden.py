@@ -13,6 +13,7 @@ from realms.journey.language.compiling import load_plan
 from realms.journey.plans.plan import Plan
 from realms.journey.testing.golden import (
     Golden,
+    NothingToRecord,
     UnreadableGolden,
     dumped,
     loaded,
@@ -38,6 +39,11 @@ def test_recording_twice_gives_the_same_bytes(golden: Golden) -> None:
     again = recorded(suite(INVOICE_CHECK, INVOICE_TESTS), registry=OFFICE)
 
     assert dumped(again) == dumped(golden)
+
+
+def test_a_journey_without_tests_leaves_nothing_to_record() -> None:
+    with pytest.raises(NothingToRecord, match="invoice_check"):
+        recorded(suite(INVOICE_CHECK), registry=OFFICE)
 
 
 def test_what_is_dumped_is_read_again(golden: Golden) -> None:
