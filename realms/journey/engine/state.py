@@ -162,8 +162,8 @@ class RunState:
     output: Any = None
     settled: RunSettled | None = None
     updated_at: datetime | None = None
-    read_back: bool = False
-    """It was read from the journal: what its milestones hand over is checked again."""
+    read_back: frozenset[str] = frozenset()
+    """Whose results were read from the journal: what they hand over is checked again."""
 
     @property
     def status(self) -> RunStatus:
