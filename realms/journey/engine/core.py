@@ -178,9 +178,10 @@ def _onward(plan: Plan, run: RunState, now: datetime, fact: MilestoneSucceeded) 
         return None
     if not run.start.trace_id or path in run.nodes:
         return None
-    if run.read_back:
-        if fact.path in run.read_back or any(_broken_promises(plan.nodes[path], run)):
-            return None
+    if run.read_back and (
+        fact.path in run.read_back or any(_broken_promises(plan.nodes[path], run))
+    ):
+        return None
     return _led_to(run, fact, MilestoneBegan(now, path, 1), now)
 
 
