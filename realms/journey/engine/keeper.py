@@ -28,10 +28,10 @@ QUEUE = "journey-keeper"
 _PAGE = 500
 _AHEAD = 4_000
 """So many runs are taken up in one sweep."""
-_FEW = 500
+_FEW = 250
 """While more than these move, the next page is put off: at most `_LOOKS` times."""
-_LOOKS = 20
-_LOOK_SECONDS = 0.005
+_LOOKS = 100
+_LOOK_SECONDS = 0.001
 
 
 class Keeper(Works, Expecting):
