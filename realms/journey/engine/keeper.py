@@ -29,7 +29,10 @@ _PAGE = 500
 _AHEAD = 4_000
 """So many runs are taken up in one sweep."""
 _FEW = 250
-"""While more than these move, the next page is put off: at most `_LOOKS` times."""
+"""While more than these move, the next page is put off: at most `_LOOKS` times.
+
+More of them at once would not be done sooner, and the garbage collector would go through them.
+"""
 _LOOKS = 100
 _LOOK_SECONDS = 0.001
 
@@ -194,7 +197,7 @@ class Keeper(Works, Expecting):
         now = self._clock.now()
         self._next = None
         if self._after is not None:  # there are more
-            self.expect(now + _SHORTEST)
+            self.expect(now)
             return
         due = await self._journal.next_wake(after=now)
         cut = (hand.run.deadline_passed_at for hand in self._driver.hands())
