@@ -8,6 +8,7 @@ leaves to the schema (`codec`), which reads it or tells what is wrong.
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from realms.journey.engine.facts import (
@@ -139,8 +140,12 @@ _STARTED = (
 _TEXT = {str}
 
 
+@lru_cache(maxsize=32)
 def _moment(stored: str) -> datetime:
-    """A time as it is written: `2026-11-28T11:03:48.779846+00:00`."""
+    """A time as it is written: `2026-11-28T11:03:48.779846+00:00`.
+
+    Facts that came about together have the same.
+    """
     if stored[4:20:3] != "--T::." or stored[26:] != "+00:00":
         raise Unusual
     return datetime.fromisoformat(stored)
