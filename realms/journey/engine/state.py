@@ -163,7 +163,7 @@ class RunState:
     settled: RunSettled | None = None
     updated_at: datetime | None = None
     read_back: frozenset[str] = frozenset()
-    """Whose results were read from the journal: what they hand over is checked again."""
+    """Milestones whose results were read from the journal: what they hand over is checked again."""
 
     @property
     def status(self) -> RunStatus:
