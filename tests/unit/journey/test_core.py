@@ -9,7 +9,7 @@ import pytest
 from foundations.declarations import Effect
 from realms.journey.api import Failure, Reason, RunStatus
 from realms.journey.engine import core
-from realms.journey.engine.codec import decode, encode
+from realms.journey.engine.codec import encode
 from realms.journey.engine.facts import (
     AttemptAlone,
     AttemptFailed,
@@ -35,6 +35,7 @@ from realms.journey.engine.facts import (
 from realms.journey.engine.folding import apply, fold
 from realms.journey.engine.state import CorruptJournal
 from realms.journey.language.compiling import load_plan
+from realms.journey.plans.contracts import Check, Fits
 from realms.journey.plans.plan import Plan
 from realms.journey.plans.retries import DEFAULT_RETRY, FINAL_KINDS
 from tests.support.journeys import BEGAN, DATA_MASH, DATA_MASH_ANSWERS, FakeServices
@@ -244,7 +245,7 @@ def test_a_line_is_gone_straight_on_and_only_while_there_is_nothing_to_look_at()
 
 def taken_over(play: Play) -> core.Step:
     """What follows when the process died and another has read the journal."""
-    play.run = fold("run-1", map(decode, play.entries))
+    play.run = play.folded()
     lost = core.recovered(play.run, play.now)
     return stepped(play.plan, play.run, play.now, first=lost)
 
@@ -258,7 +259,7 @@ def test_a_run_taken_over_in_one_call_makes_it_again_without_looking_about(
 ) -> None:
     play = Play(plan_of(node("a"), node("b", "a"), node("c", "b"), node("last"), closing=("last",)))
     play.done("a")
-    twin = fold("run-1", map(decode, play.entries))
+    twin = play.folded()
     expected = taken_over(play)
 
     monkeypatch.setattr(core, "looked_about", nobody_looks)
@@ -297,6 +298,34 @@ def test_what_was_to_begin_while_a_run_was_paused_begins_with_what_is_made_again
     step = taken_over(play)
 
     assert {move.path for move in step.moves if isinstance(move, core.Perform)} == {"b", "c"}
+
+
+PROMISE = Check("a_to_b", "output", "name", producer="a", fits=Fits({"type": "string"}))
+
+
+def test_what_was_read_and_breaks_its_promise_is_not_handed_over() -> None:
+    play = Play(plan_of(node("a"), node("b", "a"), node("c", "b", on_entry=(PROMISE,))))
+    play.done("a", output={"name": 3})
+    play.entries.append(encode(taken_over(play).facts))
+
+    play.done("b")
+
+    assert play.standing() == {"a": "succeeded", "b": "succeeded", "c": "failed"}
+    assert play.run.reason is Reason.CONTRACT
+
+
+@pytest.mark.parametrize("times", [0, 1])
+def test_what_was_never_handed_over_is_missed_by_no_run_taken_over_or_not(times: int) -> None:
+    passed = node("a", "first", condition=condition("1 == 2"))
+    always = node("b", "a", condition=condition("always()"), on_entry=(PROMISE,))
+    play = Play(plan_of(node("zero"), node("first", "zero"), passed, always))
+    play.done("zero")
+    for _ in range(times):
+        play.entries.append(encode(taken_over(play).facts))
+
+    play.done("first")
+
+    assert (play.standing()["a"], play.standing()["b"]) == ("skipped", "running")
 
 
 def test_no_way_leads_straight_on_to_what_asks_or_is_reached_by_two() -> None:
