@@ -196,8 +196,8 @@ class Keeper(Works, Expecting):
         """What was woken just now and does not move is woken again after a beat, not before."""
         now = self._clock.now()
         self._next = None
-        if self._after is not None:  # there are more
-            self.expect(now)
+        if self._after is not None:  # there are more; who drives them has put off each page
+            self.expect(now if self._duty is Duty.ALL else now + _SHORTEST)
             return
         due = await self._journal.next_wake(after=now)
         cut = (hand.run.deadline_passed_at for hand in self._driver.hands())
