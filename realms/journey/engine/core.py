@@ -186,9 +186,12 @@ def _onward(plan: Plan, run: RunState, now: datetime, fact: MilestoneSucceeded) 
 
 
 def _again(plan: Plan, run: RunState, now: datetime, fact: AttemptLost) -> Step | None:
-    """A run is taken over that had one call under way: it is made again, and nothing else waits."""
+    """A run is taken over that had one call under way: it is made again, and nothing else waits.
+
+    Every milestone is looked at: each but this one has ended, or waits for another in the line.
+    """
     node, state = plan.nodes.get(fact.path), run.active.get(fact.path)
-    if node is None or state is None or len(run.active) > 1 or run.fresh != [EVERYTHING]:
+    if node is None or state is None:
         return None
     if run.paused or run.ended or run.stopping or run.stage is not _WORKING:
         return None

@@ -20,6 +20,7 @@ from realms.journey.engine.facts import (
     IterationEnded,
     MilestoneBegan,
     MilestoneFailed,
+    MilestoneReopened,
     MilestoneSucceeded,
     MilestoneWaiting,
     RetryScheduled,
@@ -36,7 +37,7 @@ from realms.journey.engine.folding import apply, fold
 from realms.journey.engine.state import CorruptJournal
 from realms.journey.language.compiling import load_plan
 from realms.journey.plans.contracts import Check, Fits
-from realms.journey.plans.plan import Plan
+from realms.journey.plans.plan import Plan, Timer
 from realms.journey.plans.retries import DEFAULT_RETRY, FINAL_KINDS
 from tests.support.journeys import BEGAN, DATA_MASH, DATA_MASH_ANSWERS, FakeServices
 from tests.support.plays import Play, call, condition, node, plan_of, stepped
@@ -289,15 +290,35 @@ def test_a_run_taken_over_comes_to_the_same_by_either_way(plan: Plan, times: int
     assert step.facts or play.status() is RunStatus.WAITING
 
 
+def performed(step: core.Step) -> set[str]:
+    return {move.path for move in step.moves if isinstance(move, core.Perform)}
+
+
 def test_what_was_to_begin_while_a_run_was_paused_begins_with_what_is_made_again() -> None:
     play = Play(plan_of(node("a"), node("b", "a"), node("c")))
     play.take((RunPaused(at=play.now, principal="ada"),))
     play.done("a")
     play.entries.append(encode([RunResumed(at=play.now, principal="ada")]))
 
+    assert performed(taken_over(play)) == {"b", "c"}
+
+
+def test_what_was_opened_again_begins_with_what_is_made_again() -> None:
+    play = Play(plan_of(node("a"), node("b")))
+    play.fail("a")
+    play.entries.append(encode([MilestoneReopened(at=play.now, path="a", principal="ada")]))
+
+    assert performed(taken_over(play)) == {"a", "b"}
+
+
+def test_a_timer_that_is_over_is_heard_when_a_run_is_taken_over() -> None:
+    play = Play(plan_of(node("a"), node("wait", work=Timer(timedelta(minutes=1)))))
+    play.now += timedelta(minutes=2)
+
     step = taken_over(play)
 
-    assert {move.path for move in step.moves if isinstance(move, core.Perform)} == {"b", "c"}
+    assert performed(step) == {"a"}
+    assert play.standing()["wait"] == "succeeded"
 
 
 PROMISE = Check("a_to_b", "output", "name", producer="a", fits=Fits({"type": "string"}))
