@@ -1,6 +1,6 @@
 """Facts that nearly every milestone makes, as they are stored: what is as always is left out.
 
-They are read by hand as they are written by hand, which takes a third of what the schema takes. A
+They are read by hand as they are written by hand, which takes half of what the schema takes. A
 reader takes only what stands there exactly as it is written here; all else it calls `Unusual` and
 leaves to the schema (`codec`), which reads it or tells what is wrong.
 """
