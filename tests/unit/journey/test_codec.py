@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from realms.journey.engine import codec
@@ -47,6 +47,8 @@ LESS_FREQUENT: Sequence[Fact] = (
     IterationEnded(at=AT, path="read", output={"n": 1}, attempt=1),
     RunStarted(AT, "mash", "hash-1", {}, "t", "north", "ada", parent="run-0", lane="one"),
 )
+
+at_any_pace = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 ZONES = [UTC, *(timezone(timedelta(minutes=90, seconds=more)) for more in (0, 15))]
 
@@ -120,6 +122,7 @@ def test_what_is_written_out_of_the_ordinary_is_read_too(fact: Fact) -> None:
         assert decode(data) == [FREQUENT[1], fact]
 
 
+@at_any_pace
 @given(data=st.data())
 def test_whatever_stands_there_is_read_as_by_the_schema_or_refused_in_its_words(
     data: st.DataObject,
@@ -138,6 +141,7 @@ def test_whatever_stands_there_is_read_as_by_the_schema_or_refused_in_its_words(
     assert read(stored, by_hand=True) == read(stored, by_hand=False)
 
 
+@at_any_pace
 @given(time=odd_times)
 def test_a_time_is_read_as_by_the_schema_or_left_to_it(time: str) -> None:
     for kind in ("milestone_began", "attempt_lost"):
@@ -147,6 +151,7 @@ def test_a_time_is_read_as_by_the_schema_or_left_to_it(time: str) -> None:
         assert read(stored, by_hand=True) == read(stored, by_hand=False)
 
 
+@at_any_pace
 @given(facts=json)
 def test_what_is_no_list_of_facts_is_refused_as_by_the_schema(facts: Any) -> None:
     stored = orjson.dumps({"v": 2, "facts": facts})

@@ -670,6 +670,7 @@ TestRuns = Runs.TestCase
 HAPPENS = ("done", "done", "done", "failed", "paused", "resumed", "died")
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(graph=shapes(), data=st.data())
 def test_a_run_taken_over_comes_to_the_same_straight_on_as_by_looking_about(
     graph: tuple[Shape, ...], data: st.DataObject
