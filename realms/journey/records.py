@@ -103,6 +103,11 @@ _ENTRIES = {
     dialect: f"SELECT run_id, data FROM journey_facts WHERE run_id {among} ORDER BY run_id, seq"  # noqa: S608 - constants
     for dialect, among in AMONG.items()
 }
+_DUE = (
+    f"SELECT {DUE_COLUMNS} FROM journey_runs "  # noqa: S608 - constant column names
+    "WHERE holder = 0 AND wake_at IS NOT NULL AND wake_at <= ? "
+    "AND (wake_at, run_id) > (?, ?) ORDER BY wake_at, run_id LIMIT ?"
+)
 _AT_REST = (
     f"SELECT run_id, updated_at FROM journey_runs WHERE run_id {AMONG[Dialect.SQLITE]} "  # noqa: S608 - constants
     f"AND NOT {MOVES}"
@@ -493,17 +498,8 @@ class DatabaseJournal(Journal):
         self, now: datetime, *, after: DueRun | None = None, limit: int = 500
     ) -> list[DueRun]:
         place = (_LONG_AGO, "") if after is None else (_micros(after.wake_at), after.run_id)
-        select = (
-            f"SELECT {DUE_COLUMNS} FROM journey_runs "  # noqa: S608 - constant column names
-            "WHERE holder = 0 AND wake_at IS NOT NULL AND wake_at <= ? "
-            "AND (wake_at, run_id) > (?, ?) ORDER BY wake_at, run_id LIMIT ?"
-        )
-
-        def work(connection: Connection) -> list[DueRun]:
-            values = (_micros(now), *place, limit)
-            return [due_of(row) for row in connection.exec_driver_sql(select, values)]
-
-        return await self._database.read(work)
+        values = (_micros(now), *place, limit)
+        return list(map(due_of, await self._database.light_statement(_DUE, values)))
 
     async def ready(self, now: datetime, *, most: int) -> int:
         counted = (

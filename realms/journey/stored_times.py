@@ -11,4 +11,4 @@ def micros(moment: datetime) -> int:
 
 
 def moment(stored: int) -> datetime:
-    return EPOCH + timedelta(microseconds=int(stored))
+    return EPOCH + stored * _MICROSECOND

@@ -1,20 +1,14 @@
 """Entries of the journal as bytes: JSON with a schema version; older versions are read too."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import orjson
 from pydantic import Field, TypeAdapter, ValidationError
 
 from realms.journey.api import Failure
-from realms.journey.engine.facts import (
-    Fact,
-    IterationEnded,
-    MilestoneBegan,
-    MilestoneSucceeded,
-    RunStarted,
-)
+from realms.journey.engine.facts import Fact
+from realms.journey.engine.frequent import READERS, WRITERS, Unusual
 from utilities.errors import ErrorKind, PlatformError
 
 SCHEMA_VERSION = 2
@@ -47,7 +41,7 @@ def encode(facts: Sequence[Fact]) -> bytes:
     Raises:
         UnstorableResult: a fact holds something that is no JSON of at most 64 bits a number.
     """
-    written = [_WRITTEN.get(type(fact), _whole)(fact) for fact in facts]
+    written = [WRITERS.get(type(fact), _whole)(fact) for fact in facts]
     try:
         return orjson.dumps({"v": SCHEMA_VERSION, "facts": written}, default=_plain)
     except TypeError as error:
@@ -64,6 +58,23 @@ def decode(data: bytes) -> list[Fact]:
         NewerEntry: a newer version wrote it.
     """
     facts = plain(data)
+    if type(facts) is list:
+        try:
+            return [READERS[fact["kind"]](fact) for fact in facts]
+        except _UNUSUAL:
+            pass
+    return by_schema(facts)
+
+
+_UNUSUAL = (Unusual, LookupError, TypeError, ValueError, AttributeError)
+
+
+def by_schema(facts: Any) -> list[Fact]:
+    """The same of what `plain` gave, whatever stands there.
+
+    Raises:
+        CorruptFact: it lacks what its kind needs, or is of none.
+    """
     try:
         return _READER.validate_python(facts)
     except ValidationError as error:
@@ -100,73 +111,8 @@ def _upcast(stored: Any) -> Any:
             )
 
 
-# facts as they are written; those that every milestone makes leave out what is as always
-
-
 def _whole(fact: Fact) -> object:
     return fact
-
-
-def _began(fact: MilestoneBegan) -> object:
-    written = {"kind": fact.kind, "at": fact.at, "path": fact.path, "attempt": fact.attempt}
-    if fact.alone:
-        written["alone"] = True
-    return written
-
-
-def _succeeded(fact: MilestoneSucceeded) -> object:
-    written = {
-        "kind": fact.kind,
-        "at": fact.at,
-        "path": fact.path,
-        "output": None if fact.spilled else fact.output,
-        "attempt": fact.attempt,
-    }
-    if fact.spilled:
-        written["spilled"] = fact.spilled
-    if fact.signal:
-        written["signal"] = fact.signal
-    if fact.memo or fact.gathered:
-        written["memo"] = fact.memo
-        written["gathered"] = fact.gathered
-    return written
-
-
-def _iterated(fact: IterationEnded) -> object:
-    return replace(fact, output=None) if fact.spilled else fact
-
-
-def _started(fact: RunStarted) -> object:
-    written = {
-        "kind": fact.kind,
-        "at": fact.at,
-        "template": fact.template,
-        "template_hash": fact.template_hash,
-        "values": {} if fact.spilled else fact.values,
-        "trace_id": fact.trace_id,
-        "tenant": fact.tenant,
-        "principal": fact.principal,
-        "roles": fact.roles,
-        "alias": fact.alias,
-        "pins": fact.pins,
-        "deadline": fact.deadline,
-    }
-    if fact.parent or fact.forked_from or fact.lane or fact.spilled:
-        written["parent"] = fact.parent
-        written["parent_path"] = fact.parent_path
-        written["forked_from"] = fact.forked_from
-        written["lane"] = fact.lane
-        written["spilled"] = fact.spilled
-    return written
-
-
-_WRITTEN: Mapping[type, Callable[[Any], object]] = {
-    MilestoneBegan: _began,
-    MilestoneSucceeded: _succeeded,
-    IterationEnded: _iterated,
-    RunStarted: _started,
-}
-"""What the object store keeps for a fact is not written again."""
 
 
 def _plain(value: object) -> object:

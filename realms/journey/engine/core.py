@@ -5,7 +5,7 @@ the same, on every machine. `apply` (folding.py) folds facts, `decide` says what
 `step` goes on until something must be done outside.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -141,8 +141,15 @@ class Turn:
 
 def step(plan: Plan, run: RunState, now: datetime, *, first: Sequence[Fact] = ()) -> Step:
     """Take up the facts that just came (`first`), then decide until all that is left is to act."""
-    if len(first) == 1 and (onward := _straight_on(plan, run, now, first[0])) is not None:
-        return onward
+    if len(first) == 1 and (straight := _STRAIGHT.get(type(first[0]))) is not None:
+        onward = straight(plan, run, now, first[0])
+        if onward is not None:
+            return onward
+    return looked_about(plan, run, now, first=first)
+
+
+def looked_about(plan: Plan, run: RunState, now: datetime, *, first: Sequence[Fact] = ()) -> Step:
+    """What `step` does where it cannot go straight on."""
     turn = Turn(plan, run, now)
     for fact in first:
         turn.record(fact)
@@ -160,29 +167,62 @@ def step(plan: Plan, run: RunState, now: datetime, *, first: Sequence[Fact] = ()
     return Step(tuple(turn.facts), tuple(turn.moves))
 
 
-def _straight_on(plan: Plan, run: RunState, now: datetime, fact: Fact) -> Step | None:
-    """The step of most milestones: one succeeded, and the only one that waited for it begins.
+# the steps of most runs: what `looked_about` comes to as well
 
-    It is what `decide` comes to as well, without the looking about; None where there is more to it.
-    """
-    if type(fact) is not MilestoneSucceeded or (path := plan.onward.get(fact.path)) is None:
+
+def _onward(plan: Plan, run: RunState, now: datetime, fact: MilestoneSucceeded) -> Step | None:
+    """One succeeded, and the only one that waited for it begins; None where there is more to it."""
+    if (path := plan.onward.get(fact.path)) is None:
         return None
     if run.fresh or run.paused or run.ended or run.stopping or run.stage is not _WORKING:
         return None
     if not run.start.trace_id or path in run.nodes:
         return None
-    if run.read_back:
-        handed = {**run.results, fact.path: fact.output}
-        if fact.gathered or any(_broken_promises(plan.nodes[path], handed)):
+    if run.read_back and (
+        fact.path in run.read_back or any(_broken_promises(plan.nodes[path], run))
+    ):
+        return None
+    return _led_to(run, fact, MilestoneBegan(now, path, 1), now)
+
+
+def _again(plan: Plan, run: RunState, now: datetime, fact: AttemptLost) -> Step | None:
+    """A run is taken over that had one call under way: it is made again, and nothing else waits.
+
+    Every milestone is looked at: each but this one has ended, or waits for another in the line.
+    """
+    node, state = plan.nodes.get(fact.path), run.active.get(fact.path)
+    if node is None or state is None:
+        return None
+    if run.paused or run.ended or run.stopping or run.stage is not _WORKING:
+        return None
+    if type(node.work) is not Call or node.work.effect is Effect.GUARDED:
+        return None
+    if state.called_alone or state.crashes + 1 >= SUSPECT_AFTER:
+        return None
+    for path, other in plan.nodes.items():
+        known = run.nodes.get(path)
+        if known is None:
+            if ready(plan, run, other):
+                return None
+        elif known.ended_at is None and known is not state:
             return None
-    began = MilestoneBegan(now, path, 1)
-    FOLD[MilestoneSucceeded](run, fact)
+    return _led_to(run, fact, MilestoneBegan(now, fact.path, state.attempts + 1), now)
+
+
+def _led_to(run: RunState, fact: Fact, began: MilestoneBegan, now: datetime) -> Step:
+    FOLD[type(fact)](run, fact)
     FOLD[MilestoneBegan](run, began)
     run.updated_at = now
     run.fresh = []
-    state = run.active[path]
-    state.handed = 1
-    return Step((fact, began), (Perform(path, 1, state.generation),))
+    state = run.active[began.path]
+    state.handed = began.attempt
+    return Step((fact, began), (Perform(began.path, began.attempt, state.generation),))
+
+
+_STRAIGHT: Mapping[type[Fact], Callable[[Plan, RunState, datetime, Any], Step | None]] = {
+    MilestoneSucceeded: _onward,
+    AttemptLost: _again,
+}
 
 
 def woken(plan: Plan, run: RunState, now: datetime) -> Step:
@@ -659,17 +699,22 @@ def _storable(text: object) -> str:
 def _broken_at_the_door(node: Node, run: RunState) -> list[str]:
     """What is due when a milestone begins and was not handed over as promised."""
     problems = [] if node.door is None else node.door.problems(run.start.values)
-    if run.read_back:  # what was produced here was checked when it was
-        problems += _broken_promises(node, run.results)
+    if run.read_back:
+        problems += _broken_promises(node, run)
     if node.trace_required_by and not run.start.trace_id:
         problems += [f"{name}: a trace id is required" for name in node.trace_required_by]
     return problems
 
 
-def _broken_promises(node: Node, results: Mapping[str, Any]) -> Iterator[str]:
-    """What milestones before this one were to hand over to it and did not."""
+def _broken_promises(node: Node, run: RunState) -> Iterator[str]:
+    """What milestones before this one were to hand over to it and did not, by the journal.
+
+    What was produced here was checked when it was.
+    """
     for check in node.on_entry:
-        if check.producer and (problem := check.problem(results.get(check.producer, {}))):
+        if check.producer in run.read_back and (
+            problem := check.problem(run.results.get(check.producer, {}))
+        ):
             yield problem
 
 

@@ -137,8 +137,8 @@ class Driver(StepBook, TellsHealth):
 
     @property
     def moving(self) -> int:
-        """How many runs are in memory."""
-        return len(self._hands)
+        """How many runs are in memory, or being read into it."""
+        return len(self._hands) + len(self._loading)
 
     @property
     def group(self) -> GroupCommit:

@@ -102,7 +102,7 @@ def fold(run_id: str, entries: Iterable[Iterable[Fact]]) -> RunState:
     if run is None:
         raise CorruptJournal(f"the journal of {run_id} is empty")
     run.entries = count
-    run.read_back = True
+    run.read_back = frozenset(run.results)
     run.fresh = [EVERYTHING]
     return run
 

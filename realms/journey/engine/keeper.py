@@ -28,10 +28,13 @@ QUEUE = "journey-keeper"
 _PAGE = 500
 _AHEAD = 4_000
 """So many runs are taken up in one sweep."""
-_FEW = 500
-"""While more than these move, the next page is put off: at most `_LOOKS` times."""
-_LOOKS = 20
-_LOOK_SECONDS = 0.005
+_FEW = 250
+"""While more than these move, the next page is put off: at most `_LOOKS` times.
+
+More of them at once would not be done sooner, and the garbage collector would go through them.
+"""
+_LOOKS = 100
+_LOOK_SECONDS = 0.001
 
 
 class Keeper(Works, Expecting):
@@ -210,8 +213,8 @@ class Keeper(Works, Expecting):
         """What was woken just now and does not move is woken again after a beat, not before."""
         now = self._clock.now()
         self._next = None
-        if self._after is not None:  # there are more
-            self.expect(now + _SHORTEST)
+        if self._after is not None:  # there are more; who drives them has put off each page
+            self.expect(now if self._duty is Duty.ALL else now + _SHORTEST)
             return
         due = await self._journal.next_wake(after=now)
         cut = (hand.run.deadline_passed_at for hand in self._driver.hands())

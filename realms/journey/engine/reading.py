@@ -35,23 +35,33 @@ class PinnedPlans:
         self._journal = journal
         self._templates = templates
         self._plans: dict[str, Plan] = {}
-        self._compiling = asyncio.Lock()
+        self._compiling: dict[str, asyncio.Event] = {}
+        """Set when a text that is being compiled is done with, one way or the other."""
 
     async def of(self, run: RunState) -> Plan:
-        """The plan of the text that a run goes by."""
-        known = self._plans.get(run.template_hash)
-        return await self._compiled(run.template_hash) if known is None else known
+        """The plan of the text that a run goes by.
+
+        However many runs of it are taken up together, one has it compiled, and then all go on at
+        once: by a lock they would go on one after the other, each to a commit of its own.
+        """
+        text_hash = run.template_hash
+        while (known := self._plans.get(text_hash)) is None:
+            if (compiling := self._compiling.get(text_hash)) is None:
+                return await self._compiled(text_hash)
+            await compiling.wait()
+        return known
 
     async def _compiled(self, text_hash: str) -> Plan:
-        """Read and compile a text once, however many runs of it are taken up together."""
-        async with self._compiling:
-            known = self._plans.get(text_hash)
-            if known is None:
-                text = await self._journal.pinned_text(text_hash)
-                known = self._plans[text_hash] = await self._templates.compiled(text)
-                while len(self._plans) > _PLANS:
-                    del self._plans[next(iter(self._plans))]
-        return known
+        done = self._compiling[text_hash] = asyncio.Event()
+        try:
+            text = await self._journal.pinned_text(text_hash)
+            plan = self._plans[text_hash] = await self._templates.compiled(text)
+        finally:
+            del self._compiling[text_hash]
+            done.set()
+        while len(self._plans) > _PLANS:
+            del self._plans[next(iter(self._plans))]
+        return plan
 
 
 class Reader:

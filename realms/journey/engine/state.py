@@ -164,8 +164,8 @@ class RunState:
     opened_by_hand: bool = False
     """Somebody had it go on after it had ended."""
     updated_at: datetime | None = None
-    read_back: bool = False
-    """It was read from the journal: what its milestones hand over is checked again."""
+    read_back: frozenset[str] = frozenset()
+    """Milestones whose results were read from the journal: what they hand over is checked again."""
 
     @property
     def status(self) -> RunStatus:

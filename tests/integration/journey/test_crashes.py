@@ -24,6 +24,9 @@ from realms.journey.engine.facts import (
 from realms.journey.engine.journal import Journal, RunFilter, StaleWriter
 from realms.journey.engine.memory_journal import MemoryJournal
 from realms.journey.engine.ports import NotOpen
+from realms.journey.engine.reading import PinnedPlans
+from realms.journey.engine.state import RunState
+from realms.journey.plans.plan import Plan
 from tests.integration.journey.test_running import APIS, hangs, make_guarded
 from tests.support.journals import (
     DiskFull,
@@ -32,7 +35,7 @@ from tests.support.journals import (
     PowerCutJournal,
     any_journal,
 )
-from tests.support.journeys import DATA_MASH, USER, JourneyCity
+from tests.support.journeys import BEGAN, DATA_MASH, USER, JourneyCity
 from utilities.context import bound
 
 pytestmark = pytest.mark.anyio
@@ -130,6 +133,58 @@ async def test_every_unfinished_run_is_resumed_page_by_page(
         runs = [await city.engine.get(run_id) for run_id in ids]
         assert {run.status for run in runs} == {RunStatus.SUCCEEDED}
         assert {run.milestones[0].crashes for run in runs} == {1}
+
+
+async def test_between_two_sweeps_of_what_is_due_no_time_is_lost(
+    inner: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "_PAGE", 3)
+    monkeypatch.setattr(keeper, "_AHEAD", 3)
+    async with JourneyCity(inner) as city:
+        ids = [await left_under_way(city, f"f{n}") for n in range(8)]
+        await city.reboot()
+        await city.dispatch.settle(until=city.clock.time - BEGAN)
+
+        runs = [await city.engine.get(run_id) for run_id in ids]
+        assert {run.status for run in runs} == {RunStatus.SUCCEEDED}
+
+
+async def test_runs_that_are_still_being_read_put_off_the_next_page(
+    inner: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "_PAGE", 3)
+    monkeypatch.setattr(keeper, "_FEW", 0)
+    monkeypatch.setattr(keeper, "_LOOKS", 1_000)
+    async with JourneyCity(inner) as city:
+        ids = [await left_under_way(city, f"f{n}") for n in range(8)]
+        await city.reboot()
+        read, away = PinnedPlans.of, asyncio.Event()
+
+        async def of(plans: PinnedPlans, run: RunState) -> Plan:
+            await away.wait()
+            return await read(plans, run)
+
+        monkeypatch.setattr(PinnedPlans, "of", of)
+        sweep = asyncio.create_task(city.keeper.sweep())
+        while not city.driver.moving:  # noqa: ASYNC110 - there is nothing else to wait for
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0.02)
+        meanwhile = city.driver.moving
+        away.set()
+        await sweep
+        await city.dispatch.settle()
+
+        runs = [await city.engine.get(run_id) for run_id in ids]
+        assert meanwhile == 3
+        assert {run.status for run in runs} == {RunStatus.SUCCEEDED}
+
+
+async def left_under_way(city: JourneyCity, file_id: str) -> str:
+    """A run whose process will have died in its first call."""
+    dies(city, "process_client_file", times=1, file_id=file_id)
+    run = await city.engine.start("data_mash_flow", {"file_id": file_id})
+    await city.dispatch.quiet()
+    return run.run_id
 
 
 async def test_an_attempt_that_died_with_its_process_is_made_again_under_its_key(

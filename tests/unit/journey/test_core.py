@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from foundations.declarations import Effect
 from realms.journey.api import Failure, Reason, RunStatus
 from realms.journey.engine import core
+from realms.journey.engine.codec import encode
 from realms.journey.engine.facts import (
     AttemptAlone,
     AttemptFailed,
@@ -18,6 +20,7 @@ from realms.journey.engine.facts import (
     IterationEnded,
     MilestoneBegan,
     MilestoneFailed,
+    MilestoneReopened,
     MilestoneSucceeded,
     MilestoneWaiting,
     RetryScheduled,
@@ -33,9 +36,11 @@ from realms.journey.engine.facts import (
 from realms.journey.engine.folding import apply, fold
 from realms.journey.engine.state import CorruptJournal
 from realms.journey.language.compiling import load_plan
+from realms.journey.plans.contracts import Check, Fits
+from realms.journey.plans.plan import Plan, Timer
 from realms.journey.plans.retries import DEFAULT_RETRY, FINAL_KINDS
 from tests.support.journeys import BEGAN, DATA_MASH, DATA_MASH_ANSWERS, FakeServices
-from tests.support.plays import Play, condition, node, plan_of
+from tests.support.plays import Play, call, condition, node, plan_of, stepped
 from utilities.errors import ErrorKind
 
 PLAN = load_plan(DATA_MASH, FakeServices(), file="mash.yaml")
@@ -237,6 +242,111 @@ def test_a_line_is_gone_straight_on_and_only_while_there_is_nothing_to_look_at()
     assert play.plan.onward == {"a": "b", "b": "c"}
     assert play.standing() == {"a": "succeeded", "b": "succeeded"}
     assert play.status() is RunStatus.PAUSED
+
+
+def taken_over(play: Play) -> core.Step:
+    """What follows when the process died and another has read the journal."""
+    play.run = play.folded()
+    lost = core.recovered(play.run, play.now)
+    return stepped(play.plan, play.run, play.now, first=lost)
+
+
+def nobody_looks(*_: object, **__: object) -> core.Step:
+    raise AssertionError("it was looked about")
+
+
+def test_a_run_taken_over_in_one_call_makes_it_again_without_looking_about(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    play = Play(plan_of(node("a"), node("b", "a"), node("c", "b"), node("last"), closing=("last",)))
+    play.done("a")
+    twin = play.folded()
+    expected = taken_over(play)
+
+    monkeypatch.setattr(core, "looked_about", nobody_looks)
+    step = core.step(play.plan, twin, play.now, first=core.recovered(twin, play.now))
+
+    assert step == expected
+    assert step.moves == (core.Perform("b", 2),)
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        plan_of(node("a"), node("other")),
+        plan_of(node("a", work=call(effect=Effect.GUARDED))),
+        plan_of(node("a"), node("never", condition=condition("1 == 2")), node("b", "never")),
+    ],
+    ids=["two under way", "guarded", "one passed over"],
+)
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_a_run_taken_over_comes_to_the_same_by_either_way(plan: Plan, times: int) -> None:
+    play = Play(plan)
+
+    for _ in range(times):
+        step = taken_over(play)
+        play.entries.append(encode(step.facts))
+
+    assert step.facts or play.status() is RunStatus.WAITING
+
+
+def performed(step: core.Step) -> set[str]:
+    return {move.path for move in step.moves if isinstance(move, core.Perform)}
+
+
+def test_what_was_to_begin_while_a_run_was_paused_begins_with_what_is_made_again() -> None:
+    play = Play(plan_of(node("a"), node("b", "a"), node("c")))
+    play.take((RunPaused(at=play.now, principal="ada"),))
+    play.done("a")
+    play.entries.append(encode([RunResumed(at=play.now, principal="ada")]))
+
+    assert performed(taken_over(play)) == {"b", "c"}
+
+
+def test_what_was_opened_again_begins_with_what_is_made_again() -> None:
+    play = Play(plan_of(node("a"), node("b")))
+    play.fail("a")
+    play.entries.append(encode([MilestoneReopened(at=play.now, path="a", principal="ada")]))
+
+    assert performed(taken_over(play)) == {"a", "b"}
+
+
+def test_a_timer_that_is_over_is_heard_when_a_run_is_taken_over() -> None:
+    play = Play(plan_of(node("a"), node("wait", work=Timer(timedelta(minutes=1)))))
+    play.now += timedelta(minutes=2)
+
+    step = taken_over(play)
+
+    assert performed(step) == {"a"}
+    assert play.standing()["wait"] == "succeeded"
+
+
+PROMISE = Check("a_to_b", "output", "name", producer="a", fits=Fits({"type": "string"}))
+
+
+def test_what_was_read_and_breaks_its_promise_is_not_handed_over() -> None:
+    play = Play(plan_of(node("a"), node("b", "a"), node("c", "b", on_entry=(PROMISE,))))
+    play.done("a", output={"name": 3})
+    play.entries.append(encode(taken_over(play).facts))
+
+    play.done("b")
+
+    assert play.standing() == {"a": "succeeded", "b": "succeeded", "c": "failed"}
+    assert play.run.reason is Reason.CONTRACT
+
+
+@pytest.mark.parametrize("times", [0, 1])
+def test_what_was_never_handed_over_is_missed_by_no_run_taken_over_or_not(times: int) -> None:
+    passed = node("a", "first", condition=condition("1 == 2"))
+    always = node("b", "a", condition=condition("always()"), on_entry=(PROMISE,))
+    play = Play(plan_of(node("zero"), node("first", "zero"), passed, always))
+    play.done("zero")
+    for _ in range(times):
+        play.entries.append(encode(taken_over(play).facts))
+
+    play.done("first")
+
+    assert (play.standing()["a"], play.standing()["b"]) == ("skipped", "running")
 
 
 def test_no_way_leads_straight_on_to_what_asks_or_is_reached_by_two() -> None:

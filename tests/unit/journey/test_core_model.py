@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -27,6 +27,7 @@ from realms.journey.engine.facts import (
     AttemptReleased,
     Fact,
     MilestoneBegan,
+    RunResumed,
     RunStarted,
 )
 from realms.journey.engine.folding import apply, fold
@@ -34,7 +35,7 @@ from realms.journey.engine.state import UNDO, RunState
 from realms.journey.expressions.compiled import compile_expression
 from realms.journey.plans.plan import ForEach, OnFailure, Plan, Timer, WaitFor
 from realms.journey.plans.retries import FINAL_KINDS, NOTHING_DONE
-from tests.support.plays import BEGAN, call, condition, node, plan_of, stepped
+from tests.support.plays import BEGAN, Play, call, condition, node, plan_of, stepped
 from utilities.errors import ErrorKind
 
 IDS = ("a", "b", "c", "d", "e", "f")
@@ -669,3 +670,31 @@ Runs.TestCase.settings = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 TestRuns = Runs.TestCase
+
+
+HAPPENS = ("done", "done", "done", "failed", "paused", "resumed", "died")
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(graph=shapes(), data=st.data())
+def test_a_run_taken_over_comes_to_the_same_straight_on_as_by_looking_about(
+    graph: tuple[Shape, ...], data: st.DataObject
+) -> None:
+    play = Play(planned(graph, OnFailure.FAIL))
+    for what in data.draw(st.lists(st.sampled_from(HAPPENS), max_size=8)):
+        under_way = [path for path, state in play.run.active.items() if state.performing]
+        if what == "died":
+            play.run = play.folded()
+            play.take(core.recovered(play.run, play.now))  # `stepped` looks both ways
+        elif what == "paused" and play.run.ended is None:
+            play.take(verbs.pause(play.run, play.by()))
+        elif what == "resumed" and play.run.paused:  # and nothing of what was put off has begun
+            play.entries.append(encode([RunResumed(at=play.now, principal="ada")]))
+            play.run = play.folded()
+        elif under_way and what == "done":
+            play.done(data.draw(st.sampled_from(under_way)))
+        elif under_way and what == "failed":
+            play.fail(data.draw(st.sampled_from(under_way)), ErrorKind.INVALID)
+
+    play.run = play.folded()
+    play.take(core.recovered(play.run, play.now))
