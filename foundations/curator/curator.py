@@ -14,6 +14,7 @@ from foundations.curator.catalogue import (
 from foundations.curator.registry import Registry
 from foundations.declarations import ServiceDeclaration, service, soa_api
 from foundations.rooms import Room
+from utilities.models import FrozenModel
 
 
 class ServiceMetadata(BaseModel):
@@ -26,44 +27,32 @@ class ServiceMetadata(BaseModel):
     owner: str = ""
 
 
-class Registered(BaseModel):
+class Registered(FrozenModel):
     """The name and the addresses a late service got."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     realm: str
     paths: tuple[str, ...]
 
 
-class Services(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
+class Services(FrozenModel):
     services: tuple[ServiceListing, ...]
 
 
-class Agents(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
+class Agents(FrozenModel):
     agents: tuple[AgentListing, ...]
 
 
-class Tools(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
+class Tools(FrozenModel):
     tools: tuple[ToolListing, ...]
 
 
-class Apis(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
+class Apis(FrozenModel):
     apis: tuple[ApiListing, ...]
 
 
-class Graph(BaseModel):
+class Graph(FrozenModel):
     """A diagram as mermaid text."""
-
-    model_config = ConfigDict(frozen=True)
 
     mermaid: str
 

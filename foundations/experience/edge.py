@@ -18,6 +18,7 @@ from foundations.experience.request_tracing import RequestTrace
 from foundations.experience.road import CityRequest, InsideRequest, Outcome, RoadSocket
 from foundations.public_works.settings import Settings
 from utilities.errors import FieldError
+from utilities.models import FrozenModel
 
 R = TypeVar("R")
 M = TypeVar("M", bound=BaseModel)
@@ -26,10 +27,8 @@ _ANSWERS = "__civitas_answers__"
 _LONGEST_SESSION_ID = 200
 
 
-class Answer(BaseModel, Generic[R]):
+class Answer(FrozenModel, Generic[R]):
     """What an answer looks like when all went well."""
-
-    model_config = ConfigDict(frozen=True)
 
     success: bool = True
     trace_id: str

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from utilities.context import current_or_none
 from utilities.errors import ErrorKind, FieldError, PlatformError
+from utilities.models import FrozenModel
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -72,10 +73,8 @@ class MethodNotAllowed(HttpError):
         self.headers = {"Allow": allowed}
 
 
-class FaultAt(BaseModel):
+class FaultAt(FrozenModel):
     """One fault: `pointer` leads to it in the body (RFC 6901), or is such as `/query/limit`."""
-
-    model_config = ConfigDict(frozen=True)
 
     pointer: str
     detail: str

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from utilities.context import UserContext
 from utilities.errors import ErrorKind, PlatformError
+from utilities.models import FrozenModel
 
 
 class Event(BaseModel):
@@ -40,10 +41,8 @@ class InsideRequest(CityRequest):
     """
 
 
-class Outcome(BaseModel):
+class Outcome(FrozenModel):
     """The answer to a request. Failures are raised, so `success` is true wherever one is seen."""
-
-    model_config = ConfigDict(frozen=True)
 
     success: bool = True
     trace_id: str

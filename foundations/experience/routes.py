@@ -6,7 +6,6 @@ from time import monotonic
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Header, Query, Request
-from pydantic import BaseModel, ConfigDict
 from starlette.responses import PlainTextResponse, Response
 
 from foundations.curator.curator import Agents, Apis, Graph, Services, Tools
@@ -16,6 +15,7 @@ from foundations.experience.problems import RETRY_AFTER_SECONDS, HttpError
 from foundations.experience.road import Outcome
 from utilities.context import current
 from utilities.errors import ErrorKind
+from utilities.models import FrozenModel
 
 router = APIRouter()
 
@@ -34,19 +34,15 @@ _LINKS = {
 }
 
 
-class Links(BaseModel):
+class Links(FrozenModel):
     """What is where."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     links: dict[str, str]
 
 
-class Alive(BaseModel):
+class Alive(FrozenModel):
     """The process answers."""
-
-    model_config = ConfigDict(frozen=True)
 
     status: str = "alive"
 

@@ -20,6 +20,7 @@ from foundations.experience.problems import STATUS, InvalidRequest, problem_resp
 from realms.journey.api import Failure, RunStatus
 from realms.solution.api import DataMashOutcome, FileLineage, FindingLineage, Phases, RetentionSweep
 from utilities.errors import FieldError, PlatformError
+from utilities.models import FrozenModel
 
 router = APIRouter(prefix="/api/solution", tags=["solution"])
 
@@ -45,10 +46,8 @@ class DataMashRequest(BaseModel):
     rerun: bool = Field(default=False, description="begin a new journey where there is one")
 
 
-class DataMashAccepted(BaseModel):
+class DataMashAccepted(FrozenModel):
     """A data mash that is under way; `Location` leads to its run."""
-
-    model_config = ConfigDict(frozen=True)
 
     success: bool = True
     trace_id: str
