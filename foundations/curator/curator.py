@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from foundations.curator.catalogue import (
     AgentListing,
@@ -17,10 +17,10 @@ from foundations.rooms import Room
 from utilities.models import FrozenModel
 
 
-class ServiceMetadata(BaseModel):
+class ServiceMetadata(FrozenModel):
     """What a service registered late says of itself, where its class does not."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(extra="forbid")
 
     realm: str = ""
     version: str = "1"

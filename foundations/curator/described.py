@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from uuid import UUID
 
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
-from pydantic import AwareDatetime, BaseModel, JsonValue
+from pydantic import AwareDatetime, BaseModel, JsonValue, StringConstraints
 from pydantic.fields import FieldInfo
+from pydantic_core import SchemaError, SchemaValidator, core_schema
 
 # fmt: off
 _PLAIN: frozenset[Any] = frozenset([
@@ -114,7 +115,21 @@ def _fits(said: Any, hint: Any) -> bool:
         return all(_fits(part, hint) for part in said.metadata)
     if isinstance(said, _BOUNDS):
         return kind in _BOUNDED
-    return isinstance(said, _LENGTHS) and kind in _LONG
+    if isinstance(said, _LENGTHS):
+        return kind in _LONG
+    return kind is str and _is_of_text(said)
+
+
+def _is_of_text(said: Any) -> bool:
+    """Whether it is a pattern that pydantic takes, or says how a text is to be."""
+    pattern = getattr(said, "pattern", None)
+    if pattern is None:
+        return isinstance(said, StringConstraints)
+    try:
+        SchemaValidator(core_schema.str_schema(pattern=pattern))
+    except SchemaError:
+        return False
+    return True
 
 
 def _overrides(model: type[BaseModel], name: str) -> bool:

@@ -35,10 +35,10 @@ class Answer(FrozenModel, Generic[R]):
     result: R
 
 
-class Nothing(BaseModel):
+class Nothing(FrozenModel):
     """An empty object, or no body at all: a word in it would be misunderstood."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(extra="forbid")
 
 
 class JsonResponse(Response):

@@ -10,7 +10,7 @@ import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from loguru import logger
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -80,11 +80,10 @@ class FaultAt(FrozenModel):
     detail: str
 
 
-class Problem(BaseModel):
+class Problem(FrozenModel):
     """What went wrong (RFC 9457)."""
 
     model_config = ConfigDict(
-        frozen=True,
         extra="allow",
         json_schema_extra={
             "examples": [

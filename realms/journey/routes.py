@@ -40,6 +40,7 @@ from realms.journey.operation_bodies import (
 )
 from realms.journey.runs import TemplateDetail, TemplateList
 from realms.journey.template_versions import PutTemplate, ScheduleList, TemplateVersions
+from utilities.models import FrozenModel
 
 router = APIRouter(prefix="/api/journey", tags=["journey"])
 
@@ -53,10 +54,10 @@ _TEMPLATES = "JourneyTemplatesService"
 _OPERATIONS = "JourneyOperationsService"
 
 
-class TemplateText(BaseModel):
+class TemplateText(FrozenModel):
     """A template as it stands in a file."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid")
 
     text: str = Field(description="YAML.")
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Path, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
 from foundations.experience.edge import (
@@ -32,11 +32,10 @@ _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, None: 1.0}
 
 
-class DataMashRequest(BaseModel):
+class DataMashRequest(FrozenModel):
     """Which file to mash."""
 
     model_config = ConfigDict(
-        frozen=True,
         extra="forbid",
         strict=True,
         json_schema_extra={"examples": [{"file_id": "01jd3k2m9x0000000000000000"}]},

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from anyio import CancelScope
 from fastapi import APIRouter, Depends, Path, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
 from foundations.curator.registry import Registry
@@ -36,6 +36,7 @@ from smart_city.content_steward.api import (
     Uploads,
     UploadUnknown,
 )
+from utilities.models import FrozenModel
 
 router = APIRouter(prefix="/api", tags=["files"])
 
@@ -45,11 +46,10 @@ _SERVICE = "ContentStewardService"
 _writing = pieces.Pieces()
 
 
-class DecisionRequest(BaseModel):
+class DecisionRequest(FrozenModel):
     """What somebody decides about a file in quarantine, and why."""
 
     model_config = ConfigDict(
-        frozen=True,
         extra="forbid",
         json_schema_extra={"examples": [{"reason": "a false alarm: our own test file"}]},
     )

@@ -15,6 +15,7 @@ from pydantic import (
     GetCoreSchemaHandler,
     JsonValue,
     PlainSerializer,
+    StringConstraints,
     TypeAdapter,
     computed_field,
     field_serializer,
@@ -81,6 +82,8 @@ class Page(BaseModel, Generic[T]):
         tuple[int, ...],
         Annotated[int, Field(ge=1, le=9, description="how many")],
         Annotated[list[str] | None, Field(max_length=9)],
+        Annotated[str, Field(pattern="^[a-z]{1,9}$", description="a name")],
+        Annotated[str, StringConstraints(strip_whitespace=True, min_length=3)],
     ],
 )
 def test_what_is_surely_described_has_schemas(hint: Any) -> None:
@@ -167,6 +170,8 @@ class Lost:
         Annotated[int, Field(max_length=3)],
         Annotated[str, Field(ge=1)],
         Annotated[str, Field(pattern="(?=a)")],
+        Annotated[int, Field(pattern="a")],
+        Annotated[str, StringConstraints(pattern="(?=a)")],
         Annotated[str, AfterValidator(str.strip)],
         Annotated[str, PlainSerializer(len)],
         Annotated[str, ["unhashable"]],
