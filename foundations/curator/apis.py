@@ -60,8 +60,8 @@ class Parameter:
 class Contract:
     """What a signature promises, independent of any instance.
 
-    What checks arguments and gives answers, and the JSON Schemas, are made when somebody asks: a
-    boot that did so for every API took a quarter longer. That they can be made is known at once.
+    What checks arguments and gives answers, and the JSON Schemas, are made when somebody asks: of a
+    hundred APIs a boot needs a few. That they can be made is known at once.
     """
 
     name: str
@@ -237,7 +237,7 @@ def _read(method: Any) -> Contract:
     name = "".join(part.title() for part in method.__name__.split("_")) + "Arguments"
     contract = Contract(name, fields, answer)
     try:
-        if not all(_is_plain(name, *said) for name, said in fields.items()):
+        if not all(_is_plain(field, *said) for field, said in fields.items()):
             contract.input_schema  # noqa: B018 - raises where there is none
         if not surely_described(answer):
             contract.output_schema  # noqa: B018 - the same

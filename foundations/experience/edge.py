@@ -7,6 +7,7 @@ from typing import Annotated, Any, Generic, TypeVar, cast
 import orjson
 from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.json_schema import JsonSchemaMode
 from starlette.responses import Response
 
 from foundations.curator.described import surely_described
@@ -119,6 +120,7 @@ class StrictBody(Generic[M]):
     """
 
     def __init__(self, model: type[M]) -> None:
+        _refuse_undescribed(model, "validation")
         self.model = model
 
     async def __call__(self, request: Request) -> M:
@@ -157,8 +159,7 @@ def answers(
     Its schema is made when the document is asked for. FastAPI makes that of a `response_model` at
     every boot, beside what would check an answer.
     """
-    if not surely_described(model):
-        model.model_json_schema(mode="serialization")  # raises where there is none
+    _refuse_undescribed(model, "serialization")
 
     def note(endpoint: Endpoint) -> Endpoint:
         said = Answering(model, bare, status, description)
@@ -172,6 +173,12 @@ def answers_of(endpoint: Callable[..., Any]) -> tuple[Answering, ...]:
     """What was said of the answers of a route."""
     said: tuple[Answering, ...] = getattr(endpoint, _ANSWERS, ())
     return said
+
+
+def _refuse_undescribed(model: type[BaseModel], mode: JsonSchemaMode) -> None:
+    """Raise pydantic's own error where a model has no JSON Schema: while a room is imported."""
+    if not surely_described(model):
+        model.model_json_schema(mode=mode)
 
 
 def session_id_of(request: Request) -> str | None:

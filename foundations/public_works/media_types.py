@@ -4,10 +4,11 @@ import codecs
 import re
 from pathlib import Path
 
+from pydantic import BaseModel, ConfigDict
+
 from foundations.public_works import archives, messages
 from foundations.public_works.archives import Encrypted, Truncated
 from utilities.errors import ErrorKind, PlatformError
-from utilities.models import FrozenModel
 
 _LEGACY = (
     "cp1251",
@@ -25,8 +26,10 @@ _HEAD = 64 * 1024
 _CHUNK = 1024 * 1024
 
 
-class MediaType(FrozenModel):
+class MediaType(BaseModel):
     """A supported media type. `encoding` is set for text ("utf-8-sig" where there is a BOM)."""
+
+    model_config = ConfigDict(frozen=True)
 
     name: str
     encoding: str = ""

@@ -135,12 +135,13 @@ def test_answers_and_bodies_of_routes_are_told(city: SmallCity) -> None:
     assert body["example"] == {"inner": {"width": 1}}
 
 
-def test_answer_that_cannot_be_described_is_told_at_once() -> None:
+@pytest.mark.parametrize("said", [answers, StrictBody])
+def test_what_cannot_be_described_is_told_at_once(said: Callable[[type[BaseModel]], Any]) -> None:
     class Opaque(BaseModel):
         run: Callable[[], None]
 
     with pytest.raises(PydanticInvalidForJsonSchema):
-        answers(Opaque)
+        said(Opaque)
 
 
 def test_public_apis_are_in_it_and_others_are_not(document: dict[str, Any]) -> None:
