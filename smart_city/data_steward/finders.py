@@ -38,6 +38,8 @@ class NameFinder:
     told: str
 
     def spans(self, text: str) -> Iterator[Span]:
+        if text.isascii() and text == text.lower():
+            return iter(())  # each name begins with a capital
         # imported where a name is looked for: its long patterns are compiled then, not at a boot
         from foundations.public_works.parsing.person_names import person_names
 
