@@ -1,43 +1,59 @@
-"""wire(A, B, C): a dependency-injector container made from constructor annotations."""
+"""wire(A, B, C): a container made from constructor annotations, of dependency-injector's providers.
+
+Of that library only the providers are imported: with its containers comes what wires functions of
+web frameworks, and with that FastAPI, which only a city that is served needs.
+"""
 
 import functools
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, get_type_hints
 
-from dependency_injector import containers, providers
+from dependency_injector import providers
 
 from utilities.names import snake_case
 
-Container = containers.DeclarativeContainer
 Provider = providers.Provider[Any]
 
 
-def wire(*classes: type) -> type[Container]:
-    """A container that builds each class once, from what its constructor asks for by type.
+class Container:
+    """Builds each class once, from what its constructor asks for by type.
 
     What is asked for and not listed becomes a dependency of the container, which the curator fills
     by type. A parameter that has a default is a value, not a dependency. Two listed classes that
     suit one parameter are left to the curator too, which reports the ambiguity.
     """
-    built: dict[type, providers.Singleton[Any]] = {cls: providers.Singleton(cls) for cls in classes}
-    needed_from_outside: dict[Any, Provider] = {}
-    for cls, provider in built.items():
-        for parameter, needed in _needs_or_nothing(cls).items():
-            listed = [other for other in built if needed in other.__mro__]
-            source: Provider
-            if len(listed) == 1:
-                source = built[listed[0]]
-            else:
-                source = needed_from_outside.setdefault(needed, providers.Dependency())
-            provider.add_kwargs(**{parameter: source})
-    made: dict[str, Provider] = {}
-    for cls, provider in built.items():
-        made[_free(snake_case(cls.__name__), made)] = provider
-    for needed, source in needed_from_outside.items():
-        made[_free(f"needs_{snake_case(getattr(needed, '__name__', str(needed)))}", made)] = source
-    return type("Wired", (Container,), made)
+
+    def __init__(self, *classes: type) -> None:
+        self.providers: dict[str, Provider] = {}
+        built = {cls: providers.Singleton(cls) for cls in classes}
+        needed_from_outside: dict[Any, Provider] = {}
+        for cls, provider in built.items():
+            for parameter, needed in _needs_or_nothing(cls).items():
+                listed = [other for other in built if needed in other.__mro__]
+                source: Provider
+                if len(listed) == 1:
+                    source = built[listed[0]]
+                else:
+                    source = needed_from_outside.setdefault(needed, providers.Dependency())
+                provider.add_kwargs(**{parameter: source})
+        for cls, provider in built.items():
+            self._name(cls.__name__, provider)
+        for needed, source in needed_from_outside.items():
+            self._name(f"needs_{getattr(needed, '__name__', str(needed))}", source)
+
+    def _name(self, name: str, provider: Provider) -> None:
+        """Give a provider the name, numbered where another class has it already."""
+        free = snake_case(name)
+        while free in self.providers:
+            free = f"{free}_{len(self.providers)}"
+        self.providers[free] = provider
+
+
+def wire(*classes: type) -> Callable[[], Container]:
+    """What makes a container of these classes, a new one each time."""
+    return functools.partial(Container, *classes)
 
 
 @functools.cache
@@ -63,11 +79,6 @@ def _needs_or_nothing(cls: type) -> Mapping[str, Any]:
         return constructor_needs(cls)
     except (NameError, TypeError):
         return {}
-
-
-def _free(name: str, taken: dict[str, Provider]) -> str:
-    """The name, numbered when another class has it already."""
-    return name if name not in taken else _free(f"{name}_{len(taken)}", taken)
 
 
 def _asked_for(constructor: Any) -> Iterator[inspect.Parameter]:

@@ -3,7 +3,9 @@
 from enum import StrEnum
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from utilities.models import FrozenModel
 
 
 class Speaker(StrEnum):
@@ -15,20 +17,16 @@ class Speaker(StrEnum):
     TOOL = "tool"
 
 
-class ToolCall(BaseModel):
+class ToolCall(FrozenModel):
     """A model's wish to call a tool."""
-
-    model_config = ConfigDict(frozen=True)
 
     id: str
     tool: str
     arguments: dict[str, Any] = Field(default_factory=dict)
 
 
-class Message(BaseModel):
+class Message(FrozenModel):
     """One message of a conversation; `answers` is the id of the tool call a tool answers."""
-
-    model_config = ConfigDict(frozen=True)
 
     speaker: Speaker
     text: str = ""
@@ -36,10 +34,8 @@ class Message(BaseModel):
     answers: str = ""
 
 
-class Tool(BaseModel):
+class Tool(FrozenModel):
     """A tool as a model sees it."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     description: str

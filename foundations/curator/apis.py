@@ -17,7 +17,9 @@ from pydantic import (
     create_model,
 )
 from pydantic.errors import PydanticSchemaGenerationError
+from pydantic.fields import FieldInfo
 
+from foundations.curator.described import surely_described
 from foundations.declarations import FROM_CONTEXT, ApiDeclaration, Effect
 from utilities.errors import ErrorKind, FieldError, PlatformError
 from utilities.names import snake_case
@@ -58,13 +60,25 @@ class Parameter:
 class Contract:
     """What a signature promises, independent of any instance.
 
-    Its JSON Schemas are worked out when somebody asks: a boot that did so for every API took a
-    fifth longer. That there are some is known at once.
+    What checks arguments and gives answers, and the JSON Schemas, are made when somebody asks: of a
+    hundred APIs a boot needs a few. That they can be made is known at once.
     """
 
-    arguments: type[BaseModel]
-    answer: TypeAdapter[Any]
+    name: str
+    fields: Mapping[str, Any]
+    """Each argument's type and default, as pydantic takes them."""
     answer_type: type
+
+    @functools.cached_property
+    def arguments(self) -> type[BaseModel]:
+        """The model that checks arguments."""
+        closed = ConfigDict(extra="forbid", frozen=True)
+        return create_model(self.name, __config__=closed, **self.fields)
+
+    @property
+    def answer(self) -> TypeAdapter[Any]:
+        """What gives an answer as data."""
+        return _answer_adapter(self.answer_type)
 
     @functools.cached_property
     def input_schema(self) -> JsonSchema:
@@ -101,16 +115,12 @@ class Api:
     """What a call leaves behind; None when an API that is not named for reading did not say."""
     path: str = field(init=False)
     """Where it is served: `/api/{realm}/{service}/{api}`, all in snake_case."""
-    _check: Callable[[Any], BaseModel] = field(init=False, repr=False, compare=False)
-    _dump: Callable[..., Any] = field(init=False, repr=False, compare=False)
     _answer_type: type = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         worked_out = {
             "effect": stated_effect(self.name, self.declaration),
             "path": f"/api/{self.realm}/{snake_case(self.service)}/{self.name}",
-            "_check": self.contract.arguments.__pydantic_validator__.validate_python,
-            "_dump": self.contract.answer.serializer.to_python,
             "_answer_type": self.contract.answer_type,
         }
         for name, value in worked_out.items():
@@ -161,6 +171,14 @@ class Api:
         """An answer as JSON-able data."""
         dumped: dict[str, Any] = self._dump(answer, mode="json")
         return dumped
+
+    @functools.cached_property
+    def _check(self) -> Callable[[Any], BaseModel]:
+        return self.contract.arguments.__pydantic_validator__.validate_python
+
+    @functools.cached_property
+    def _dump(self) -> Callable[..., Any]:
+        return self.contract.answer.serializer.to_python
 
     def _broken_promise(self, answer: object) -> BrokenPromise:
         return BrokenPromise(
@@ -215,12 +233,13 @@ def _read(method: Any) -> Contract:
     if not inspect.iscoroutinefunction(inspect.unwrap(method)):
         raise UntypedApi("is not async", hint="declare it with async def")
     hints = _hints(method)
-    answer = _answer_type(hints)
+    fields, answer = _argument_fields(method, hints), _answer_type(hints)
+    name = "".join(part.title() for part in method.__name__.split("_")) + "Arguments"
+    contract = Contract(name, fields, answer)
     try:
-        contract = Contract(_arguments_model(method, hints), _answer_adapter(answer), answer)
-        if not _surely_described(contract.arguments.__pydantic_core_schema__):
+        if not all(_is_plain(field, *said) for field, said in fields.items()):
             contract.input_schema  # noqa: B018 - raises where there is none
-        if not _surely_described(contract.answer.core_schema):
+        if not surely_described(answer):
             contract.output_schema  # noqa: B018 - the same
     except (PydanticUserError, PydanticSchemaGenerationError) as error:
         raise UntypedApi(
@@ -239,8 +258,8 @@ def _hints(method: Any) -> dict[str, Any]:
         ) from error
 
 
-def _arguments_model(method: Any, hints: dict[str, Any]) -> type[BaseModel]:
-    fields: dict[str, Any] = {}
+def _argument_fields(method: Any, hints: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    fields = {}
     for parameter in list(inspect.signature(method).parameters.values())[1:]:
         if parameter.name in FROM_CONTEXT:
             continue
@@ -252,8 +271,13 @@ def _arguments_model(method: Any, hints: dict[str, Any]) -> type[BaseModel]:
             )
         required = parameter.default is inspect.Parameter.empty
         fields[parameter.name] = (hints[parameter.name], ... if required else parameter.default)
-    name = "".join(part.title() for part in method.__name__.split("_")) + "Arguments"
-    return create_model(name, __config__=ConfigDict(extra="forbid", frozen=True), **fields)
+    return fields
+
+
+def _is_plain(name: str, hint: Any, default: Any) -> bool:
+    """Whether pydantic surely makes a field of a parameter."""
+    reserved = name.startswith(("_", "model_"))
+    return not reserved and not isinstance(default, FieldInfo) and surely_described(hint)
 
 
 def _answer_type(hints: dict[str, Any]) -> Any:
@@ -276,33 +300,6 @@ def _answer_adapter(answer: type) -> TypeAdapter[Any]:
 @functools.cache
 def _answer_schema(answer: type) -> JsonSchema:
     return _answer_adapter(answer).json_schema(mode="serialization")
-
-
-# fmt: off
-_DESCRIBED = frozenset([
-    "any", "bool", "bytes", "dataclass", "dataclass-args", "dataclass-field", "date", "datetime",
-    "decimal", "default", "definition-ref", "definitions", "dict", "enum", "float", "frozenset",
-    "function-after", "function-before", "int", "list", "literal", "model", "model-field",
-    "model-fields", "no-info", "none", "nullable", "set", "str", "tagged-union", "time",
-    "timedelta", "tuple", "typed-dict", "typed-dict-field", "union", "url", "uuid",
-])
-"""Kinds of pydantic's core schemas that have a JSON Schema, always."""
-# fmt: on
-
-
-def _surely_described(core_schema: Any) -> bool:
-    """Whether nothing but such kinds is in a core schema; else the JSON Schema itself tells."""
-    waiting = [core_schema]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, dict):
-            kind = part.get("type")
-            if isinstance(kind, str) and kind not in _DESCRIBED:
-                return False
-            waiting += [part[name] for name in part if name not in {"metadata", "config"}]
-        elif isinstance(part, list | tuple):
-            waiting += part
-    return True
 
 
 def _resolved(schema: JsonSchema) -> JsonSchema:

@@ -2,21 +2,18 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from foundations.curator.apis import Api
 from foundations.curator.entries import Entry, Kind
 from foundations.curator.health import Health, health_of
 from foundations.curator.registry import Registry
+from utilities.models import FrozenModel
 
 TOOL_NAME_LIMIT = 64
 """Longest tool name that clients of the Model Context Protocol take."""
 
 
-class ApiListing(BaseModel):
+class ApiListing(FrozenModel):
     """One API: where it is, what it takes and gives."""
-
-    model_config = ConfigDict(frozen=True)
 
     service: str
     name: str
@@ -29,10 +26,8 @@ class ApiListing(BaseModel):
     output_schema: dict[str, Any]
 
 
-class ServiceListing(BaseModel):
+class ServiceListing(FrozenModel):
     """One service: what it is, who owns it, how it is."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     kind: Kind
@@ -45,10 +40,8 @@ class ServiceListing(BaseModel):
     health: Health
 
 
-class AgentListing(BaseModel):
+class AgentListing(FrozenModel):
     """One agent: its instructions and the tools it may use."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     realm: str
@@ -56,10 +49,8 @@ class AgentListing(BaseModel):
     tools: tuple[str, ...]
 
 
-class ToolListing(BaseModel):
+class ToolListing(FrozenModel):
     """One API as a tool for agents."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     description: str

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from foundations.curator.catalogue import (
     AgentListing,
@@ -14,56 +14,45 @@ from foundations.curator.catalogue import (
 from foundations.curator.registry import Registry
 from foundations.declarations import ServiceDeclaration, service, soa_api
 from foundations.rooms import Room
+from utilities.models import FrozenModel
 
 
-class ServiceMetadata(BaseModel):
+class ServiceMetadata(FrozenModel):
     """What a service registered late says of itself, where its class does not."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(extra="forbid")
 
     realm: str = ""
     version: str = "1"
     owner: str = ""
 
 
-class Registered(BaseModel):
+class Registered(FrozenModel):
     """The name and the addresses a late service got."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     realm: str
     paths: tuple[str, ...]
 
 
-class Services(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
+class Services(FrozenModel):
     services: tuple[ServiceListing, ...]
 
 
-class Agents(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
+class Agents(FrozenModel):
     agents: tuple[AgentListing, ...]
 
 
-class Tools(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
+class Tools(FrozenModel):
     tools: tuple[ToolListing, ...]
 
 
-class Apis(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
+class Apis(FrozenModel):
     apis: tuple[ApiListing, ...]
 
 
-class Graph(BaseModel):
+class Graph(FrozenModel):
     """A diagram as mermaid text."""
-
-    model_config = ConfigDict(frozen=True)
 
     mermaid: str
 

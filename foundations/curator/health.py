@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Protocol, cast
 
-from pydantic import BaseModel, ConfigDict
+from utilities.models import FrozenModel
 
 
 class HealthStatus(StrEnum):
@@ -14,10 +14,8 @@ class HealthStatus(StrEnum):
     UNHEALTHY = "unhealthy"
 
 
-class Health(BaseModel):
+class Health(FrozenModel):
     """A status and, when it is not plain, the reason."""
-
-    model_config = ConfigDict(frozen=True)
 
     status: HealthStatus = HealthStatus.HEALTHY
     detail: str = ""

@@ -42,6 +42,7 @@ class Registry(Book):
         self._names: dict[str, Entry] = {}
         self._snake: dict[tuple[str, str], Entry] = {}
         self._faults: list[Fault] = []
+        self._built: set[int] = set()
         self._opened: set[int] = set()
         self._sealed = False
         self.add(self)
@@ -99,11 +100,12 @@ class Registry(Book):
         return entry
 
     def prepare(self) -> None:
-        for entry in self._singletons():
+        waiting = [entry for entry in self._singletons() if id(entry) not in self._built]
+        for entry in waiting:
             for parameter, source in _sources(entry).items():
                 if isinstance(source, providers.Dependency) and not source.is_defined:
                     self._fill(entry, parameter, source)
-        for entry in self._singletons():
+        for entry in waiting:
             self._build(entry)
 
     async def open(self, stack: AsyncExitStack) -> None:
@@ -289,14 +291,18 @@ class Registry(Book):
         try:
             constructor_needs(entry.cls)
             entry.provider()
+            self._built.add(id(entry))
         except Exception as error:  # noqa: BLE001 - any constructor may fail in any way; all are reported together
             problem = f"cannot be built: {type(error).__name__}: {error}"
             remedy = "see its constructor; it must neither fail nor do I/O"
             self._faults.append(Fault(FaultKind.UNBUILDABLE, entry.name, problem, remedy))
 
     def _circle_through(self, entry: Entry) -> tuple[Entry, ...]:
-        """The path from an entry back to itself along its dependencies, or an empty one."""
-        seen: set[int] = set()
+        """The path from an entry back to itself along its dependencies, or an empty one.
+
+        None leads through what was built.
+        """
+        seen = set(self._built)
         paths: list[tuple[Entry, ...]] = [(entry,)]
         while paths:
             path = paths.pop()

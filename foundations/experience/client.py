@@ -1,24 +1,22 @@
 """One way for commands to ask a city, whether it is in this process or behind a server."""
 
-import asyncio
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 import httpx2
 from pydantic import SecretStr
 
-from foundations.boot import Duty
 from foundations.curator.catalogue import Catalogue
 from foundations.curator.registry import Registry
-from foundations.experience.lifespan import Serves
+from foundations.experience.cities import PATIENCE, CityFactory, settled_holder
 from foundations.experience.need import Need
 from foundations.experience.road import CityRequest, InsideRequest, RoadSocket
 from foundations.public_works.cloud_ready import chosen
-from foundations.public_works.data_folder import DataFolder, DataFolderInUse, holder_of
+from foundations.public_works.data_folder import DataFolder
 from foundations.public_works.settings import Settings
 from foundations.public_works.threads import in_thread
 from utilities.errors import ErrorKind, PlatformError
@@ -26,24 +24,6 @@ from utilities.remote_faults import fault_of
 from utilities.suggest import did_you_mean
 
 Json = dict[str, Any]
-
-PATIENCE = 5.0
-"""Seconds to wait for a process that holds the data folder and is about to serve, or to leave."""
-
-
-class City(Serves, Protocol):
-    """A booted city and what is registered in it."""
-
-    @property
-    def registry(self) -> Registry: ...
-
-
-class CityFactory(Protocol):
-    """Makes a city that boots when it is entered."""
-
-    def __call__(
-        self, settings: Settings, *, working: bool = True, duty: Duty | None = None
-    ) -> AbstractAsyncContextManager[City]: ...
 
 
 class CityUnreachable(PlatformError):
@@ -195,16 +175,6 @@ async def connect(
 def is_no_city(settings: Settings) -> bool:
     """Whether nothing is kept where the settings say."""
     return not settings.data_dir.exists() and not chosen(settings).far
-
-
-async def settled_holder(data_dir: Path, *, patience: float = PATIENCE) -> DataFolderInUse | None:
-    """Who holds the folder, waiting a little for one who is about to serve or to leave."""
-    deadline = asyncio.get_running_loop().time() + patience
-    while True:
-        holder = holder_of(data_dir)
-        if holder is None or holder.url or asyncio.get_running_loop().time() >= deadline:
-            return holder
-        await asyncio.sleep(0.05)
 
 
 def _path_of(service: str, api: str, offered: Mapping[tuple[str, str], str]) -> str:

@@ -2,7 +2,7 @@
 
 import platform as machine
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +17,7 @@ from foundations.rooms import Room
 from utilities.errors import ErrorKind, PlatformError
 
 if TYPE_CHECKING:
-    from foundations.experience.client import CityFactory
+    from foundations.experience.cities import CityFactory
 
 HELP = """Civitas: files in, insights out, by journeys that survive a power cut.
 
@@ -54,13 +54,17 @@ def main(platform: "CityFactory", arguments: Sequence[str] | None = None) -> int
     return code
 
 
-def application() -> typer.Typer:
-    """All commands. The named app of a room is a group; the commands of an unnamed join the top."""
+def application(wanted: str | None = None) -> typer.Typer:
+    """All commands. The named app of a room is a group; the commands of an unnamed join the top.
+
+    Where one is `wanted` that stands for long, only those that do: rooms need not bring theirs.
+    """
     app = typer.Typer(add_completion=False, rich_markup_mode=None, help=HELP)
     app.callback(invoke_without_command=True)(_no_command)
-    app.command("serve")(_serve)
-    app.command("worker")(_worker)
-    app.command("scheduler")(_scheduler)
+    for name, command in _STANDING.items():
+        app.command(name)(command)
+    if wanted in _STANDING:
+        return app
     app.add_typer(new)
     for module in _command_modules():
         app.add_typer(module.app)
@@ -68,7 +72,7 @@ def application() -> typer.Typer:
 
 
 def _run(arguments: list[str], invocation: Invocation) -> int:
-    command = typer.main.get_command(application())
+    command = typer.main.get_command(application(arguments[0] if arguments else "serve"))
     try:
         with command.make_context("civitas", arguments, obj=invocation) as context:
             command.invoke(context)
@@ -154,6 +158,13 @@ def _scheduler(context: typer.Context, data_dir: DataDir = None) -> None:
 
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         raise typer.Exit(runner.run(schedule(invocation.platform, settings, ready)))
+
+
+_STANDING: Mapping[str, Callable[..., None]] = {
+    "serve": _serve,
+    "worker": _worker,
+    "scheduler": _scheduler,
+}
 
 
 def _welcome(url: str, *, guarded: bool) -> str:

@@ -1,42 +1,45 @@
 """What hand-made routes stand on: the road as a dependency, and the shapes of what they answer."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar, cast
 
 import orjson
 from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.json_schema import JsonSchemaMode
 from starlette.responses import Response
 
+from foundations.curator.described import surely_described
 from foundations.curator.registry import Registry
 from foundations.experience.json_bodies import json_object
-from foundations.experience.openapi import example
 from foundations.experience.problems import InvalidRequest, pointer_to
 from foundations.experience.request_heads import check_query
 from foundations.experience.request_tracing import RequestTrace
 from foundations.experience.road import CityRequest, InsideRequest, Outcome, RoadSocket
 from foundations.public_works.settings import Settings
 from utilities.errors import FieldError
+from utilities.models import FrozenModel
 
 R = TypeVar("R")
 M = TypeVar("M", bound=BaseModel)
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+_ANSWERS = "__civitas_answers__"
 _LONGEST_SESSION_ID = 200
 
 
-class Answer(BaseModel, Generic[R]):
+class Answer(FrozenModel, Generic[R]):
     """What an answer looks like when all went well."""
-
-    model_config = ConfigDict(frozen=True)
 
     success: bool = True
     trace_id: str
     result: R
 
 
-class Nothing(BaseModel):
+class Nothing(FrozenModel):
     """An empty object, or no body at all: a word in it would be misunderstood."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(extra="forbid")
 
 
 class JsonResponse(Response):
@@ -107,29 +110,75 @@ TheSettings = Annotated[Settings, Depends(settings_of)]
 Trace = Annotated[RequestTrace, Depends(trace_of)]
 
 
-def strict_body(model: type[M]) -> Callable[[Request], Awaitable[M]]:
-    """A dependency that reads the body as strict JSON, in the form of `model`.
+class StrictBody(Generic[M]):
+    """A dependency that reads the body as strict JSON, in the form of a model.
+
+    The OpenAPI document describes the body by it.
 
     Raises:
         InvalidRequest: it is JSON of another form. See `json_object` for what is no JSON.
     """
 
-    async def read(request: Request) -> M:
+    def __init__(self, model: type[M]) -> None:
+        _refuse_undescribed(model, "validation")
+        self.model = model
+
+    async def __call__(self, request: Request) -> M:
         try:
-            return model.model_validate(await json_object(request))
+            return self.model.model_validate(await json_object(request))
         except ValidationError as error:
             found = [FieldError(pointer_to(f["loc"]), f["msg"]) for f in error.errors()]
             detail = f"{len(found)} fault(s) in the body"
             raise InvalidRequest(detail, errors=found) from error
 
-    return read
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """What a route answers with a status (none: its own), as the OpenAPI document tells it."""
+
+    model: type[BaseModel]
+    bare: bool
+    status: int | None
+    description: str
+
+    @property
+    def whole(self) -> type[BaseModel]:
+        """The model of all of the answer."""
+        return self.model if self.bare else Answer[self.model]  # type: ignore[name-defined]  # as pydantic takes it
 
 
-def described_body(model: type[BaseModel]) -> dict[str, Any]:
-    """The `openapi_extra` of a route that reads its body with `strict_body`."""
-    schema = model.model_json_schema()
-    body = {"schema": schema, "example": example(schema, schema)}
-    return {"requestBody": {"required": True, "content": {"application/json": body}}}
+def answers(
+    model: type[BaseModel],
+    *,
+    bare: bool = False,
+    status: int | None = None,
+    description: str = "",
+) -> Callable[[Endpoint], Endpoint]:
+    """Say what a route answers that gives a finished response: `Answer[model]`, or `model` itself.
+
+    Its schema is made when the document is asked for. FastAPI makes that of a `response_model` at
+    every boot, beside what would check an answer.
+    """
+    _refuse_undescribed(model, "serialization")
+
+    def note(endpoint: Endpoint) -> Endpoint:
+        said = Answering(model, bare, status, description)
+        setattr(endpoint, _ANSWERS, (said, *answers_of(endpoint)))
+        return endpoint
+
+    return note
+
+
+def answers_of(endpoint: Callable[..., Any]) -> tuple[Answering, ...]:
+    """What was said of the answers of a route."""
+    said: tuple[Answering, ...] = getattr(endpoint, _ANSWERS, ())
+    return said
+
+
+def _refuse_undescribed(model: type[BaseModel], mode: JsonSchemaMode) -> None:
+    """Raise pydantic's own error where a model has no JSON Schema: while a room is imported."""
+    if not surely_described(model):
+        model.model_json_schema(mode=mode)
 
 
 def session_id_of(request: Request) -> str | None:

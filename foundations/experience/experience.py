@@ -1,25 +1,20 @@
 """The experience as a foundation: tells at which paths the city is reached."""
 
-from pydantic import BaseModel, ConfigDict
-
 from foundations.declarations import service, soa_api
 from foundations.experience.application import Application
+from utilities.models import FrozenModel
 
 
-class Operation(BaseModel):
+class Operation(FrozenModel):
     """One method at one path."""
-
-    model_config = ConfigDict(frozen=True)
 
     method: str
     path: str
     summary: str
 
 
-class Operations(BaseModel):
+class Operations(FrozenModel):
     """Everything that is served over HTTP."""
-
-    model_config = ConfigDict(frozen=True)
 
     operations: tuple[Operation, ...]
 

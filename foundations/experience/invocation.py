@@ -12,7 +12,8 @@ from foundations.experience.need import Need
 from foundations.experience.terminal import Terminal
 
 if TYPE_CHECKING:
-    from foundations.experience.client import CityClient, CityFactory
+    from foundations.experience.cities import CityFactory
+    from foundations.experience.client import CityClient
     from foundations.public_works.settings import Settings
 
 T = TypeVar("T")

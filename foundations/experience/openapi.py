@@ -2,14 +2,20 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute, iter_route_contexts
+from pydantic import BaseModel
+from starlette.routing import BaseRoute
 
 from foundations.curator.apis import Api, JsonSchema
 from foundations.experience.access import OPEN_TO_ALL
+from foundations.experience.edge import Answering, StrictBody, answers_of
 from foundations.experience.problems import MEDIA_TYPE, Problem
 from utilities.names import snake_case
 
@@ -44,8 +50,7 @@ def openapi_document(app: FastAPI, apis: Iterable[Api]) -> dict[str, Any]:
     schemas = document.get("components", {}).get("schemas", {})
     components.adopt_components(schemas)
     components.adopt(Problem.model_json_schema(mode="serialization"), "Problem", owner="Edge")
-    for body in _bodies_of_their_own(document):
-        body["schema"] = components.adopt(body["schema"], "Body", owner="Edge")
+    _describe_routes(document, app.routes, components)
     for api in apis:
         document["paths"].setdefault(api.path, {})["post"] = _operation(api, components)
     document["components"] = {"schemas": dict(sorted(components.schemas.items()))}
@@ -63,12 +68,48 @@ def with_token(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def _bodies_of_their_own(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Request bodies whose schema brings the definitions that it refers to."""
-    for operations in document["paths"].values():
-        for operation in operations.values():
-            content = operation.get("requestBody", {}).get("content", {})
-            yield from (body for body in content.values() if "$defs" in body.get("schema", {}))
+def _describe_routes(
+    document: Mapping[str, Any], routes: Sequence[BaseRoute], components: "Components"
+) -> None:
+    """Fill in what our hand-made routes say of their answers and bodies in a way of ours."""
+    for route in iter_route_contexts(routes):
+        if not isinstance(route.original_route, APIRoute):
+            continue
+        for method in route.methods or ():
+            operation = document["paths"].get(route.path_format, {}).get(method.lower())
+            if operation is None:
+                continue  # it is not to be told of
+            for said in answers_of(route.original_route.endpoint):
+                _add_answer(operation, said, route.status_code or 200, components)
+            for part in _dependencies(route.dependant):
+                if isinstance(part, StrictBody):
+                    operation.setdefault("requestBody", _body(part.model, components))
+
+
+def _add_answer(
+    operation: dict[str, Any], said: Answering, usual: int, components: "Components"
+) -> None:
+    status = said.status or usual
+    response = operation["responses"].setdefault(str(status), {})
+    response.setdefault("description", said.description or HTTPStatus(status).phrase)
+    schema = _without_null_defaults(said.whole.model_json_schema(mode="serialization"))
+    media = response.setdefault("content", {}).setdefault("application/json", {})
+    media["schema"] = components.adopt(schema, "Answer", owner="Edge")
+
+
+def _body(model: type[BaseModel], components: "Components") -> dict[str, Any]:
+    schema = _without_null_defaults(model.model_json_schema())
+    shown = example(schema, schema)
+    if "$defs" in schema:
+        schema = components.adopt(schema, "Body", owner="Edge")
+    return {"required": True, "content": {"application/json": {"schema": schema, "example": shown}}}
+
+
+def _dependencies(dependant: Dependant) -> Iterator[object]:
+    """What a route depends on, directly or through others."""
+    for inner in dependant.dependencies:
+        yield inner.call
+        yield from _dependencies(inner)
 
 
 class Components:
@@ -117,7 +158,7 @@ class Components:
         self, name: str, schema: JsonSchema, definitions: Mapping[str, JsonSchema], owner: str
     ) -> str:
         whole = {n: definitions[n] for n in sorted(_reached(schema, definitions))}
-        identity = json.dumps(_comparable([name, schema, whole]), sort_keys=True)
+        identity = json.dumps(_without_null_defaults([name, schema, whole]), sort_keys=True)
         if identity in self._names:
             return self._names[identity]
         free = (n for n in _candidates(name, owner) if n not in self._names.values())
@@ -232,11 +273,13 @@ def _reached(schema: Any, definitions: Mapping[str, JsonSchema]) -> set[str]:
     return found
 
 
-def _comparable(value: Any) -> Any:
+def _without_null_defaults(value: Any) -> Any:
     """A schema without what FastAPI leaves out and pydantic does not: defaults of null."""
     if isinstance(value, Mapping):
-        return {k: _comparable(v) for k, v in value.items() if (k, v) != ("default", None)}
-    return [_comparable(inner) for inner in value] if isinstance(value, list) else value
+        return {
+            k: _without_null_defaults(v) for k, v in value.items() if (k, v) != ("default", None)
+        }
+    return [_without_null_defaults(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _references(value: Any) -> Iterable[str]:

@@ -10,7 +10,7 @@ import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from loguru import logger
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from utilities.context import current_or_none
 from utilities.errors import ErrorKind, FieldError, PlatformError
+from utilities.models import FrozenModel
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -72,20 +73,17 @@ class MethodNotAllowed(HttpError):
         self.headers = {"Allow": allowed}
 
 
-class FaultAt(BaseModel):
+class FaultAt(FrozenModel):
     """One fault: `pointer` leads to it in the body (RFC 6901), or is such as `/query/limit`."""
-
-    model_config = ConfigDict(frozen=True)
 
     pointer: str
     detail: str
 
 
-class Problem(BaseModel):
+class Problem(FrozenModel):
     """What went wrong (RFC 9457)."""
 
     model_config = ConfigDict(
-        frozen=True,
         extra="allow",
         json_schema_extra={
             "examples": [

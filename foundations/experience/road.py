@@ -2,26 +2,27 @@
 
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from utilities.context import UserContext
 from utilities.errors import ErrorKind, PlatformError
+from utilities.models import FrozenModel
 
 
-class Event(BaseModel):
+class Event(FrozenModel):
     """Something that happened, under a topic such as `files.stored`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(extra="forbid")
 
     topic: str = Field(min_length=1, max_length=200, pattern=r"^[a-z0-9_.\-]+$")
     key: str | None = Field(default=None, max_length=200, description="orders and deduplicates")
     data: dict[str, Any] = Field(default_factory=dict)
 
 
-class CityRequest(BaseModel):
+class CityRequest(FrozenModel):
     """A call of one API of one service, by class name and method name."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(extra="forbid")
 
     service: str = Field(min_length=1, max_length=200)
     api: str = Field(min_length=1, max_length=200)
@@ -40,10 +41,8 @@ class InsideRequest(CityRequest):
     """
 
 
-class Outcome(BaseModel):
+class Outcome(FrozenModel):
     """The answer to a request. Failures are raised, so `success` is true wherever one is seen."""
-
-    model_config = ConfigDict(frozen=True)
 
     success: bool = True
     trace_id: str

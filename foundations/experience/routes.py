@@ -6,16 +6,16 @@ from time import monotonic
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Header, Query, Request
-from pydantic import BaseModel, ConfigDict
 from starlette.responses import PlainTextResponse, Response
 
 from foundations.curator.curator import Agents, Apis, Graph, Services, Tools
 from foundations.curator.health import HealthStatus
-from foundations.experience.edge import Answer, Call, JsonResponse
+from foundations.experience.edge import Answer, Call, JsonResponse, answers
 from foundations.experience.problems import RETRY_AFTER_SECONDS, HttpError
 from foundations.experience.road import Outcome
 from utilities.context import current
 from utilities.errors import ErrorKind
+from utilities.models import FrozenModel
 
 router = APIRouter()
 
@@ -34,19 +34,15 @@ _LINKS = {
 }
 
 
-class Links(BaseModel):
+class Links(FrozenModel):
     """What is where."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     links: dict[str, str]
 
 
-class Alive(BaseModel):
+class Alive(FrozenModel):
     """The process answers."""
-
-    model_config = ConfigDict(frozen=True)
 
     status: str = "alive"
 
@@ -125,8 +121,8 @@ async def show_readiness(call: Call, glance: TheGlance) -> Answer[dict[str, Any]
     "/api/curator/services",
     tags=["curator"],
     summary="The registered services",
-    response_model=Answer[Services],
 )
+@answers(Services)
 async def list_services(
     call: Call,
     pattern: Annotated[str, Query(max_length=200, examples=["*Steward*"])] = "*",
@@ -138,8 +134,8 @@ async def list_services(
     "/api/curator/agents",
     tags=["curator"],
     summary="The declared agents",
-    response_model=Answer[Agents],
 )
+@answers(Agents)
 async def list_agents(call: Call) -> Response:
     return await call(_CURATOR, "list_agents")
 
@@ -148,8 +144,8 @@ async def list_agents(call: Call) -> Response:
     "/api/curator/tools",
     tags=["curator"],
     summary="Every API as a tool for agents",
-    response_model=Answer[Tools],
 )
+@answers(Tools)
 async def list_tools(call: Call) -> Response:
     return await call(_CURATOR, "list_tools")
 
@@ -158,8 +154,8 @@ async def list_tools(call: Call) -> Response:
     "/api/curator/apis",
     tags=["curator"],
     summary="Every API with its path, effect and schemas",
-    response_model=Answer[Apis],
 )
+@answers(Apis)
 async def list_apis(call: Call) -> Response:
     return await call(_CURATOR, "list_apis")
 
@@ -168,9 +164,9 @@ async def list_apis(call: Call) -> Response:
     "/api/curator/graph",
     tags=["curator"],
     summary="What is built from what, as a mermaid flowchart",
-    response_model=Answer[Graph],
     responses={200: {"content": {"text/plain": {"example": "flowchart LR\n"}}}},
 )
+@answers(Graph)
 async def show_graph(call: Call, accept: Annotated[str, Header()] = "*/*") -> Response:
     outcome = await call.outcome(_CURATOR, "get_graph")
     if accept.split(",")[0].split(";")[0].strip() == "text/plain":

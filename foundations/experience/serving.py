@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import uvicorn
 from loguru import logger
 
-from foundations.experience.client import City, CityFactory, settled_holder
+from foundations.experience.cities import City, CityFactory, settled_holder
 from foundations.experience.patient_protocol import PatientProtocol
 from foundations.experience.watchdog import watched
 from foundations.public_works.data_folder import DataFolder

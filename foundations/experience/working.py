@@ -12,7 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from foundations.boot import Duty
-from foundations.experience.client import CityFactory
+from foundations.experience.cities import CityFactory
 from foundations.experience.exit_codes import exit_code
 from foundations.experience.terminal import Terminal
 from foundations.experience.watchdog import watched

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from foundations.declarations import Effect, service, soa_api
 from foundations.public_works import semantics
@@ -27,6 +27,7 @@ from foundations.public_works.vectors.records import IndexedBy, VectorRecords
 from utilities.clock import Clock
 from utilities.context import current
 from utilities.errors import ErrorKind, PlatformError
+from utilities.models import FrozenModel
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,30 +53,24 @@ class ContentIndex(Protocol):
         ...
 
 
-class Hit(BaseModel):
+class Hit(FrozenModel):
     """A passage that was found, and the cosine of its vector with the one looked for."""
-
-    model_config = ConfigDict(frozen=True)
 
     file_id: str
     passage: Passage
     score: float
 
 
-class StoredContent(BaseModel):
+class StoredContent(FrozenModel):
     """The semantic layer holds a file's content."""
-
-    model_config = ConfigDict(frozen=True)
 
     content_id: str
     storage_status: str = Field(description="`stored`; what is not stored raises instead")
     semantic_data: SemanticData
 
 
-class PassageEmbedding(BaseModel):
+class PassageEmbedding(FrozenModel):
     """One passage and its vector."""
-
-    model_config = ConfigDict(frozen=True)
 
     number: int
     place: Place
@@ -83,10 +78,8 @@ class PassageEmbedding(BaseModel):
     vector: tuple[float, ...]
 
 
-class SemanticEmbeddings(BaseModel):
+class SemanticEmbeddings(FrozenModel):
     """A page of a file's passages with their vectors."""
-
-    model_config = ConfigDict(frozen=True)
 
     content_id: str
     file_id: str
@@ -96,10 +89,8 @@ class SemanticEmbeddings(BaseModel):
     embeddings: tuple[PassageEmbedding, ...]
 
 
-class ContentMetadata(BaseModel):
+class ContentMetadata(FrozenModel):
     """What the semantic layer holds of a file; `edges` are the first thousand of its graph."""
-
-    model_config = ConfigDict(frozen=True)
 
     content_id: str
     file_id: str
@@ -135,10 +126,8 @@ class WrongFile(PlatformError):
     kind = ErrorKind.INVALID
 
 
-class Forgotten(BaseModel):
+class Forgotten(FrozenModel):
     """What was made from a file and is no longer there."""
-
-    model_config = ConfigDict(frozen=True)
 
     file_id: str
     passages: int

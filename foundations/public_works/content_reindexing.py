@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from loguru import logger
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from foundations.declarations import Effect, service, soa_api
 from foundations.public_works.embedder import Embedder
@@ -11,18 +11,17 @@ from foundations.public_works.parsing.models import Passage
 from foundations.public_works.records import place_at
 from foundations.public_works.vectors.records import IndexedBy, VectorRecords
 from utilities.context import current
+from utilities.models import FrozenModel
 
 _AT_ONCE = 256
 
 
-class SearchIndex(BaseModel):
+class SearchIndex(FrozenModel):
     """What a tenant's search by meaning stands on.
 
     `done` of `passages` have a vector of the `wanted` model, which the settings name. `current`
     says that search stands on it.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     model: str
     wanted: str

@@ -1,7 +1,5 @@
 """Public works as a foundation: tells which real thing stands behind each port."""
 
-from pydantic import BaseModel, ConfigDict
-
 from foundations.declarations import service, soa_api
 from foundations.public_works.cloud_ready import Choice, Component, Taken, chosen
 from foundations.public_works.database import Database
@@ -9,12 +7,11 @@ from foundations.public_works.dispatch import Dispatch
 from foundations.public_works.events import Events
 from foundations.public_works.object_store import ObjectStore
 from foundations.public_works.settings import CloudReadyMode, Settings
+from utilities.models import FrozenModel
 
 
-class StandsOn(BaseModel):
+class StandsOn(FrozenModel):
     """What a component stands on, which setting decided, and where that is, without a secret."""
-
-    model_config = ConfigDict(frozen=True)
 
     component: Component
     taken: Taken
@@ -23,10 +20,8 @@ class StandsOn(BaseModel):
     at: str
 
 
-class Infrastructure(BaseModel):
+class Infrastructure(FrozenModel):
     """The mode, what each component took and, for each port, the adapter in use."""
-
-    model_config = ConfigDict(frozen=True)
 
     mode: CloudReadyMode
     components: tuple[StandsOn, ...]

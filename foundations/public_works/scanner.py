@@ -3,25 +3,22 @@
 from pathlib import Path
 from typing import Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from utilities.errors import ErrorKind, PlatformError
+from utilities.models import FrozenModel
 
 
-class Finding(BaseModel):
+class Finding(FrozenModel):
     """Something harmful in a file; `where` is the entry of the archive it was found in."""
-
-    model_config = ConfigDict(frozen=True)
 
     rule: str
     title: str
     where: str = ""
 
 
-class ScanReport(BaseModel):
+class ScanReport(FrozenModel):
     """What a scan found; a clean file has no findings."""
-
-    model_config = ConfigDict(frozen=True)
 
     findings: tuple[Finding, ...] = Field(default=())
 

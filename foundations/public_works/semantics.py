@@ -2,10 +2,11 @@
 
 import re
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from foundations.public_works.parsing.models import ParseResult, Passage
 from utilities.errors import ErrorKind, PlatformError
+from utilities.models import FrozenModel
 
 MANIFEST = "manifest.json"
 PASSAGES = "passages.jsonl"
@@ -22,14 +23,12 @@ class UnusableFileId(PlatformError):
     kind = ErrorKind.INVALID
 
 
-class SemanticResult(BaseModel):
+class SemanticResult(FrozenModel):
     """The meaning of a parsed file, by reference: its vectors and graph lie in the object store.
 
     `artifact` is the key below which they lie: passages as JSON lines, the graph as JSON, vectors
     as raw little-endian float32, row by row.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     file_id: str
     name: str = ""
@@ -44,10 +43,8 @@ class SemanticResult(BaseModel):
     summary: str = ""
 
 
-class SemanticData(BaseModel):
+class SemanticData(FrozenModel):
     """Refers to what the semantic layer keeps of a file; carries neither texts nor vectors."""
-
-    model_config = ConfigDict(frozen=True)
 
     content_id: str
     file_id: str
@@ -58,20 +55,16 @@ class SemanticData(BaseModel):
     artifact: str
 
 
-class Manifest(BaseModel):
+class Manifest(FrozenModel):
     """What parsing a file gave. Written after all other artifacts: who finds it finds them."""
-
-    model_config = ConfigDict(frozen=True)
 
     parse_result: ParseResult
     semantic_result: SemanticResult
     sha256: str = Field(default="", description="of the file that was parsed")
 
 
-class IndexableContent(BaseModel):
+class IndexableContent(FrozenModel):
     """What an index is given of a file, in the place of all it had of it before."""
-
-    model_config = ConfigDict(frozen=True)
 
     content_id: str
     file_id: str

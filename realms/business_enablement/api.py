@@ -2,8 +2,6 @@
 
 from typing import Protocol
 
-from pydantic import BaseModel, ConfigDict
-
 from foundations.public_works.parsing.insights.model import ComparisonResult, InsightsResult
 from foundations.public_works.parsing.models import (
     DEFAULT,
@@ -15,41 +13,34 @@ from foundations.public_works.semantics import SemanticData, SemanticResult
 from smart_city.content_steward.api import FileRecord
 from utilities.context import UserContext
 from utilities.errors import ErrorKind, PlatformError
+from utilities.models import FrozenModel
 
 MOST_COMPARED = 50
 """So many files are laid beside each other at most."""
 
 
-class ParsedFile(BaseModel):
+class ParsedFile(FrozenModel):
     """A file's content: what it holds, what it means, and the trace it was parsed under."""
-
-    model_config = ConfigDict(frozen=True)
 
     parse_result: ParseResult
     semantic_result: SemanticResult
     trace_id: str
 
 
-class InsightsAnswer(BaseModel):
+class InsightsAnswer(FrozenModel):
     """What is worth knowing of a file."""
-
-    model_config = ConfigDict(frozen=True)
 
     insights_result: InsightsResult
 
 
-class ComparisonAnswer(BaseModel):
+class ComparisonAnswer(FrozenModel):
     """What only shows when files are laid beside each other."""
-
-    model_config = ConfigDict(frozen=True)
 
     comparison_result: ComparisonResult
 
 
-class ConvertedFile(BaseModel):
+class ConvertedFile(FrozenModel):
     """A new file with the table of another."""
-
-    model_config = ConfigDict(frozen=True)
 
     file: FileRecord
     converted_from: str

@@ -12,7 +12,7 @@ from foundations.public_works.embedder import Embedder
 from foundations.public_works.graph.drawing import drawn
 from foundations.public_works.object_store import ObjectStore
 from foundations.public_works.parsers import Parsers
-from foundations.public_works.parsing.insights.texts.naming import ENTITIES
+from foundations.public_works.parsing.artifacts import ENTITIES, PASSAGES, read_passages
 from foundations.public_works.parsing.models import (
     DEFAULT,
     ParseOptions,
@@ -21,7 +21,6 @@ from foundations.public_works.parsing.models import (
     TableFormat,
     entities_in,
 )
-from foundations.public_works.parsing.reading import PASSAGES, read_passages
 from foundations.public_works.semantics import Manifest, SemanticResult, folder_of
 from foundations.public_works.threads import in_thread
 from foundations.public_works.workspaces import workspace

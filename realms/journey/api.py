@@ -5,9 +5,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from utilities.errors import ErrorKind, FieldError, PlatformError
+from utilities.models import FrozenModel
 
 
 class RunStatus(StrEnum):
@@ -91,10 +92,8 @@ class Reason(StrEnum):
     """Its journal cannot be read."""
 
 
-class Failure(BaseModel):
+class Failure(FrozenModel):
     """What went wrong, as far as it may be shown."""
-
-    model_config = ConfigDict(frozen=True)
 
     kind: ErrorKind
     code: str
@@ -107,10 +106,8 @@ class Failure(BaseModel):
     )
 
 
-class MilestoneRecord(BaseModel):
+class MilestoneRecord(FrozenModel):
     """One milestone of a run: where it stands, what it took, and what it gave."""
-
-    model_config = ConfigDict(frozen=True)
 
     milestone_id: str
     phase: str = ""
@@ -140,10 +137,8 @@ class MilestoneRecord(BaseModel):
     undone: bool = Field(default=False, description="What it did was undone since.")
 
 
-class Question(BaseModel):
+class Question(FrozenModel):
     """What a run asks people, and how far the answers have come."""
-
-    model_config = ConfigDict(frozen=True)
 
     wait_id: str = Field(description="Names this one wait: an answer says which it is for.")
     run_id: str
@@ -164,19 +159,15 @@ class Question(BaseModel):
     )
 
 
-class Warned(BaseModel):
+class Warned(FrozenModel):
     """A milestone that failed in a run that went on all the same."""
-
-    model_config = ConfigDict(frozen=True)
 
     milestone_id: str
     error: Failure
 
 
-class Settlement(BaseModel):
+class Settlement(FrozenModel):
     """Who took a failed run from the dead letters, and why."""
-
-    model_config = ConfigDict(frozen=True)
 
     by: str
     at: datetime
@@ -184,10 +175,8 @@ class Settlement(BaseModel):
     settled_by: str = Field(default="", description="The run that did the work in its place.")
 
 
-class RunSummary(BaseModel):
+class RunSummary(FrozenModel):
     """A run as lists show it."""
-
-    model_config = ConfigDict(frozen=True)
 
     run_id: str
     alias: str = ""
@@ -233,10 +222,8 @@ class JourneyRun(RunSummary):
         return self.status.ended
 
 
-class MigrationReport(BaseModel):
+class MigrationReport(FrozenModel):
     """What becomes of a run that goes on by another text of its journey."""
-
-    model_config = ConfigDict(frozen=True)
 
     run_id: str
     template: str
@@ -262,20 +249,16 @@ class DeadLetter(RunSummary):
     )
 
 
-class Replaying(BaseModel):
+class Replaying(FrozenModel):
     """Dead letters that are being replayed, one after the other."""
-
-    model_config = ConfigDict(frozen=True)
 
     chosen: int
     begun: int = 0
     refused: int = 0
 
 
-class DeadLetterPage(BaseModel):
+class DeadLetterPage(FrozenModel):
     """Dead letters, newest first, and where the next page begins (empty on the last)."""
-
-    model_config = ConfigDict(frozen=True)
 
     dead_letters: tuple[DeadLetter, ...]
     next_cursor: str = ""
@@ -284,10 +267,8 @@ class DeadLetterPage(BaseModel):
     )
 
 
-class ReplayReport(BaseModel):
+class ReplayReport(FrozenModel):
     """Which dead letters are replayed, or with `dry_run` would be."""
-
-    model_config = ConfigDict(frozen=True)
 
     dry_run: bool
     anew: bool
@@ -296,28 +277,22 @@ class ReplayReport(BaseModel):
     dead_letters: tuple[DeadLetter, ...]
 
 
-class QuestionPage(BaseModel):
+class QuestionPage(FrozenModel):
     """Open questions, of the newest runs first, and where the next page begins."""
-
-    model_config = ConfigDict(frozen=True)
 
     questions: tuple[Question, ...]
     next_cursor: str = ""
 
 
-class RunPage(BaseModel):
+class RunPage(FrozenModel):
     """Runs, newest first, and where the next page begins (empty on the last)."""
-
-    model_config = ConfigDict(frozen=True)
 
     runs: tuple[RunSummary, ...]
     next_cursor: str = ""
 
 
-class RunEvent(BaseModel):
+class RunEvent(FrozenModel):
     """One fact of a run's journal."""
-
-    model_config = ConfigDict(frozen=True)
 
     number: int = Field(description="Its place in the run's history, from 1 on.")
     entry: int = Field(description="Facts of one entry became durable together.")
@@ -331,20 +306,16 @@ class RunEvent(BaseModel):
     details: dict[str, Any] = Field(default_factory=dict, description="What else the fact says.")
 
 
-class RunHistory(BaseModel):
+class RunHistory(FrozenModel):
     """What happened to a run, from its beginning; `next_after` is 0 on the last page."""
-
-    model_config = ConfigDict(frozen=True)
 
     run_id: str
     events: tuple[RunEvent, ...]
     next_after: int = 0
 
 
-class Journey(BaseModel):
+class Journey(FrozenModel):
     """A data mash journey: the run under the id its file and user give it."""
-
-    model_config = ConfigDict(frozen=True)
 
     journey_id: str
     run_id: str

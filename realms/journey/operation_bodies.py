@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, ConfigDict, Field
 
 from realms.journey.api import Reason
+from utilities.models import FrozenModel
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class _Body(FrozenModel):
+    model_config = ConfigDict(extra="forbid")
 
 
 class Started(_Body):

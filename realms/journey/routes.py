@@ -8,12 +8,11 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from foundations.experience.edge import (
-    Answer,
     Call,
     JsonResponse,
     Nothing,
-    described_body,
-    strict_body,
+    StrictBody,
+    answers,
 )
 from foundations.experience.problems import InvalidRequest
 from realms.journey.api import (
@@ -44,6 +43,7 @@ from realms.journey.operation_bodies import (
 from realms.journey.runs import MOST_EVENTS, TemplateDetail, TemplateList
 from realms.journey.template_versions import PutTemplate, ScheduleList, TemplateVersions
 from utilities.errors import FieldError
+from utilities.models import FrozenModel
 
 router = APIRouter(prefix="/api/journey", tags=["journey"])
 
@@ -57,15 +57,16 @@ _TEMPLATES = "JourneyTemplatesService"
 _OPERATIONS = "JourneyOperationsService"
 
 
-class TemplateText(BaseModel):
+class TemplateText(FrozenModel):
     """A template as it stands in a file."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid")
 
     text: str = Field(description="YAML.")
 
 
-@router.get("/runs", summary="Runs, newest first", response_model=Answer[RunPage])
+@router.get("/runs", summary="Runs, newest first")
+@answers(RunPage)
 async def list_runs(
     call: Call,
     status: Annotated[RunStatus | None, Query()] = None,
@@ -80,31 +81,24 @@ async def list_runs(
     )
 
 
-@router.post(
-    "/runs",
-    summary="Begin a run",
-    status_code=202,
-    response_model=Answer[JourneyRun],
-    openapi_extra=described_body(Started),
-)
-async def start_run(
-    call: Call, body: Annotated[Started, Depends(strict_body(Started))]
-) -> Response:
+@router.post("/runs", summary="Begin a run", status_code=202)
+@answers(JourneyRun)
+async def start_run(call: Call, body: Annotated[Started, Depends(StrictBody(Started))]) -> Response:
     """It survives any crash from the moment this answers; `Location` leads to it."""
     outcome = await call.outcome(_SERVICE, "start_run", **body.model_dump())
     where = f"/api/journey/runs/{outcome.result['run_id']}"
     return JsonResponse(outcome, status_code=202, headers={"Location": where})
 
 
-@router.get("/runs/{run_id}", summary="One run in full", response_model=Answer[JourneyRun])
+@router.get("/runs/{run_id}", summary="One run in full")
+@answers(JourneyRun)
 async def show_run(call: Call, run_id: RunId) -> Response:
     """Each milestone with its status, attempts, times, output and error."""
     return await call(_SERVICE, "get_run", run_id=run_id)
 
 
-@router.get(
-    "/runs/{run_id}/history", summary="What happened to a run", response_model=Answer[RunHistory]
-)
+@router.get("/runs/{run_id}/history", summary="What happened to a run")
+@answers(RunHistory)
 async def show_run_history(
     call: Call,
     run_id: RunId,
@@ -117,14 +111,14 @@ async def show_run_history(
     return await call(_SERVICE, "get_run_history", run_id=run_id, after=after, limit=limit)
 
 
-@router.get("/templates", summary="The journey templates", response_model=Answer[TemplateList])
+@router.get("/templates", summary="The journey templates")
+@answers(TemplateList)
 async def list_templates(call: Call) -> Response:
     return await call(_SERVICE, "list_templates")
 
 
-@router.get(
-    "/templates/{name}", summary="One template in full", response_model=Answer[TemplateDetail]
-)
+@router.get("/templates/{name}", summary="One template in full")
+@answers(TemplateDetail)
 async def show_template(
     call: Call, name: TemplateName, version: Annotated[str, Query(max_length=64)] = ""
 ) -> Response:
@@ -135,14 +129,13 @@ async def show_template(
 @router.put(
     "/templates/{name}",
     summary="Store a version of a template",
-    response_model=Answer[PutTemplate],
-    responses={201: {"model": Answer[PutTemplate]}},
-    openapi_extra=described_body(TemplateText),
 )
+@answers(PutTemplate)
+@answers(PutTemplate, status=201)
 async def put_template(
     call: Call,
     name: TemplateName,
-    body: Annotated[TemplateText, Depends(strict_body(TemplateText))],
+    body: Annotated[TemplateText, Depends(StrictBody(TemplateText))],
 ) -> Response:
     """It is the current version from now on. Templates in files are read-only."""
     outcome = await call.outcome(_TEMPLATES, "put_template", text=body.text, name=name)
@@ -152,8 +145,8 @@ async def put_template(
 @router.get(
     "/templates/{name}/versions",
     summary="The versions of a template",
-    response_model=Answer[TemplateVersions],
 )
+@answers(TemplateVersions)
 async def list_versions(call: Call, name: TemplateName) -> Response:
     return await call(_TEMPLATES, "list_versions", name=name)
 
@@ -165,9 +158,8 @@ async def show_schema(call: Call) -> Response:
     return JsonResponse(outcome.result["language"], media_type="application/schema+json")
 
 
-@router.get(
-    "/schedules", summary="When runs begin by themselves", response_model=Answer[ScheduleList]
-)
+@router.get("/schedules", summary="When runs begin by themselves")
+@answers(ScheduleList)
 async def list_schedules(call: Call) -> Response:
     return await call(_TEMPLATES, "list_schedules")
 
@@ -179,13 +171,12 @@ Route = TypeVar("Route", bound=Callable[..., Any])
 
 def _verb(path: str, summary: str, body: type[BaseModel]) -> Callable[[Route], Route]:
     """The decorator of a verb's route."""
-    return router.post(
+    route = router.post(
         f"/runs/{{run_id}}/{path}",
         summary=summary,
-        response_model=Answer[JourneyRun],
-        openapi_extra=described_body(body),
-        dependencies=[Depends(strict_body(body))] if body is Nothing else [],
+        dependencies=[Depends(StrictBody(body))] if body is Nothing else [],
     )
+    return lambda endpoint: route(answers(JourneyRun)(endpoint))
 
 
 @_verb("pause", "Begin nothing of it any more", Nothing)
@@ -200,49 +191,49 @@ async def resume_run(call: Call, run_id: RunId) -> Response:
 
 @_verb("cancel", "End it, and the journeys that it waits for", Noted)
 async def cancel_run(
-    call: Call, run_id: RunId, body: Annotated[Noted, Depends(strict_body(Noted))]
+    call: Call, run_id: RunId, body: Annotated[Noted, Depends(StrictBody(Noted))]
 ) -> Response:
     return await call(_OPERATIONS, "cancel_run", run_id=run_id, note=body.note)
 
 
 @_verb("retry", "Try again what failed", Retried)
 async def retry_milestone(
-    call: Call, run_id: RunId, body: Annotated[Retried, Depends(strict_body(Retried))]
+    call: Call, run_id: RunId, body: Annotated[Retried, Depends(StrictBody(Retried))]
 ) -> Response:
     return await call(_OPERATIONS, "retry_milestone", run_id=run_id, **body.model_dump())
 
 
 @_verb("skip", "Skip a milestone with the result it would have had", Skipped)
 async def skip_milestone(
-    call: Call, run_id: RunId, body: Annotated[Skipped, Depends(strict_body(Skipped))]
+    call: Call, run_id: RunId, body: Annotated[Skipped, Depends(StrictBody(Skipped))]
 ) -> Response:
     return await call(_OPERATIONS, "skip_milestone", run_id=run_id, **body.model_dump())
 
 
 @_verb("rerun", "Do a milestone and what follows anew", Rerun)
 async def rerun_milestone(
-    call: Call, run_id: RunId, body: Annotated[Rerun, Depends(strict_body(Rerun))]
+    call: Call, run_id: RunId, body: Annotated[Rerun, Depends(StrictBody(Rerun))]
 ) -> Response:
     return await call(_OPERATIONS, "rerun_milestone", run_id=run_id, **body.model_dump())
 
 
 @_verb("rollback", "Undo what it did", RolledBack)
 async def roll_back_run(
-    call: Call, run_id: RunId, body: Annotated[RolledBack, Depends(strict_body(RolledBack))]
+    call: Call, run_id: RunId, body: Annotated[RolledBack, Depends(StrictBody(RolledBack))]
 ) -> Response:
     return await call(_OPERATIONS, "roll_back_run", run_id=run_id, to=body.to)
 
 
 @_verb("signal", "Send it a signal", Signalled)
 async def signal_run(
-    call: Call, run_id: RunId, body: Annotated[Signalled, Depends(strict_body(Signalled))]
+    call: Call, run_id: RunId, body: Annotated[Signalled, Depends(StrictBody(Signalled))]
 ) -> Response:
     return await call(_OPERATIONS, "signal_run", run_id=run_id, **body.model_dump())
 
 
 @_verb("answer", "Answer what it asks, or push it back", Answered)
 async def answer_question(
-    call: Call, run_id: RunId, body: Annotated[Answered, Depends(strict_body(Answered))]
+    call: Call, run_id: RunId, body: Annotated[Answered, Depends(StrictBody(Answered))]
 ) -> Response:
     """An answer that does not fit the form is refused; the question is open as before."""
     named = {"run_id": run_id, "wait_id": body.wait_id}
@@ -258,7 +249,7 @@ async def answer_question(
 
 @_verb("fork", "Begin another run where this one stands", Forked)
 async def fork_run(
-    call: Call, run_id: RunId, body: Annotated[Forked, Depends(strict_body(Forked))]
+    call: Call, run_id: RunId, body: Annotated[Forked, Depends(StrictBody(Forked))]
 ) -> Response:
     return await call(_OPERATIONS, "fork_run", run_id=run_id, **body.model_dump())
 
@@ -266,18 +257,17 @@ async def fork_run(
 @router.post(
     "/runs/{run_id}/migrate",
     summary="Let it go on by another text of its journey",
-    response_model=Answer[MigrationReport],
-    openapi_extra=described_body(Migrated),
 )
+@answers(MigrationReport)
 async def migrate_run(
-    call: Call, run_id: RunId, body: Annotated[Migrated, Depends(strict_body(Migrated))]
+    call: Call, run_id: RunId, body: Annotated[Migrated, Depends(StrictBody(Migrated))]
 ) -> Response:
     return await call(_OPERATIONS, "migrate_run", run_id=run_id, **body.model_dump())
 
 
 @_verb("settle", "Take it from the dead letters", Settled)
 async def settle_run(
-    call: Call, run_id: RunId, body: Annotated[Settled, Depends(strict_body(Settled))]
+    call: Call, run_id: RunId, body: Annotated[Settled, Depends(StrictBody(Settled))]
 ) -> Response:
     return await call(_OPERATIONS, "settle_run", run_id=run_id, **body.model_dump())
 
@@ -285,8 +275,8 @@ async def settle_run(
 @router.get(
     "/questions",
     summary="What runs ask that you may answer",
-    response_model=Answer[QuestionPage],
 )
+@answers(QuestionPage)
 async def list_questions(
     call: Call,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
@@ -298,8 +288,8 @@ async def list_questions(
 @router.get(
     "/dead-letters",
     summary="Runs that failed and that nobody has settled",
-    response_model=Answer[DeadLetterPage],
 )
+@answers(DeadLetterPage)
 async def list_dead_letters(
     call: Call,
     template: Annotated[str, Query(max_length=300)] = "",
@@ -324,10 +314,9 @@ async def list_dead_letters(
 @router.post(
     "/dead-letters/replay",
     summary="Replay dead letters at a rate",
-    response_model=Answer[ReplayReport],
-    openapi_extra=described_body(Replayed),
 )
+@answers(ReplayReport)
 async def replay_dead_letters(
-    call: Call, body: Annotated[Replayed, Depends(strict_body(Replayed))]
+    call: Call, body: Annotated[Replayed, Depends(StrictBody(Replayed))]
 ) -> Response:
     return await call(_OPERATIONS, "replay_dead_letters", **body.model_dump(mode="json"))

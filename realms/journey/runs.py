@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from foundations.declarations import Effect, service, soa_api
 from realms.journey.api import JourneyRun, RunHistory, RunPage, RunStatus
@@ -18,6 +18,7 @@ from realms.journey.template_files import TemplateFile
 from realms.journey.templates import JourneyTemplates, version_of
 from utilities.context import current
 from utilities.marked_faults import MarkedFault
+from utilities.models import FrozenModel
 from utilities.strict_yaml import MAX_BYTES
 
 _OTHERS = {"data_mash_": "data mashes", PREFIX: "schedules"}
@@ -52,11 +53,7 @@ def refuse_kept(alias: str) -> None:
             )
 
 
-class _View(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class FoundFault(_View):
+class FoundFault(FrozenModel):
     """One fault of a template."""
 
     line: int
@@ -67,14 +64,14 @@ class FoundFault(_View):
     text: str = Field(description="All of it in one line, as the command line shows it.")
 
 
-class LintReport(_View):
+class LintReport(FrozenModel):
     """Whether a template can be run, and if not, everything that is wrong with it."""
 
     sound: bool
     faults: tuple[FoundFault, ...] = ()
 
 
-class TemplateSummary(_View):
+class TemplateSummary(FrozenModel):
     """A template by name; `sound` says whether it can be run."""
 
     name: str
@@ -85,7 +82,7 @@ class TemplateSummary(_View):
     milestones: tuple[str, ...] = ()
 
 
-class TemplateList(_View):
+class TemplateList(FrozenModel):
     """Every template by name."""
 
     templates: tuple[TemplateSummary, ...]
@@ -100,7 +97,7 @@ class TemplateDetail(TemplateSummary):
     faults: tuple[FoundFault, ...] = ()
 
 
-class TemplateGraph(_View):
+class TemplateGraph(FrozenModel):
     """A template drawn."""
 
     name: str

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from foundations.declarations import Effect, service, soa_api
 from realms.journey.engine.records import StoredTemplate
@@ -16,14 +16,11 @@ from realms.journey.template_files import TemplateFile
 from realms.journey.templates import JourneyTemplates, version_of
 from utilities.context import current
 from utilities.errors import PlatformError
+from utilities.models import FrozenModel
 from utilities.strict_yaml import MAX_BYTES
 
 
-class _View(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class TemplateVersion(_View):
+class TemplateVersion(FrozenModel):
     """One version that runs may begin with, as `name@version`."""
 
     name: str
@@ -41,20 +38,20 @@ class PutTemplate(TemplateVersion):
     new: bool
 
 
-class TemplateVersions(_View):
+class TemplateVersions(FrozenModel):
     """Every version of a template, the current one first."""
 
     name: str
     versions: tuple[TemplateVersion, ...]
 
 
-class LanguageSchema(_View):
+class LanguageSchema(FrozenModel):
     """The JSON Schema of the journey language."""
 
     language: dict[str, Any]
 
 
-class ScheduleSummary(_View):
+class ScheduleSummary(FrozenModel):
     """When runs of a template begin by themselves."""
 
     template: str
@@ -68,13 +65,13 @@ class ScheduleSummary(_View):
     last_run: str = Field(default="", description="The alias of the run that began last.")
 
 
-class ScheduleList(_View):
+class ScheduleList(FrozenModel):
     """Every schedule, the next to ring first."""
 
     schedules: tuple[ScheduleSummary, ...]
 
 
-class ContractChange(_View):
+class ContractChange(FrozenModel):
     """One difference between two versions of a template."""
 
     impact: Impact
@@ -82,7 +79,7 @@ class ContractChange(_View):
     problem: str
 
 
-class ContractChanges(_View):
+class ContractChanges(FrozenModel):
     """What changed for those who rely on a template, the breaking changes first."""
 
     breaking: bool = Field(description="Whether something that worked may work no more.")

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from foundations.public_works.parsing.insights.model import Insight
 from realms.journey.api import Failure, Journey, Reason, RunStatus
@@ -12,34 +12,29 @@ from smart_city.data_steward.api import DataClasses, LineageLink, Quality
 from smart_city.librarian.api import IndexEntry
 from utilities.context import UserContext
 from utilities.errors import ErrorKind, PlatformError
+from utilities.models import FrozenModel
 
 
-class UsedFile(BaseModel):
+class UsedFile(FrozenModel):
     """A file whose retention has ended, and the runs that still use it."""
-
-    model_config = ConfigDict(frozen=True)
 
     file_id: str
     runs: tuple[str, ...]
 
 
-class RetentionSweep(BaseModel):
+class RetentionSweep(FrozenModel):
     """The files whose retention has ended: those that nothing uses, and those that runs use.
 
     `removed` says whether the first were removed, or would only be.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     removed: bool
     unused: tuple[DataClasses, ...]
     used: tuple[UsedFile, ...]
 
 
-class MilestoneOutcome(BaseModel):
+class MilestoneOutcome(FrozenModel):
     """What one milestone of a phase came to."""
-
-    model_config = ConfigDict(frozen=True)
 
     status: RunStatus
     reason: Reason = Reason.NONE
@@ -48,19 +43,15 @@ class MilestoneOutcome(BaseModel):
     error: Failure | None = None
 
 
-class PhaseOutcome(BaseModel):
+class PhaseOutcome(FrozenModel):
     """A phase: the state of its milestone that is least far, and each milestone by id."""
-
-    model_config = ConfigDict(frozen=True)
 
     status: RunStatus
     milestones: dict[str, MilestoneOutcome]
 
 
-class Phases(BaseModel):
+class Phases(FrozenModel):
     """The four phases of the data mash."""
-
-    model_config = ConfigDict(frozen=True)
 
     infrastructure: PhaseOutcome
     business_enablement: PhaseOutcome
@@ -68,13 +59,11 @@ class Phases(BaseModel):
     insights: PhaseOutcome
 
 
-class DataMashOutcome(BaseModel):
+class DataMashOutcome(FrozenModel):
     """The data mash of one file, as far as it came; `error` is there when `success` is not.
 
     When the journey was still under way at the end of the wait, `error.code` is `still_running`.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     success: bool
     trace_id: str = Field(description="The trace of the whole flow, from upload or start.")
@@ -83,10 +72,8 @@ class DataMashOutcome(BaseModel):
     error: Failure | None = None
 
 
-class MadeByMilestone(BaseModel):
+class MadeByMilestone(FrozenModel):
     """A milestone that did some of the work: which service, of which version, in which attempt."""
-
-    model_config = ConfigDict(frozen=True)
 
     milestone_id: str
     service: str
@@ -98,10 +85,8 @@ class MadeByMilestone(BaseModel):
     supplied_by: str = Field(default="", description="who supplied the result by hand")
 
 
-class MadeByRun(BaseModel):
+class MadeByRun(FrozenModel):
     """A run that read a file: its template, and the milestones that did the work."""
-
-    model_config = ConfigDict(frozen=True)
 
     run_id: str
     journey_id: str = Field(description="its alias, or its id where it has none")
@@ -113,10 +98,8 @@ class MadeByRun(BaseModel):
     findings: int = Field(description="insights that it found")
 
 
-class ParsedContent(BaseModel):
+class ParsedContent(FrozenModel):
     """What parsing gave, and the keys of its artifacts in the object store."""
-
-    model_config = ConfigDict(frozen=True)
 
     artifact: str
     sha256: str = Field(description="of the file as it was parsed")
@@ -125,10 +108,8 @@ class ParsedContent(BaseModel):
     files_within: int
 
 
-class KnownContent(BaseModel):
+class KnownContent(FrozenModel):
     """What the semantic layer holds: passages with their vectors, and edges of the graph."""
-
-    model_config = ConfigDict(frozen=True)
 
     content_id: str
     model: str
@@ -139,10 +120,8 @@ class KnownContent(BaseModel):
     trace_id: str
 
 
-class FileLineage(BaseModel):
+class FileLineage(FrozenModel):
     """What came from a file. What it has not come to yet is empty."""
-
-    model_config = ConfigDict(frozen=True)
 
     file: FileRecord
     parsed: tuple[ParsedContent, ...] = Field(max_length=1)
@@ -153,10 +132,8 @@ class FileLineage(BaseModel):
     links: tuple[LineageLink, ...]
 
 
-class FindingLineage(BaseModel):
+class FindingLineage(FrozenModel):
     """What made a finding: the file and its version, the milestone and its attempt, the service."""
-
-    model_config = ConfigDict(frozen=True)
 
     number: int
     finding: Insight

@@ -5,22 +5,22 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Path, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
 from foundations.experience.edge import (
-    Answer,
     Call,
     JsonResponse,
     Nothing,
+    StrictBody,
     Trace,
-    described_body,
-    strict_body,
+    answers,
 )
 from foundations.experience.problems import STATUS, InvalidRequest, problem_response
 from realms.journey.api import Failure, RunStatus
 from realms.solution.api import DataMashOutcome, FileLineage, FindingLineage, Phases, RetentionSweep
 from utilities.errors import FieldError, PlatformError
+from utilities.models import FrozenModel
 
 router = APIRouter(prefix="/api/solution", tags=["solution"])
 
@@ -32,11 +32,10 @@ _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, None: 1.0}
 
 
-class DataMashRequest(BaseModel):
+class DataMashRequest(FrozenModel):
     """Which file to mash."""
 
     model_config = ConfigDict(
-        frozen=True,
         extra="forbid",
         strict=True,
         json_schema_extra={"examples": [{"file_id": "01jd3k2m9x0000000000000000"}]},
@@ -46,10 +45,8 @@ class DataMashRequest(BaseModel):
     rerun: bool = Field(default=False, description="begin a new journey where there is one")
 
 
-class DataMashAccepted(BaseModel):
+class DataMashAccepted(FrozenModel):
     """A data mash that is under way; `Location` leads to its run."""
-
-    model_config = ConfigDict(frozen=True)
 
     success: bool = True
     trace_id: str
@@ -80,13 +77,12 @@ class _Failed(PlatformError):
     "/data-mash",
     summary="Mash a file",
     status_code=202,
-    response_model=DataMashAccepted,
-    responses={200: {"model": DataMashOutcome, "description": "It ended well within the wait"}},
-    openapi_extra=described_body(DataMashRequest),
 )
+@answers(DataMashAccepted, bare=True)
+@answers(DataMashOutcome, bare=True, status=200, description="It ended well within the wait")
 async def mash_file(
     request: Request,
-    mash: Annotated[DataMashRequest, Depends(strict_body(DataMashRequest))],
+    mash: Annotated[DataMashRequest, Depends(StrictBody(DataMashRequest))],
     call: Call,
     trace: Trace,
     wait: Annotated[
@@ -119,9 +115,8 @@ async def mash_file(
     return _failed(request, failure, outcome)
 
 
-@router.get(
-    "/data-mash/{journey_id}", summary="A data mash as it stands", response_model=DataMashOutcome
-)
+@router.get("/data-mash/{journey_id}", summary="A data mash as it stands")
+@answers(DataMashOutcome, bare=True)
 async def show_mash(call: Call, journey_id: Annotated[str, Path(max_length=300)]) -> Response:
     """Its phases as far as they came; `error` says why it is no success, or not yet."""
     return JsonResponse(
@@ -129,9 +124,8 @@ async def show_mash(call: Call, journey_id: Annotated[str, Path(max_length=300)]
     )
 
 
-@router.get(
-    "/lineage/files/{file_id}", summary="What came from a file", response_model=Answer[FileLineage]
-)
+@router.get("/lineage/files/{file_id}", summary="What came from a file")
+@answers(FileLineage)
 async def trace_file(call: Call, file_id: Annotated[str, Path(max_length=100)]) -> Response:
     """What parsing gave, vectors, index, quality, and the runs with their milestones."""
     return await call(_LINEAGE, "trace_file", file_id=file_id)
@@ -140,8 +134,8 @@ async def trace_file(call: Call, file_id: Annotated[str, Path(max_length=100)]) 
 @router.get(
     "/lineage/findings/{journey_id}",
     summary="What made a finding",
-    response_model=Answer[FindingLineage],
 )
+@answers(FindingLineage)
 async def trace_finding(
     call: Call,
     journey_id: Annotated[str, Path(max_length=300)],
@@ -186,8 +180,8 @@ def _seconds(wait: str) -> float:
 @router.get(
     "/retention",
     summary="Files that would be removed by retention",
-    response_model=Answer[RetentionSweep],
 )
+@answers(RetentionSweep)
 async def preview_retention(call: Call) -> Response:
     """The files whose retention has ended: those that nothing uses, and those that runs use."""
     return await call(_RETENTION, "preview_retention")
@@ -196,10 +190,9 @@ async def preview_retention(call: Call) -> Response:
 @router.post(
     "/retention/sweep",
     summary="Remove files whose retention has ended",
-    response_model=Answer[RetentionSweep],
-    openapi_extra=described_body(Nothing),
-    dependencies=[Depends(strict_body(Nothing))],
+    dependencies=[Depends(StrictBody(Nothing))],
 )
+@answers(RetentionSweep)
 async def sweep_retention(call: Call) -> Response:
     """Delete them with all that was made from them, but those that unfinished runs use."""
     return await call(_RETENTION, "sweep_retention")

@@ -3,35 +3,30 @@
 from datetime import datetime
 from typing import Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from foundations.boot import StageStatus
+from utilities.models import FrozenModel
 
 
-class StageState(BaseModel):
+class StageState(FrozenModel):
     """One stage of the boot; `seconds` is how long it took to open."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     status: StageStatus
     seconds: float
 
 
-class BootState(BaseModel):
+class BootState(FrozenModel):
     """The boot, in the order of its stages."""
-
-    model_config = ConfigDict(frozen=True)
 
     ready: bool
     seconds: float = Field(description="all stages together")
     stages: tuple[StageState, ...]
 
 
-class CityState(BaseModel):
+class CityState(FrozenModel):
     """The city at this moment."""
-
-    model_config = ConfigDict(frozen=True)
 
     version: str
     mode: str

@@ -7,9 +7,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from utilities.errors import ErrorKind, PlatformError
+from utilities.models import FrozenModel
 
 
 class Track(StrEnum):
@@ -38,10 +39,8 @@ class FileStatus(StrEnum):
     """Being deleted, with all that was made from it; unknown to everybody."""
 
 
-class FileRecord(BaseModel):
+class FileRecord(FrozenModel):
     """What is known of a file. `trace_id` is the upload's; `reason` says why it was refused."""
-
-    model_config = ConfigDict(frozen=True)
 
     file_id: str
     tenant: str
@@ -63,38 +62,30 @@ class FileRecord(BaseModel):
     previous: str = Field(default="", description="the file that is the version before")
 
 
-class ProcessedFile(BaseModel):
+class ProcessedFile(FrozenModel):
     """The answer of a file that was validated and stored."""
-
-    model_config = ConfigDict(frozen=True)
 
     file_id: str
     validation_status: str = Field(description="`valid`; a file that is not raises instead")
     storage_location: str
 
 
-class DeletedFile(BaseModel):
+class DeletedFile(FrozenModel):
     """A file that is gone, with all that was made from it; `existed` says whether there was one."""
-
-    model_config = ConfigDict(frozen=True)
 
     file_id: str
     existed: bool
 
 
-class FilePage(BaseModel):
+class FilePage(FrozenModel):
     """Files, newest first. `next_cursor` continues; it is empty on the last page."""
-
-    model_config = ConfigDict(frozen=True)
 
     files: tuple[FileRecord, ...]
     next_cursor: str = ""
 
 
-class StorageUsage(BaseModel):
+class StorageUsage(FrozenModel):
     """What a tenant keeps, in bytes; what is there twice is counted once."""
-
-    model_config = ConfigDict(frozen=True)
 
     used: int
     limit: int = Field(description="0 where there is none")
@@ -110,10 +101,8 @@ class Verdict(StrEnum):
     DESTROY = "destroy"
 
 
-class QuarantineDecision(BaseModel):
+class QuarantineDecision(FrozenModel):
     """Who decided what about a file in quarantine, when and why."""
-
-    model_config = ConfigDict(frozen=True)
 
     file_id: str
     verdict: Verdict
@@ -123,18 +112,14 @@ class QuarantineDecision(BaseModel):
     trace_id: str
 
 
-class QuarantineDecisions(BaseModel):
+class QuarantineDecisions(FrozenModel):
     """What was decided about a file, oldest first."""
-
-    model_config = ConfigDict(frozen=True)
 
     decisions: tuple[QuarantineDecision, ...]
 
 
-class Arriving(BaseModel):
+class Arriving(FrozenModel):
     """An upload that comes in pieces. `file_id` is there once the file is stored."""
-
-    model_config = ConfigDict(frozen=True)
 
     upload_id: str
     tenant: str

@@ -7,21 +7,20 @@ from typing import Annotated
 
 from anyio import CancelScope
 from fastapi import APIRouter, Depends, Path, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
 from foundations.curator.registry import Registry
 from foundations.experience import pieces
 from foundations.experience.downloads import download, wanted
 from foundations.experience.edge import (
-    Answer,
     Call,
     Caller,
     JsonResponse,
+    StrictBody,
     TheRegistry,
     TheSettings,
-    described_body,
-    strict_body,
+    answers,
 )
 from foundations.experience.uploads import received
 from foundations.public_works.data_folder import DataFolder
@@ -37,10 +36,9 @@ from smart_city.content_steward.api import (
     Uploads,
     UploadUnknown,
 )
+from utilities.models import FrozenModel
 
-files = APIRouter(prefix="/api/files", tags=["files"])
-quarantine = APIRouter(prefix="/api/quarantine", tags=["files"])
-uploads = APIRouter(prefix="/api/uploads", tags=["files"])
+router = APIRouter(prefix="/api", tags=["files"])
 
 FileId = Annotated[str, Path(max_length=100, examples=["01jd3k2m9x0000000000000000"])]
 
@@ -48,11 +46,10 @@ _SERVICE = "ContentStewardService"
 _writing = pieces.Pieces()
 
 
-class DecisionRequest(BaseModel):
+class DecisionRequest(FrozenModel):
     """What somebody decides about a file in quarantine, and why."""
 
     model_config = ConfigDict(
-        frozen=True,
         extra="forbid",
         json_schema_extra={"examples": [{"reason": "a false alarm: our own test file"}]},
     )
@@ -89,13 +86,13 @@ _FORM = {
 }
 
 
-@files.post(
-    "",
+@router.post(
+    "/files",
     status_code=201,
     summary="Upload a file",
-    response_model=Answer[FileRecord],
     openapi_extra=_FORM,
 )
+@answers(FileRecord)
 async def upload_file(
     request: Request, call: Call, registry: TheRegistry, settings: TheSettings
 ) -> Response:
@@ -118,7 +115,8 @@ async def upload_file(
     return response
 
 
-@files.get("", summary="The uploaded files, newest first", response_model=Answer[FilePage])
+@router.get("/files", summary="The uploaded files, newest first")
+@answers(FilePage)
 async def list_files(
     call: Call,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
@@ -127,18 +125,21 @@ async def list_files(
     return await call(_SERVICE, "list_files", limit=limit, cursor=cursor)
 
 
-@files.get("/usage", summary="Room for files", response_model=Answer[StorageUsage])
+@router.get("/files/usage", summary="Room for files")
+@answers(StorageUsage)
 async def show_usage(call: Call) -> Response:
     """How much of its room the tenant uses, in bytes."""
     return await call(_SERVICE, "get_usage")
 
 
-@files.get("/{file_id}", summary="What is known of a file", response_model=Answer[FileRecord])
+@router.get("/files/{file_id}", summary="What is known of a file")
+@answers(FileRecord)
 async def show_file(call: Call, file_id: FileId) -> Response:
     return await call(_SERVICE, "get_file", file_id=file_id)
 
 
-@files.delete("/{file_id}", summary="Delete a file", response_model=Answer[DeletedFile])
+@router.delete("/files/{file_id}", summary="Delete a file")
+@answers(DeletedFile)
 async def delete_file(call: Call, file_id: FileId) -> Response:
     """Delete a file and all that was made from it.
 
@@ -148,14 +149,15 @@ async def delete_file(call: Call, file_id: FileId) -> Response:
     return await call(_SERVICE, "delete_file", file_id=file_id)
 
 
-@files.get("/{file_id}/versions", summary="The versions of a file", response_model=Answer[FilePage])
+@router.get("/files/{file_id}/versions", summary="The versions of a file")
+@answers(FilePage)
 async def list_versions(call: Call, file_id: FileId) -> Response:
     """The files with the name and the owner of this one, newest first."""
     return await call(_SERVICE, "list_versions", file_id=file_id)
 
 
-@files.get(
-    "/{file_id}/content",
+@router.get(
+    "/files/{file_id}/content",
     summary="The bytes of a file",
     response_class=Response,
     responses={
@@ -191,7 +193,8 @@ async def _begun(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     return all_of_them()
 
 
-@quarantine.get("", summary="Files in quarantine", response_model=Answer[FilePage])
+@router.get("/quarantine", summary="Files in quarantine")
+@answers(FilePage)
 async def list_quarantine(
     call: Call,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
@@ -202,54 +205,54 @@ async def list_quarantine(
     return await call(_SERVICE, "list_quarantine", limit=limit, cursor=cursor, track=track)
 
 
-@quarantine.get(
-    "/{file_id}/decisions",
+@router.get(
+    "/quarantine/{file_id}/decisions",
     summary="Decisions about a file",
-    response_model=Answer[QuarantineDecisions],
 )
+@answers(QuarantineDecisions)
 async def list_decisions(call: Call, file_id: FileId, track: Track = Track.CLIENT) -> Response:
     """Who decided what about a file in quarantine, when and why."""
     return await call(_SERVICE, "get_quarantine_decisions", file_id=file_id, track=track)
 
 
-@quarantine.post(
-    "/{file_id}/release",
+@router.post(
+    "/quarantine/{file_id}/release",
     summary="Release a file",
-    response_model=Answer[FileRecord],
-    openapi_extra=described_body(DecisionRequest),
 )
+@answers(FileRecord)
 async def release_file(
     call: Call,
     file_id: FileId,
-    wanted: Annotated[DecisionRequest, Depends(strict_body(DecisionRequest))],
+    wanted: Annotated[DecisionRequest, Depends(StrictBody(DecisionRequest))],
 ) -> Response:
     """Store it as if nothing had been found; the reason is kept."""
     return await call(_SERVICE, "release_file", file_id=file_id, **wanted.model_dump())
 
 
-@quarantine.post(
-    "/{file_id}/destroy",
+@router.post(
+    "/quarantine/{file_id}/destroy",
     summary="Destroy a file",
-    response_model=Answer[FileRecord],
-    openapi_extra=described_body(DecisionRequest),
 )
+@answers(FileRecord)
 async def destroy_file(
     call: Call,
     file_id: FileId,
-    wanted: Annotated[DecisionRequest, Depends(strict_body(DecisionRequest))],
+    wanted: Annotated[DecisionRequest, Depends(StrictBody(DecisionRequest))],
 ) -> Response:
     """Remove its bytes; its record and the reason are kept."""
     return await call(_SERVICE, "destroy_file", file_id=file_id, **wanted.model_dump())
 
 
-@uploads.options("", summary="What of tus is spoken here", status_code=204)
-@uploads.options("/{upload_id}", include_in_schema=False, status_code=204)
+@router.options("/uploads", summary="What of tus is spoken here", status_code=204)
+@router.options("/uploads/{upload_id}", include_in_schema=False, status_code=204)
 async def show_capabilities(settings: TheSettings) -> Response:
     """The version of tus, its extensions, and how large a file may be."""
     return Response(status_code=204, headers=pieces.capabilities(settings.max_upload_bytes))
 
 
-@uploads.post("", status_code=201, summary="Begin an upload in pieces", response_class=Response)
+@router.post(
+    "/uploads", status_code=201, summary="Begin an upload in pieces", response_class=Response
+)
 async def begin_upload(request: Request, call: Call, registry: TheRegistry) -> Response:
     """By tus 1.0: `Upload-Length`, and in `Upload-Metadata` the name. `Location` is the upload.
 
@@ -283,7 +286,7 @@ async def begin_upload(request: Request, call: Call, registry: TheRegistry) -> R
     return Response(status_code=201, headers=headers)
 
 
-@uploads.head("/{upload_id}", summary="How far an upload has come", response_class=Response)
+@router.head("/uploads/{upload_id}", summary="How far an upload has come", response_class=Response)
 async def show_upload(
     request: Request, call: Call, registry: TheRegistry, upload_id: FileId
 ) -> Response:
@@ -298,8 +301,8 @@ async def show_upload(
     return Response(headers=headers)
 
 
-@uploads.patch(
-    "/{upload_id}",
+@router.patch(
+    "/uploads/{upload_id}",
     status_code=204,
     summary="Send a piece",
     response_class=Response,
@@ -317,7 +320,9 @@ async def send_piece(
     return Response(status_code=204, headers=await _received(request, call, registry, arriving))
 
 
-@uploads.delete("/{upload_id}", status_code=204, summary="Drop an upload", response_class=Response)
+@router.delete(
+    "/uploads/{upload_id}", status_code=204, summary="Drop an upload", response_class=Response
+)
 async def drop_upload(request: Request, call: Call, upload_id: FileId) -> Response:
     """What has come of it is gone; a file that is stored already stays."""
     pieces.require_version(request)
@@ -360,8 +365,3 @@ def _offset(registry: Registry, arriving: Arriving) -> int:
 
 def _of_file(file_id: str) -> dict[str, str]:
     return {"Content-Location": f"/api/files/{file_id}"} if file_id else {}
-
-
-router = APIRouter()
-for part in (files, quarantine, uploads):
-    router.include_router(part)

@@ -2,27 +2,24 @@
 
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from smart_city.content_steward.api import FileRecord
 from smart_city.data_steward.api import LineageLink, PolicyDecision, Quality
 from smart_city.librarian.api import IndexEntry
+from utilities.models import FrozenModel
 
 
-class DataStewardAccount(BaseModel):
+class DataStewardAccount(FrozenModel):
     """What the data steward did: decisions, quality (none or one) and lineage."""
-
-    model_config = ConfigDict(frozen=True)
 
     decisions: tuple[PolicyDecision, ...]
     quality: tuple[Quality, ...] = Field(max_length=1)
     lineage: tuple[LineageLink, ...]
 
 
-class DataMashAccount(BaseModel):
+class DataMashAccount(FrozenModel):
     """A data mash, and what three roles did in it. `flow` is the flow's own outcome, whole."""
-
-    model_config = ConfigDict(frozen=True)
 
     success: bool
     trace_id: str

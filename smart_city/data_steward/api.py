@@ -4,11 +4,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from foundations.public_works.database import Writes
 from foundations.public_works.parsing.models import Passage, TableProfile
 from utilities.errors import ErrorKind, PlatformError
+from utilities.models import FrozenModel
 
 
 class DataTrack(StrEnum):
@@ -26,19 +27,15 @@ class Classification(StrEnum):
     RESTRICTED = "restricted"
 
 
-class ContentSeen(BaseModel):
+class ContentSeen(FrozenModel):
     """What a file was found to hold when it was parsed."""
-
-    model_config = ConfigDict(frozen=True)
 
     tables: tuple[TableProfile, ...] = ()
     passages: tuple[Passage, ...] = ()
 
 
-class PolicySubject(BaseModel):
+class PolicySubject(FrozenModel):
     """What a policy is asked about: a file on its way in, and once it is parsed its content."""
-
-    model_config = ConfigDict(frozen=True)
 
     file_id: str = Field(min_length=1)
     name: str
@@ -49,13 +46,11 @@ class PolicySubject(BaseModel):
     )
 
 
-class PolicyDecision(BaseModel):
+class PolicyDecision(FrozenModel):
     """What a policy said. `rules` are those that were looked at; `refused_by` is one of them.
 
     `data_classes` are the classes of data in the file, once its content was seen.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     file_id: str
     track: DataTrack
@@ -70,28 +65,22 @@ class PolicyDecision(BaseModel):
     trace_id: str
 
 
-class PolicyDecisions(BaseModel):
+class PolicyDecisions(FrozenModel):
     """The decisions about one file."""
-
-    model_config = ConfigDict(frozen=True)
 
     decisions: tuple[PolicyDecision, ...]
 
 
-class PolicyRule(BaseModel):
+class PolicyRule(FrozenModel):
     """One rule of a policy, in words."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     track: DataTrack
     description: str
 
 
-class ClassOfData(BaseModel):
+class ClassOfData(FrozenModel):
     """A class of data: who may see it, how long it is kept, and what tells it."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     description: str
@@ -102,10 +91,8 @@ class ClassOfData(BaseModel):
     detectors: tuple[str, ...]
 
 
-class Policies(BaseModel):
+class Policies(FrozenModel):
     """Every rule there is, and every class of data."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     version: str
@@ -113,10 +100,8 @@ class Policies(BaseModel):
     classes: tuple[ClassOfData, ...]
 
 
-class ContentFinding(BaseModel):
+class ContentFinding(FrozenModel):
     """Data of a class: in a column of a table, or in passages."""
-
-    model_config = ConfigDict(frozen=True)
 
     data_class: str
     detector: str
@@ -126,10 +111,8 @@ class ContentFinding(BaseModel):
     count: int = Field(default=0, description="how often, in passages")
 
 
-class DataClasses(BaseModel):
+class DataClasses(FrozenModel):
     """What classes of data a file holds, by its content as it was parsed last."""
-
-    model_config = ConfigDict(frozen=True)
 
     file_id: str
     policy_version: str
@@ -141,27 +124,21 @@ class DataClasses(BaseModel):
     trace_id: str
 
 
-class RetentionPage(BaseModel):
+class RetentionPage(FrozenModel):
     """Files by the end of their retention, the first to end first."""
-
-    model_config = ConfigDict(frozen=True)
 
     files: tuple[DataClasses, ...]
 
 
-class EndedRetention(BaseModel):
+class EndedRetention(FrozenModel):
     """A client's file of some tenant that may be kept no longer."""
-
-    model_config = ConfigDict(frozen=True)
 
     tenant: str
     seen: DataClasses
 
 
-class Removal(BaseModel):
+class Removal(FrozenModel):
     """A file that was removed because its retention had ended: what stays of it."""
-
-    model_config = ConfigDict(frozen=True)
 
     file_id: str
     keep_until: datetime
@@ -171,18 +148,14 @@ class Removal(BaseModel):
     trace_id: str
 
 
-class RemovalPage(BaseModel):
+class RemovalPage(FrozenModel):
     """Files that were removed because their retention had ended, the last one first."""
-
-    model_config = ConfigDict(frozen=True)
 
     removals: tuple[Removal, ...]
 
 
-class Deduction(BaseModel):
+class Deduction(FrozenModel):
     """What was taken from the full score of a file, and why."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     points: float = Field(gt=0, le=100)
@@ -192,13 +165,11 @@ class Deduction(BaseModel):
     )
 
 
-class QualityReport(BaseModel):
+class QualityReport(FrozenModel):
     """How good the data in a file is. `completeness` is the share of values that are there.
 
     `score` is 100 less the points of the deductions, and never below 0.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     score: float = Field(default=100.0, ge=0, le=100)
     deductions: tuple[Deduction, ...] = Field(default=(), description="the largest first")
@@ -209,10 +180,8 @@ class QualityReport(BaseModel):
     issues: tuple[str, ...] = Field(default=(), description="sentences, worst first")
 
 
-class Quality(BaseModel):
+class Quality(FrozenModel):
     """The newest quality report of a file."""
-
-    model_config = ConfigDict(frozen=True)
 
     file_id: str
     report: QualityReport
@@ -220,10 +189,8 @@ class Quality(BaseModel):
     trace_id: str
 
 
-class LineageLink(BaseModel):
+class LineageLink(FrozenModel):
     """One fact of where something comes from, such as content `was_derived_from` a file."""
-
-    model_config = ConfigDict(frozen=True)
 
     subject: str
     predicate: str
@@ -232,19 +199,15 @@ class LineageLink(BaseModel):
     trace_id: str
 
 
-class Lineage(BaseModel):
+class Lineage(FrozenModel):
     """The links of a file and of everything that was made from it, oldest first."""
-
-    model_config = ConfigDict(frozen=True)
 
     file_id: str
     links: tuple[LineageLink, ...]
 
 
-class Forgotten(BaseModel):
+class Forgotten(FrozenModel):
     """How many rows of decisions, quality and lineage there were of a file."""
-
-    model_config = ConfigDict(frozen=True)
 
     file_id: str
     rows: int

@@ -7,12 +7,12 @@ names of people by the same words around them as are no key phrases there.
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from ipaddress import ip_address
 from itertools import pairwise
 from typing import Protocol
 
-from foundations.public_works.parsing.insights.texts.entities import DATE, IBAN, MAIL, is_iban
+from foundations.public_works.parsing.insights.texts.patterns import DATE, IBAN, MAIL, is_iban
 
 Span = tuple[int, int]
 """Where something begins, and where it has ended."""
@@ -38,6 +38,8 @@ class NameFinder:
     told: str
 
     def spans(self, text: str) -> Iterator[Span]:
+        if text.isascii() and text == text.lower():
+            return iter(())  # each name begins with a capital
         # imported where a name is looked for: its long patterns are compiled then, not at a boot
         from foundations.public_works.parsing.person_names import person_names
 
@@ -49,7 +51,7 @@ class PatternFinder:
     """Finds one kind of thing, in texts that have as many digits, or the sign, that it needs."""
 
     told: str
-    pattern: re.Pattern[str]
+    pattern: str
     length: Callable[[str], int]
     """How much of what the pattern matched is it; 0 when it is none."""
     digits: int = 0
@@ -59,9 +61,15 @@ class PatternFinder:
         """Where it stands in a text."""
         if self.sign not in text or (self.digits and _digits(text) < self.digits):
             return
-        for match in self.pattern.finditer(text):
+        for match in _compiled(self.pattern).finditer(text):
             if length := self.length(match[0]):
                 yield match.start(), match.start() + length
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """It is compiled when it is looked for: no boot does."""
+    return re.compile(pattern)
 
 
 @lru_cache(maxsize=8)  # one finder after the other asks of the same text
@@ -197,25 +205,25 @@ FINDERS: Mapping[str, Finder] = {
     ),
     "payment_card": PatternFinder(
         "card numbers with a right check digit (ISO/IEC 7812)",
-        re.compile(r"(?<![\w.,+-])\d(?:[ -]?\d){12,18}(?![\w-])"),
+        r"(?<![\w.,+-])\d(?:[ -]?\d){12,18}(?![\w-])",
         _card,
         digits=13,
     ),
     "international_phone_number": PatternFinder(
         "phone numbers that begin with + or 00",
-        re.compile(r"(?<![\w+.])(?:\+|00)[1-9](?:[ ./()-]{0,3}\d){7,14}(?!\w)"),
+        r"(?<![\w+.])(?:\+|00)[1-9](?:[ ./()-]{0,3}\d){7,14}(?!\w)",
         _phone,
         digits=8,
     ),
     "local_phone_number": PatternFinder(
         "seven to fifteen digits, as phone numbers are written",
-        re.compile(r"(?<![\w.+-])\(?\d(?:[ ./()-]{0,2}\d){6,14}(?!\w)"),
+        r"(?<![\w.+-])\(?\d(?:[ ./()-]{0,2}\d){6,14}(?!\w)",
         _local_phone,
         digits=7,
     ),
     "ip_address": PatternFinder(
         "addresses of IPv4 and IPv6",
-        re.compile(
+        (
             r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?!\.?\w)"
             r"|(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{1,4}(?![\w:.])"
         ),
@@ -226,7 +234,7 @@ FINDERS: Mapping[str, Finder] = {
         "numbers that states give people, by form and check digit: the social security number "
         "(US), NINO (UK), AHV (CH), DNI and NIE (ES), INSEE (FR), codice fiscale (IT), Steuer-ID "
         "(DE)",
-        re.compile(
+        (
             r"(?<![\w.,-])(?:\d{3}-\d{2}-\d{4}|756\.?\d{4}\.?\d{4}\.?\d{2}|[XYZxyz\d]-?\d{7}-?[A-Za-z]"
             r"|[12] ?\d{2} ?\d{2} ?\d{2} ?\d{3} ?\d{3} ?\d{2}"
             r"|[A-Za-z]{2} ?\d{2} ?\d{2} ?\d{2} ?[A-Da-d]"
@@ -238,7 +246,7 @@ FINDERS: Mapping[str, Finder] = {
     ),
     "long_number": PatternFinder(
         "five digits and more, with letters before them or not",
-        re.compile(r"(?<![\w.,])[A-Za-z]{0,3}\d(?:[ ./-]?\d){4,19}[A-Za-z]?(?!\w)"),
+        r"(?<![\w.,])[A-Za-z]{0,3}\d(?:[ ./-]?\d){4,19}[A-Za-z]?(?!\w)",
         _whole,
         digits=5,
     ),

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cached_property, lru_cache
 
@@ -45,12 +45,25 @@ class Hit:
 
 @dataclass(frozen=True)
 class Sense:
-    """One detector, ready to look."""
+    """One detector."""
 
     stated: Detector
-    columns: re.Pattern[str] | None = field(repr=False)
-    near: re.Pattern[str] | None = field(repr=False)
-    not_near: re.Pattern[str] | None = field(repr=False)
+
+    @cached_property
+    def columns(self) -> re.Pattern[str] | None:
+        """What names of its columns are like."""
+        named = "|".join(_entry(entry) for entry in self.stated.columns)
+        return re.compile(named) if named else None
+
+    @cached_property
+    def near(self) -> re.Pattern[str] | None:
+        """What stands near it."""
+        return _nearby(self.stated.near)
+
+    @cached_property
+    def not_near(self) -> re.Pattern[str] | None:
+        """What does not stand before it."""
+        return _nearby(self.stated.not_near)
 
     @property
     def looks(self) -> bool:
@@ -117,8 +130,8 @@ class Senses:
 
     @classmethod
     def of(cls, policy: DataPolicy) -> "Senses":
-        """The detectors of a policy, compiled."""
-        return cls(tuple(_sense(one) for one in policy.detect))
+        """The detectors of a policy; each compiles its patterns when it first looks."""
+        return cls(tuple(Sense(one) for one in policy.detect))
 
     @cached_property
     def classes(self) -> Mapping[str, str]:
@@ -258,13 +271,6 @@ def _pieces(text: str) -> Iterator[tuple[int, str]]:
             end = blank if blank > 0 else end
         yield start, text[start:end]
         start = end
-
-
-def _sense(one: Detector) -> Sense:
-    columns = None
-    if one.columns:
-        columns = re.compile("|".join(_entry(entry) for entry in one.columns))
-    return Sense(one, columns, _nearby(one.near), _nearby(one.not_near))
 
 
 def _entry(entry: str) -> str:

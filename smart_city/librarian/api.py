@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, Field
 
 from foundations.public_works.content_metadata import ContentIndex
 from foundations.public_works.graph.model import Entities
@@ -12,6 +12,7 @@ from foundations.public_works.parsing.places import Place
 from foundations.public_works.search_modes import SearchMode
 from foundations.public_works.semantics import IndexableContent
 from utilities.errors import ErrorKind, PlatformError
+from utilities.models import FrozenModel
 
 
 class FoundBy(StrEnum):
@@ -21,14 +22,12 @@ class FoundBy(StrEnum):
     MEANING = "meaning"
 
 
-class Only(BaseModel):
+class Only(FrozenModel):
     """What a search is restricted to; what is left empty restricts nothing.
 
     A kind is `table` or `text`, or a format such as `pdf` or `csv`. Files were indexed `since`, and
     before `until`.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     files: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
@@ -39,19 +38,15 @@ class Only(BaseModel):
 EVERYTHING = Only()
 
 
-class Span(BaseModel):
+class Span(FrozenModel):
     """From a character of the snippet up to, not including, another."""
-
-    model_config = ConfigDict(frozen=True)
 
     start: int
     end: int
 
 
-class SearchHit(BaseModel):
+class SearchHit(FrozenModel):
     """One passage. `score` is the sum over both lists of 1 / (10 + rank): higher is better."""
-
-    model_config = ConfigDict(frozen=True)
 
     file_id: str
     name: str
@@ -63,10 +58,8 @@ class SearchHit(BaseModel):
     found_by: tuple[FoundBy, ...]
 
 
-class SearchResults(BaseModel):
+class SearchResults(FrozenModel):
     """The best passages for a question, best first. `note` says what could not be looked into."""
-
-    model_config = ConfigDict(frozen=True)
 
     query: str
     mode: SearchMode = SearchMode.HYBRID
@@ -74,28 +67,22 @@ class SearchResults(BaseModel):
     note: str = ""
 
 
-class Indexed(BaseModel):
+class Indexed(FrozenModel):
     """A file's content that can be found from now on."""
-
-    model_config = ConfigDict(frozen=True)
 
     content_id: str
     file_id: str
     passages: int
 
 
-class Unindexed(BaseModel):
+class Unindexed(FrozenModel):
     """A file's content that is not found any more."""
-
-    model_config = ConfigDict(frozen=True)
 
     file_id: str
 
 
-class IndexEntry(BaseModel):
+class IndexEntry(FrozenModel):
     """What the index holds of a file."""
-
-    model_config = ConfigDict(frozen=True)
 
     file_id: str
     content_id: str

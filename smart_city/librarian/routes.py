@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime
 from starlette.responses import Response
 
-from foundations.experience.edge import Answer, Call
+from foundations.experience.edge import Call, answers
 from foundations.public_works.content_graph import LAST
 from foundations.public_works.graph.model import Entities, FileGraph, Mentions
 from foundations.public_works.search_modes import SearchMode
@@ -23,8 +23,8 @@ Names = Annotated[list[str], Query(max_length=100)]
     "/api/search",
     tags=["search"],
     summary="Search over what is known",
-    response_model=Answer[SearchResults],
 )
+@answers(SearchResults)
 async def search(
     call: Call,
     q: Annotated[str, Query(max_length=1000, examples=["rain in january"])],
@@ -51,8 +51,8 @@ async def search(
     "/api/knowledge/files/{file_id}",
     tags=["knowledge"],
     summary="What a file contains",
-    response_model=Answer[FileGraph],
 )
+@answers(FileGraph)
 async def file_graph(
     call: Call,
     file_id: Annotated[str, Path(max_length=100, examples=["01jd3k2m9x0000000000000000"])],
@@ -67,8 +67,8 @@ async def file_graph(
     "/api/knowledge/entities",
     tags=["knowledge"],
     summary="What files name",
-    response_model=Answer[Entities],
 )
+@answers(Entities)
 async def entities(
     call: Call,
     q: Annotated[str, Query(max_length=200, description="how their names begin")] = "",
@@ -83,8 +83,8 @@ async def entities(
     "/api/knowledge/mentions",
     tags=["knowledge"],
     summary="Where an entity is mentioned",
-    response_model=Answer[Mentions],
 )
+@answers(Mentions)
 async def mentions(
     call: Call,
     entity: Annotated[str, Query(max_length=400, examples=["entity:phrase/rain gauge"])],

@@ -2,15 +2,14 @@
 
 from typing import Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from foundations.curator.health import HealthStatus
+from utilities.models import FrozenModel
 
 
-class ComponentHealth(BaseModel):
+class ComponentHealth(FrozenModel):
     """One component: how it is, why, and how long it took to say so."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     status: HealthStatus
@@ -18,10 +17,8 @@ class ComponentHealth(BaseModel):
     seconds: float = Field(ge=0)
 
 
-class CityHealth(BaseModel):
+class CityHealth(FrozenModel):
     """Every component, the worst first. `status` is that of the worst."""
-
-    model_config = ConfigDict(frozen=True)
 
     status: HealthStatus
     components: tuple[ComponentHealth, ...]

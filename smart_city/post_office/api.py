@@ -5,17 +5,16 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from foundations.experience.road import Event
 from utilities.context import CallContext, UserContext
 from utilities.errors import ErrorKind, PlatformError
+from utilities.models import FrozenModel
 
 
-class Published(BaseModel):
+class Published(FrozenModel):
     """An event that is durable. `duplicate` says that it was published before, and is not again."""
-
-    model_config = ConfigDict(frozen=True)
 
     event_id: str
     topic: str
@@ -24,10 +23,8 @@ class Published(BaseModel):
     duplicate: bool = False
 
 
-class DeadLetter(BaseModel):
+class DeadLetter(FrozenModel):
     """An event that a subscription could not digest."""
-
-    model_config = ConfigDict(frozen=True)
 
     event_id: str
     subscription: str
@@ -38,16 +35,12 @@ class DeadLetter(BaseModel):
     published_at: datetime
 
 
-class DeadLetters(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
+class DeadLetters(FrozenModel):
     letters: tuple[DeadLetter, ...]
 
 
-class Redelivered(BaseModel):
+class Redelivered(FrozenModel):
     """A dead letter that is on its way again."""
-
-    model_config = ConfigDict(frozen=True)
 
     event_id: str
     subscription: str

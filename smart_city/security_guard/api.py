@@ -2,20 +2,19 @@
 
 from typing import Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from foundations.declarations import Effect
 from utilities.context import UserContext
 from utilities.errors import ErrorKind, PlatformError
+from utilities.models import FrozenModel
 
 
-class Access(BaseModel):
+class Access(FrozenModel):
     """What somebody wants to call. `inside` is said by the city's own code, never by a request.
 
     What `asks_roles` decides by itself whom it serves.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     service: str
     api: str
@@ -25,10 +24,8 @@ class Access(BaseModel):
     inside: bool = False
 
 
-class AccessDecision(BaseModel):
+class AccessDecision(FrozenModel):
     """An access that was allowed, and by which rule."""
-
-    model_config = ConfigDict(frozen=True)
 
     service: str
     api: str

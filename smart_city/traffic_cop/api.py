@@ -3,17 +3,16 @@
 from datetime import datetime
 from typing import Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from foundations.experience.road import CityRequest
 from utilities.context import UserContext
 from utilities.errors import ErrorKind, PlatformError
+from utilities.models import FrozenModel
 
 
-class Session(BaseModel):
+class Session(FrozenModel):
     """The visit of one principal. An ephemeral one lasts for a single request and is not kept."""
-
-    model_config = ConfigDict(frozen=True)
 
     id: str
     user_id: str
@@ -25,10 +24,8 @@ class Session(BaseModel):
     ephemeral: bool = False
 
 
-class SessionEnded(BaseModel):
+class SessionEnded(FrozenModel):
     """A session that is over."""
-
-    model_config = ConfigDict(frozen=True)
 
     session_id: str
 

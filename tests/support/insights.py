@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from foundations.public_works.parsing.artifacts import PASSAGES, write_passages
 from foundations.public_works.parsing.insights.comparing import ParsedFile
 from foundations.public_works.parsing.insights.model import Insight, InsightKind
 from foundations.public_works.parsing.insights.tables.columns import table_of
@@ -14,7 +15,6 @@ from foundations.public_works.parsing.insights.tables.table import of_table
 from foundations.public_works.parsing.models import ParseResult, Passage
 from foundations.public_works.parsing.places import Place
 from foundations.public_works.parsing.profiles import profile
-from foundations.public_works.parsing.reading import PASSAGES, write_passages
 
 
 def noise(n: int, seed: int = 1, spread: float = 1.0) -> list[float]:

@@ -2,9 +2,10 @@
 
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from foundations.public_works.parsing.places import Place
+from utilities.models import FrozenModel
 
 
 class NodeKind(StrEnum):
@@ -28,25 +29,21 @@ class Predicate(StrEnum):
     MENTIONS = "mentions"
 
 
-class Edge(BaseModel):
+class Edge(FrozenModel):
     """A statement of the graph, from node to node: `passage:ID/3` mentions `entity:phrase/snow`."""
-
-    model_config = ConfigDict(frozen=True)
 
     subject: str
     predicate: Predicate
     object: str
 
 
-class Node(BaseModel):
+class Node(FrozenModel):
     """Something that a file holds or names.
 
     `id` is the same whenever the file is stored again; an entity's is the same in every file.
     `type` is that of a column's cells, or the kind of an entity; `count` is how many rows a table
     has, or how many passages mention an entity.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     id: str
     kind: NodeKind
@@ -55,29 +52,23 @@ class Node(BaseModel):
     count: int = 0
 
 
-class Graph(BaseModel):
+class Graph(FrozenModel):
     """The nodes of a file and its edges, in the order in which they were drawn."""
-
-    model_config = ConfigDict(frozen=True)
 
     nodes: tuple[Node, ...] = ()
     edges: tuple[Edge, ...] = ()
 
 
-class Origin(BaseModel):
+class Origin(FrozenModel):
     """What stored a file's content: the run and its milestone, empty where no journey did."""
-
-    model_config = ConfigDict(frozen=True)
 
     run_id: str = ""
     milestone: str = ""
     trace_id: str = ""
 
 
-class FileGraph(BaseModel):
+class FileGraph(FrozenModel):
     """What a file contains; `total` counts the edges of all pages."""
-
-    model_config = ConfigDict(frozen=True)
 
     content_id: str
     file_id: str
@@ -88,10 +79,8 @@ class FileGraph(BaseModel):
     total: int
 
 
-class Mention(BaseModel):
+class Mention(FrozenModel):
     """A passage that mentions an entity, with the run and milestone that stored it."""
-
-    model_config = ConfigDict(frozen=True)
 
     file_id: str
     name: str
@@ -101,19 +90,15 @@ class Mention(BaseModel):
     origin: Origin
 
 
-class Mentions(BaseModel):
+class Mentions(FrozenModel):
     """Where an entity is mentioned, in all files of the tenant."""
-
-    model_config = ConfigDict(frozen=True)
 
     entity: Node
     total: int
     mentions: tuple[Mention, ...]
 
 
-class Entities(BaseModel):
+class Entities(FrozenModel):
     """Entities, the most mentioned first; `count` is over all files of the tenant."""
-
-    model_config = ConfigDict(frozen=True)
 
     entities: tuple[Node, ...]

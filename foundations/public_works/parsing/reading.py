@@ -7,6 +7,7 @@ from pathlib import Path
 from foundations.public_works import archives, media_types
 from foundations.public_works.media_types import MediaType, detect
 from foundations.public_works.parsing import passages as words
+from foundations.public_works.parsing.artifacts import PASSAGES, write_passages
 from foundations.public_works.parsing.faults import NoData, NoText
 from foundations.public_works.parsing.models import (
     ParseOptions,
@@ -14,13 +15,11 @@ from foundations.public_works.parsing.models import (
     Passage,
     Scalar,
     TableProfile,
-    passages_in,
 )
 from foundations.public_works.parsing.notes import Notes
 from foundations.public_works.parsing.places import Place
 from foundations.public_works.parsing.sources import Source, Table
 
-PASSAGES = "passages.jsonl"
 MAX_TABLES = 50
 _PACKAGES = {media_types.DOCX, media_types.PPTX, media_types.ODT}
 MAX_JOURNALLED = 150_000  # bytes of a result as JSON
@@ -60,17 +59,6 @@ def fitted(result: ParseResult) -> ParseResult:
         )
         result = result.model_copy(update={"tables": smaller})
     return result
-
-
-def write_passages(output: Path, passages: list[Passage]) -> None:
-    """One passage a line, as JSON."""
-    with (output / PASSAGES).open("w", encoding="utf-8") as file:
-        file.writelines(passage.model_dump_json() + "\n" for passage in passages)
-
-
-def read_passages(path: Path) -> list[Passage]:
-    """The passages in an artifact."""
-    return passages_in(path.read_bytes())
 
 
 def _read(

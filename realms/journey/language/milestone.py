@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from realms.journey.language.words import (
     ApiName,
@@ -23,13 +23,14 @@ from realms.journey.language.words import (
 )
 from realms.journey.plans.plan import OnExhausted
 from realms.journey.plans.retries import Jitter
+from utilities.models import FrozenModel
 
 WORK = ("service", "journey", "agent", "ask", "wait", "wait_for", "emit", "race")
 """The words of which a milestone has exactly one: they say what it does."""
 
 
-class Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+class Part(FrozenModel):
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
     REQUIRED: ClassVar[tuple[str, ...]] = ()
     """Words without which it makes no sense. All have defaults, so that a faulty one is made."""

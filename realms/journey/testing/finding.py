@@ -19,7 +19,7 @@ from utilities.errors import ErrorKind, PlatformError
 from utilities.suggest import did_you_mean
 
 if TYPE_CHECKING:
-    from foundations.experience.client import CityFactory
+    from foundations.experience.cities import CityFactory
 
 
 class UnknownJourney(PlatformError):

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from foundations.curator.registry import Registry
 from realms.journey.engine.ports import Written
@@ -13,13 +13,10 @@ from realms.journey.testing.coverage import Coverage
 from realms.journey.testing.expecting import differences
 from realms.journey.testing.language import Every
 from realms.journey.testing.playing import Played, play
+from utilities.models import FrozenModel
 
 
-class _Told(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class CaseResult(_Told):
+class CaseResult(FrozenModel):
     """What came of one test."""
 
     name: str
@@ -31,7 +28,7 @@ class CaseResult(_Told):
     seconds: float = Field(default=0, description="Of real time.")
 
 
-class MissedBranch(_Told):
+class MissedBranch(FrozenModel):
     """A branch that no test takes, and where its milestone stands."""
 
     milestone: str
@@ -40,7 +37,7 @@ class MissedBranch(_Told):
     column: int
 
 
-class JourneyResult(_Told):
+class JourneyResult(FrozenModel):
     """What came of the tests of one journey."""
 
     journey: str

@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from foundations.public_works.parsing.artifacts import PASSAGES, read_passages
 from foundations.public_works.parsing.models import ParseOptions
-from foundations.public_works.parsing.reading import PASSAGES, read, read_passages
+from foundations.public_works.parsing.reading import read
 from foundations.public_works.search_modes import SearchMode
 from smart_city.librarian.api import Librarian, SearchHit
 from tests.benchmarks.retrieval.questions import OF_STRANGERS, QUESTIONS, Question

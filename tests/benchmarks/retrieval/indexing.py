@@ -17,9 +17,10 @@ from typing import Any
 from foundations.public_works.adapters.wordllama_embedder import WordLlamaEmbedder
 from foundations.public_works.content_metadata import ContentMetadataAbstraction
 from foundations.public_works.data_folder import DataFolder
+from foundations.public_works.parsing.artifacts import PASSAGES, read_passages
 from foundations.public_works.parsing.insights.texts.naming import name_entities
 from foundations.public_works.parsing.models import ParseOptions
-from foundations.public_works.parsing.reading import PASSAGES, read, read_passages
+from foundations.public_works.parsing.reading import read
 from foundations.public_works.settings import Settings
 from main import Platform
 from realms.business_enablement.api import ContentAnalysis

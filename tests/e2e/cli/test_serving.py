@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from foundations.boot import Duty
-from foundations.experience.client import City
+from foundations.experience.cities import City
 from foundations.experience.serving import serve
 from foundations.public_works.data_folder import holder_of
 from foundations.public_works.settings import Settings

@@ -71,6 +71,18 @@ def test_help_loads_nothing_heavy() -> None:
     assert not HEAVY & {name.split(".")[0] for name in found.stderr.split()}
 
 
+def test_serving_imports_no_commands_of_rooms() -> None:
+    script = (
+        "import sys; from foundations.experience.command_line import application;"
+        "application('serve'); print(*sys.modules)"
+    )
+
+    found = python("-c", script)
+
+    assert found.returncode == 0
+    assert not [name for name in found.stdout.split() if name.endswith("commands")]
+
+
 def test_help_takes_less_than_half_a_second_of_a_processor(tmp_path: Path) -> None:
     environment = os.environ | {"PYTHONPYCACHEPREFIX": str(tmp_path)}
     for unwanted in (

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from foundations.public_works.adapters.child_process import ChildProcessParsers
+from foundations.public_works.parsing.artifacts import PASSAGES, read_passages
 from foundations.public_works.parsing.insights.model import Insight, InsightKind
 from foundations.public_works.parsing.models import ParseResult
-from foundations.public_works.parsing.reading import PASSAGES, read_passages
 from foundations.public_works.settings import Settings
 
 pytestmark = pytest.mark.anyio

@@ -8,11 +8,10 @@ from pydantic import BaseModel, Field
 
 from foundations.curator.health import HealthStatus
 from foundations.experience.edge import (
+    StrictBody,
     TheRegistry,
     TheSettings,
     Trace,
-    described_body,
-    strict_body,
 )
 from foundations.rooms import Room
 from tests.support.small_city import SmallCity
@@ -119,9 +118,9 @@ class Fence(BaseModel):
 router = APIRouter()
 
 
-@router.post("/fences", openapi_extra=described_body(Fence))
+@router.post("/fences")
 async def build(
-    fence: Annotated[Fence, Depends(strict_body(Fence))],
+    fence: Annotated[Fence, Depends(StrictBody(Fence))],
     registry: TheRegistry,
     settings: TheSettings,
     trace: Trace,

@@ -1,13 +1,17 @@
 """The OpenAPI document says what is served, and is one."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any
 
 import pytest
+from fastapi import APIRouter, Depends
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel
+from pydantic.errors import PydanticInvalidForJsonSchema
+from starlette.responses import Response
 
 from foundations.declarations import service, soa_api
+from foundations.experience.edge import StrictBody, answers
 from foundations.experience.openapi import Components, example
 from foundations.rooms import Room
 from tests.support.small_city import SmallCity
@@ -98,6 +102,46 @@ def test_path_parameters_are_declared(document: dict[str, Any]) -> None:
         wanted = {part[1:-1] for part in path.split("/") if part.startswith("{")}
         declared = {p["name"] for p in operation.get("parameters", []) if p["in"] == "path"}
         assert wanted == declared
+
+
+routes = APIRouter()
+
+
+@routes.post("/shades/{name}", summary="Mix", status_code=202)
+@answers(Shade, description="It is under way")
+@answers(Shade, bare=True, status=200, description="It was there")
+async def mix(body: Annotated[Colour, Depends(StrictBody(Colour))], name: str) -> Response:
+    return Response()
+
+
+def test_answers_and_bodies_of_routes_are_told(city: SmallCity) -> None:
+    city.application.asgi.include_router(routes)
+
+    document = city.client.get("/openapi.json").json()
+
+    operation = document["paths"]["/shades/{name}"]["post"]
+    good = {status: told for status, told in operation["responses"].items() if status != "default"}
+    schemas = {s: one["content"]["application/json"]["schema"] for s, one in good.items()}
+    assert schemas == {
+        "202": {"$ref": "#/components/schemas/Answer_Shade_"},
+        "200": {"$ref": "#/components/schemas/Shade"},
+    }
+    assert good["200"]["description"] == "It was there"
+    assert good["200"]["content"]["application/json"]["example"] == {
+        "colour": {"inner": {"width": 1}}
+    }
+    body = operation["requestBody"]["content"]["application/json"]
+    assert body["schema"]["$ref"].startswith("#/components/schemas/")
+    assert body["example"] == {"inner": {"width": 1}}
+
+
+@pytest.mark.parametrize("said", [answers, StrictBody])
+def test_what_cannot_be_described_is_told_at_once(said: Callable[[type[BaseModel]], Any]) -> None:
+    class Opaque(BaseModel):
+        run: Callable[[], None]
+
+    with pytest.raises(PydanticInvalidForJsonSchema):
+        said(Opaque)
 
 
 def test_public_apis_are_in_it_and_others_are_not(document: dict[str, Any]) -> None:

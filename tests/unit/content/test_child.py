@@ -12,6 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from foundations.public_works.parsing import child, faults, frames, reading
+from foundations.public_works.parsing.artifacts import PASSAGES, read_passages
 from foundations.public_works.parsing.faults import NoData, NoText, ParserCrashed
 from foundations.public_works.parsing.models import (
     DEFAULT,
@@ -21,7 +22,7 @@ from foundations.public_works.parsing.models import (
     ParseResult,
     TableProfile,
 )
-from foundations.public_works.parsing.reading import PASSAGES, fitted, read, read_passages
+from foundations.public_works.parsing.reading import fitted, read
 from tests.support import hostile_files as hostile
 
 DATA = Path(__file__).parents[2] / "data"

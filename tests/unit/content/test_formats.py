@@ -23,6 +23,7 @@ from foundations.public_works.parsing import (
     web_pages,
     within,
 )
+from foundations.public_works.parsing.artifacts import PASSAGES, read_passages
 from foundations.public_works.parsing.even_rows import read_even
 from foundations.public_works.parsing.faults import (
     CellLimit,
@@ -35,7 +36,7 @@ from foundations.public_works.parsing.markdown import sections_and_grids
 from foundations.public_works.parsing.models import DEFAULT, ParseOptions, ParseResult
 from foundations.public_works.parsing.notes import Notes
 from foundations.public_works.parsing.passages import count, sentences
-from foundations.public_works.parsing.reading import PASSAGES, read, read_passages
+from foundations.public_works.parsing.reading import read
 from foundations.public_works.parsing.tables import of_cells
 from foundations.public_works.parsing.typing_cells import decimal_mark
 from tests.support import hostile_documents as documents

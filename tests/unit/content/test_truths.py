@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from foundations.public_works.parsing.artifacts import PASSAGES, read_passages
 from foundations.public_works.parsing.models import (
     DEFAULT,
     ParseResult,
@@ -13,7 +14,7 @@ from foundations.public_works.parsing.models import (
     TableProfile,
 )
 from foundations.public_works.parsing.passages import sentences
-from foundations.public_works.parsing.reading import PASSAGES, read, read_passages
+from foundations.public_works.parsing.reading import read
 from tests.data.making.__main__ import everything
 from tests.support.data_files import DATA, data_files, readable_files, truth_of
 from utilities.errors import PlatformError

@@ -34,7 +34,7 @@ class Unsaid:
 
 
 def test_listed_implementation_fills_the_annotated_protocol() -> None:
-    pen = wire(Pen, BlueInk)().pen()
+    pen = wire(Pen, BlueInk)().providers["pen"]()
 
     assert pen.ink.colour() == "blue"
     assert pen.width == 3
@@ -42,10 +42,10 @@ def test_listed_implementation_fills_the_annotated_protocol() -> None:
 
 def test_each_class_is_built_once_per_container() -> None:
     wired = wire(Pen, BlueInk)
-    one, other = wired(), wired()
+    one, other = wired().providers["pen"], wired().providers["pen"]
 
-    assert one.pen() is one.pen()
-    assert one.pen() is not other.pen()
+    assert one() is one()
+    assert one() is not other()
 
 
 def test_what_is_not_listed_becomes_a_dependency() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from foundations.public_works.parsing.artifacts import PASSAGES, read_passages
 from foundations.public_works.parsing.insights.comparing import compare
 from foundations.public_works.parsing.insights.finding import find
 from foundations.public_works.parsing.insights.model import Insight
@@ -12,11 +13,11 @@ from foundations.public_works.parsing.insights.model import InsightKind as K
 from foundations.public_works.parsing.insights.texts.entities import (
     EntityKind,
     entities,
-    is_iban,
 )
+from foundations.public_works.parsing.insights.texts.patterns import is_iban
 from foundations.public_works.parsing.languages import language_of
 from foundations.public_works.parsing.models import DEFAULT, KeyPhrase, SummarySentence
-from foundations.public_works.parsing.reading import PASSAGES, read, read_passages
+from foundations.public_works.parsing.reading import read
 from tests.support.data_files import DATA
 from tests.support.insights import text_file
 

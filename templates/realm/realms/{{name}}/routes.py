@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from foundations.experience.edge import Answer, Call
+from foundations.experience.edge import Call, answers
 from realms.{{name}}.api import WordCount
 
 router = APIRouter()
@@ -13,7 +13,7 @@ router = APIRouter()
     "/api/{{name}}/words",
     tags=["{{name}}"],
     summary="Count the words of a text",
-    response_model=Answer[WordCount],
 )
+@answers(WordCount)
 async def count_words(call: Call, text: str) -> Response:
     return await call("{{Name}}Service", "count_words", text=text)

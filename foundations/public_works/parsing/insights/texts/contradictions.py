@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from foundations.public_works.parsing.insights.model import Evidence, Insight, InsightKind
 from foundations.public_works.parsing.insights.texts.entities import (
-    MONTH,
     Entity,
     EntityKind,
     entities,
 )
+from foundations.public_works.parsing.insights.texts.patterns import MONTH
 from foundations.public_works.parsing.models import Passage
 from foundations.public_works.parsing.passages import sentences
 from foundations.public_works.parsing.stop_words import STOP_WORDS

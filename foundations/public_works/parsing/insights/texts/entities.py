@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from foundations.public_works.parsing.insights.texts.patterns import DATE, IBAN, MAIL, is_iban
+
 
 class EntityKind(StrEnum):
     """What an entity is."""
@@ -35,27 +37,10 @@ class Entity:
     tolerance: float = 0.0
 
 
-_MONTH_NAMES = """
-january february march april may june july august september october november december januar februar
-märz mai juni juli oktober dezember jan feb mar apr jun jul aug sep sept oct okt nov dec dez jänner
-janvier février mars avril juin juillet août septembre octobre novembre décembre enero febrero marzo
-abril mayo junio julio agosto septiembre octubre noviembre diciembre gennaio febbraio aprile maggio
-giugno luglio settembre ottobre dicembre
-"""
-MONTH = r"(?:" + "|".join(sorted(_MONTH_NAMES.split(), key=len, reverse=True)) + r")"
-_BEFORE_NUMBER = r"(?=[^\W\d_]{3,10}\.?\s\d)"
-"""Looked for before names of months are: there are many, and few words stand before a number."""
-DATE = re.compile(
-    rf"\b\d{{4}}-\d{{2}}-\d{{2}}\b"
-    rf"|\b\d{{1,2}}[./]\d{{1,2}}[./](?:\d{{4}}|\d{{2}})\b"
-    rf"|\b\d{{1,2}}(?:st|nd|rd|th|er|\.|\sde)?\s{MONTH}\b(?:\.?,?(?:\sde)?\s\d{{4}}\b)?"
-    rf"|\b{_BEFORE_NUMBER}{MONTH}\.?\s\d{{1,2}}(?:st|nd|rd|th)?\b(?!\s?%)(?:,\s\d{{4}}\b)?"
-    rf"|\b{_BEFORE_NUMBER}{MONTH}\s\d{{4}}\b",
-    re.IGNORECASE,
-)
-MAIL = re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}\b", re.IGNORECASE)
+_DATE = re.compile(DATE)
+_MAIL = re.compile(MAIL)
 _WEB = re.compile(r"\b(?:https?://|www\.)[^\s<>\"')\]]+[^\s<>\"')\].,;:!?]", re.IGNORECASE)
-IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b")
+_IBAN = re.compile(IBAN)
 _IDENTIFIER = re.compile(
     r"\b(?=[A-Z0-9/-]*\d{3})[A-Z]{2,}(?:[-/][A-Z0-9]+)*[-/]?\d[A-Z0-9]*(?:[-/][A-Z0-9]+)*\b"
 )
@@ -115,13 +100,13 @@ def entities(text: str) -> list[Entity]:
 
 def _candidates(text: str) -> Iterator[Entity]:
     """The surest first."""
-    for kind, pattern in ((EntityKind.MAIL, MAIL), (EntityKind.WEB, _WEB)):
+    for kind, pattern in ((EntityKind.MAIL, _MAIL), (EntityKind.WEB, _WEB)):
         for match in pattern.finditer(text):
             yield Entity(kind, match[0], match.start(), match.end())
-    for match in IBAN.finditer(text):
+    for match in _IBAN.finditer(text):
         if is_iban(match[0]):
             yield Entity(EntityKind.IDENTIFIER, match[0], match.start(), match.end(), unit="IBAN")
-    for match in DATE.finditer(text):
+    for match in _DATE.finditer(text):
         yield Entity(EntityKind.DATE, match[0], match.start(), match.end())
     for match in _IDENTIFIER.finditer(text):
         yield Entity(EntityKind.IDENTIFIER, match[0], match.start(), match.end())
@@ -186,11 +171,3 @@ def _half_of_last_digit(number: str) -> float:
         return float(0.5 * 10 ** -len(bare.split(".")[1]))
     zeros = len(bare) - len(bare.rstrip("0"))
     return float(0.5 * 10**zeros) if zeros >= 2 and len(bare) > zeros else 0.0
-
-
-def is_iban(text: str) -> bool:
-    """Whether the check digits of an IBAN are right (ISO 13616: modulo 97)."""
-    bare = text.replace(" ", "")
-    if not 15 <= len(bare) <= 34:
-        return False
-    return int("".join(str(int(c, 36)) for c in bare[4:] + bare[:4])) % 97 == 1

@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from foundations.public_works.parsing.artifacts import ENTITIES, PASSAGES, read_passages
 from foundations.public_works.parsing.insights.texts.entities import EntityKind, entities
 from foundations.public_works.parsing.models import KeyPhrase, NamedEntity, ParseResult, Passage
-from foundations.public_works.parsing.reading import PASSAGES, read_passages
 
-ENTITIES = "entities.jsonl"
 MAX_ENTITIES = 2_000
 MAX_MENTIONS = 200
 """Passages that are kept of one entity."""

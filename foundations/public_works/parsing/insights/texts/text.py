@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
+from foundations.public_works.parsing.artifacts import PASSAGES, read_passages
 from foundations.public_works.parsing.insights.model import Evidence, Insight, InsightKind
 from foundations.public_works.parsing.insights.texts.contradictions import (
     contradictions,
@@ -18,7 +19,6 @@ from foundations.public_works.parsing.models import ParseResult, Passage
 from foundations.public_works.parsing.passages import sentences
 from foundations.public_works.parsing.phrases import CONSIDERED
 from foundations.public_works.parsing.places import PlaceKind
-from foundations.public_works.parsing.reading import PASSAGES, read_passages
 
 Amount = tuple[EntityKind, float, str]
 """Of what kind, how much, of what: the same however it is written."""

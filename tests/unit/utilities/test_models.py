@@ -1,0 +1,38 @@
+"""Models that are built when they are first used."""
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from utilities.models import FrozenModel, built_when_used
+
+
+class Point(FrozenModel):
+    x: int
+
+
+def is_built(model: type[BaseModel]) -> bool:
+    return model.__pydantic_complete__
+
+
+def test_frozen_model_is_built_by_its_first_use() -> None:
+    assert not is_built(Point)
+
+    point = Point(x=1)
+
+    assert is_built(Point)
+    with pytest.raises(ValidationError, match="frozen"):
+        point.x = 2
+
+
+def test_only_models_that_are_defined_inside_wait_for_their_use() -> None:
+    with built_when_used():
+
+        class Inside(BaseModel):
+            x: int
+
+    class After(BaseModel):
+        x: int
+
+    assert not is_built(Inside)
+    assert is_built(After)
+    assert Inside(x=1).x == After(x=1).x
