@@ -24,7 +24,7 @@ def when_quiet(plan: Plan, run: RunState, now: datetime) -> Fact | None:
     if run.ended is not None or run.paused or run.held or run.stage is Stage.QUEUED:
         return None
     failed = next(iter(scope.failures(plan, run)), None)
-    if run.stage is Stage.WORKING and (failed or _timed_out(run)):
+    if run.stage is Stage.WORKING and (_timed_out(run) or (failed and not run.stopping)):
         if plan.on_failure is OnFailure.PAUSE and not run.stopping:
             return RunPaused(at=now, reason=Reason.ERROR)
         if plan.on_failure is OnFailure.COMPENSATE and (paths := undoable(plan, run)):

@@ -21,6 +21,7 @@ from realms.journey.control.reopening import (
 )
 from realms.journey.control.verbs import (
     NotAllowed,
+    cancel,
 )
 from realms.journey.engine import core
 from realms.journey.engine.facts import (
@@ -35,6 +36,7 @@ from realms.journey.engine.inputs import InvalidResult
 from realms.journey.expressions.compiled import compile_expression
 from realms.journey.plans.plan import (
     ForEach,
+    OnFailure,
     Race,
     SubJourney,
     Timer,
@@ -556,3 +558,22 @@ def test_what_failed_in_finally_is_retried_alone() -> None:
 
     assert play.status() is RunStatus.SUCCEEDED
     assert play.run.nodes["a"].attempts == 1
+
+
+def test_what_was_cancelled_after_a_failure_is_undone_only_when_asked() -> None:
+    plan = plan_of(
+        node("book", compensate=call("unbook")),
+        node("ship", "book"),
+        node("bill", "book"),
+        on_failure=OnFailure.COMPENSATE,
+    )
+    play = Play(plan)
+    play.done("book")
+    play.fail("ship")
+    play.take(cancel(play.run, play.by()))
+    assert (play.run.status, play.run.reason) == (RunStatus.CANCELLED, Reason.OPERATOR)
+    assert "book~undo" not in play.run.nodes
+
+    play.take(roll_back(plan, play.run, play.by()))
+    play.done("book~undo")
+    assert play.status() is RunStatus.COMPENSATED
