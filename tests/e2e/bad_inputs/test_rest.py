@@ -76,7 +76,7 @@ def test_body_of_another_type(client: httpx2.Client, path: str, headers: dict[st
         ("PUT", "/api/uploads"),
         ("GET", RELEASE),
         ("DELETE", "/api/data/policy"),
-        ("POST", "/api/journey/runs"),
+        ("PUT", "/api/journey/runs"),
         ("POST", "/api/journey/runs/some_run"),
     ],
 )
