@@ -1,7 +1,4 @@
-"""The base of what crosses a border as data, and models of others that few processes need."""
-
-from collections.abc import Iterator
-from contextlib import contextmanager
+"""The base of what crosses a border as data."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -14,16 +11,3 @@ class FrozenModel(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
-
-
-@contextmanager
-def built_when_used() -> Iterator[None]:
-    """Let models that are defined inside be built when they are first used, whoever defines them.
-
-    For imports of a library whose models this process may never need.
-    """
-    BaseModel.model_config["defer_build"] = True
-    try:
-        yield
-    finally:
-        del BaseModel.model_config["defer_build"]

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from utilities.models import FrozenModel, built_when_used
+from utilities.models import FrozenModel
 
 
 class Point(FrozenModel):
@@ -22,17 +22,3 @@ def test_frozen_model_is_built_by_its_first_use() -> None:
     assert is_built(Point)
     with pytest.raises(ValidationError, match="frozen"):
         point.x = 2
-
-
-def test_only_models_that_are_defined_inside_wait_for_their_use() -> None:
-    with built_when_used():
-
-        class Inside(BaseModel):
-            x: int
-
-    class After(BaseModel):
-        x: int
-
-    assert not is_built(Inside)
-    assert is_built(After)
-    assert Inside(x=1).x == After(x=1).x
