@@ -1,5 +1,6 @@
 """Entries of the journal as bytes: JSON with a schema version; older versions are read too."""
 
+import functools
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -32,7 +33,9 @@ class UnstorableResult(PlatformError):
     kind = ErrorKind.INVALID
 
 
-_READER: TypeAdapter[list[Fact]] = TypeAdapter(list[Annotated[Fact, Field(discriminator="kind")]])
+@functools.cache
+def _schema() -> TypeAdapter[list[Fact]]:
+    return TypeAdapter(list[Annotated[Fact, Field(discriminator="kind")]])
 
 
 def encode(facts: Sequence[Fact]) -> bytes:
@@ -76,7 +79,7 @@ def by_schema(facts: Any) -> list[Fact]:
         CorruptFact: it lacks what its kind needs, or is of none.
     """
     try:
-        return _READER.validate_python(facts)
+        return _schema().validate_python(facts)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
