@@ -268,7 +268,9 @@ def _everything(turn: Turn) -> None:
         run.fresh.append(UNDOING)
         run.fresh += list(run.active)
         return
-    run.fresh += [path for path, state in run.active.items() if not state.performing]
+    at_rest = [state for state in run.active.values() if not state.performing]
+    at_rest.sort(key=lambda state: state.ended_attempt is None)  # what has ended decides the rest
+    run.fresh += [state.path for state in at_rest]
     pending = [s for s in run.nodes.values() if s.status is _PENDING and s.path == s.node]
     last = () if run.stage is _CLOSING else plan.closing
     run.fresh += [state.path for state in pending if state.node not in last]

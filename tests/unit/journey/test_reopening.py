@@ -22,6 +22,8 @@ from realms.journey.control.reopening import (
 from realms.journey.control.verbs import (
     NotAllowed,
     cancel,
+    pause,
+    resume,
 )
 from realms.journey.engine import core
 from realms.journey.engine.facts import (
@@ -577,3 +579,17 @@ def test_what_was_cancelled_after_a_failure_is_undone_only_when_asked() -> None:
     play.take(roll_back(plan, play.run, play.by()))
     play.done("book~undo")
     assert play.status() is RunStatus.COMPENSATED
+
+
+def test_no_item_begins_on_resuming_when_one_that_ended_meanwhile_was_too_many() -> None:
+    items = ForEach(compile_expression("[0, 1, 2]", {}), max_parallel=2, tolerated=0)
+    plan = plan_of(node("each", each=items), node("other"))
+    play = Play(plan)
+    play.take(pause(play.run, play.by()))
+    play.done("each[0]")
+    play.fail("each[1]")
+
+    play.take(resume(plan, play.run, play.by()))
+
+    assert play.run.nodes["each"].status is RunStatus.FAILED
+    assert "each[2]" not in play.run.nodes
